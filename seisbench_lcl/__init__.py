@@ -1,0 +1,23 @@
+"""Event discrimination for SeisBench: earthquakes, blasts, slides and noise told apart on any ObsPy stream."""
+
+import seisbench.models
+
+from seisbench_lcl._version import __version__
+from seisbench_lcl.discriminator import Discriminator
+from seisbench_lcl.errors import SeisBenchLCLError
+from seisbench_lcl.models import MiniRocketRidge
+from seisbench_lcl.plugins import PLUGIN_API_VERSION, hookimpl
+
+__all__ = [
+    "PLUGIN_API_VERSION",
+    "Discriminator",
+    "MiniRocketRidge",
+    "SeisBenchLCLError",
+    "__version__",
+    "hookimpl",
+]
+
+for _model in (Discriminator, MiniRocketRidge):
+    # Existing scripts find the models where they find PhaseNet; a name that SeisBench has itself stays its own.
+    if not hasattr(seisbench.models, _model.__name__):
+        setattr(seisbench.models, _model.__name__, _model)

@@ -1,0 +1,542 @@
+"""The one bridge to SeisBench: an extractor and a head, wrapped as a `WaveformModel`."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import obspy
+import seisbench
+import torch
+from numpy.typing import ArrayLike, NDArray
+from seisbench.models import WaveformModel
+from seisbench.util import ClassifyOutput
+from torch import Tensor
+from typing_extensions import Self
+
+from seisbench_lcl import weights
+from seisbench_lcl._version import __version__
+from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError, WeightsError
+from seisbench_lcl.labels import NOISE, check_labels, quakeml_types
+from seisbench_lcl.plugins import registry
+from seisbench_lcl.preprocessing import Normalisation, Preprocessing
+from seisbench_lcl.records import Record, Unusable, read_stream
+from seisbench_lcl.results import StationWindows, WindowList
+
+_SEISBENCH_REQUIREMENT = "0.12.6"
+_FEATURE_BATCH = 256
+
+logger = logging.getLogger("seisbench")
+
+
+class Discriminator(WaveformModel):
+    """A feature extractor followed by a head, as a SeisBench model.
+
+    `annotate` and `classify` take any ObsPy stream. Whatever a window lacks is reported, not guessed: a station with a
+    component missing, a window with a gap, a record shorter than a window give an abstention with its reason.
+
+    Parameters
+    ----------
+    extractor, head : str
+        Names of a feature extractor and of a head. A named pair such as `MiniRocketRidge` has them already.
+    labels : sequence of str
+        Class names, free text.
+    sampling_rate : float
+        In Hz. Records are resampled to it.
+    in_samples : int
+        Length of a window in samples.
+    component_order : str
+        Component codes, such as "ZNE" or "Z".
+    band, before, normalisation
+        See `seisbench_lcl.preprocessing.Preprocessing`.
+    event_types : mapping from label to QuakeML event type or None, optional
+        What differs from the defaults; see `seisbench_lcl.labels.quakeml_types`.
+    extractor_args, head_args : mapping, optional
+        Further arguments of the two.
+    default_args : mapping, optional
+        Arguments of `annotate` and `classify` to use unless a call gives them.
+    citation : str, optional
+
+    Attributes
+    ----------
+    preprocessing : Preprocessing
+    extractor : FeatureExtractor
+    head : Head
+    event_types : dict from label to QuakeML event type or None
+
+    Raises
+    ------
+    ConfigurationError
+        If the description cannot work; the message says why.
+    MissingPluginError
+        If the extractor or head is not installed.
+    """
+
+    _annotate_args: ClassVar[dict[str, tuple[str, Any]]] = {
+        "batch_size": ("Windows computed at once", 256),
+        "stride": ("Samples from window to window, at the sampling rate of the model; None is one second", None),
+        "min_coverage": ("Least fraction of samples that every component of a window must have", 0.95),
+        "strict": ("If true, every sample must be there: the same as min_coverage=1", False),
+        "flexible_horizontal_components": WaveformModel._annotate_args["flexible_horizontal_components"],
+        "threshold": ("Least probability of a label to make a detection (classify)", 0.5),
+    }
+    _pair: ClassVar[tuple[str, str] | None] = None
+
+    def __init_subclass__(cls, *, extractor: str | None = None, head: str | None = None, **kwargs: Any) -> None:
+        """Make a named pair: ``class MiniRocketRidge(Discriminator, extractor="minirocket", head="ridge")``."""
+        super().__init_subclass__(**kwargs)
+        if extractor and head:
+            cls._pair = extractor, head
+
+    def __init__(
+        self,
+        extractor: str | None = None,
+        head: str | None = None,
+        *,
+        labels: Sequence[str] | None = None,
+        sampling_rate: float = 100.0,
+        in_samples: int = 2000,
+        component_order: str = "ZNE",
+        band: tuple[float, float] = (1.0, 18.0),
+        before: float = 2.0,
+        normalisation: Normalisation = "component-std",
+        event_types: Mapping[str, str | None] | None = None,
+        extractor_args: Mapping[str, Any] | None = None,
+        head_args: Mapping[str, Any] | None = None,
+        default_args: Mapping[str, Any] | None = None,
+        citation: str | None = None,
+    ) -> None:
+        names = check_labels(labels)
+        self._names = self._resolve_pair(extractor, head)
+        super().__init__(
+            component_order=component_order,
+            sampling_rate=sampling_rate,
+            output_type="point",
+            default_args=dict(default_args or {}),
+            in_samples=in_samples,
+            pred_sample=round(before * sampling_rate),
+            labels=names,
+            grouping="instrument",
+            citation=citation,
+        )
+        self.preprocessing = Preprocessing(
+            sampling_rate, in_samples, component_order, band, before, normalisation
+        )
+        self.event_types = quakeml_types(names, event_types)
+        extractor_class = registry().extractor(self._names[0])
+        head_class = registry().head(self._names[1])
+        try:
+            self.extractor = extractor_class(
+                len(component_order), in_samples, sampling_rate, **(extractor_args or {})
+            )
+            self.head = head_class(self.extractor.n_features, len(names), **(head_args or {}))
+        except TypeError as error:
+            raise ConfigurationError(f"{'+'.join(self._names)}: {error}") from error
+
+    # Training and plain windows -------------------------------------------------------------------------------------
+
+    def fit(self, windows: ArrayLike | Tensor, labels: Sequence[str], groups: Sequence[Any] | None = None) -> Self:
+        """Fit extractor and head.
+
+        Parameters
+        ----------
+        windows : (N, C, T) float32 ndarray or Tensor
+            In the rate and band of the model, as `seisbench_lcl.training.read_windows` returns them. Normalised here.
+        labels : sequence of N str
+        groups : sequence of N hashables, optional
+            The event of each window. Windows of one event are held out together.
+
+        Returns
+        -------
+        Discriminator
+            Itself.
+
+        Raises
+        ------
+        WindowError
+            If the windows have another shape or hold NaN or infinite values.
+        TrainingError
+            If a label is unknown, a class has no window, or an event has windows of two labels.
+        """
+        x = self._windows(windows)
+        y, events = self._encode(labels, groups, len(x))
+        self.extractor.fit(x, y)
+        self.head.fit(self.features(x), y, events)
+        return self
+
+    def predict_proba(self, windows: ArrayLike | Tensor) -> NDArray[np.float32]:
+        """Return class probabilities (N, K) of windows (N, C, T) in the rate and band of the model."""
+        return self._in_batches(self._windows(windows), self, _FEATURE_BATCH).numpy()
+
+    def features(self, windows: ArrayLike | Tensor) -> Tensor:
+        """Return the extractor's features (N, F) of windows (N, C, T) in the rate and band of the model."""
+        return self._in_batches(self._windows(windows), self.extractor, _FEATURE_BATCH)
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """Return class probabilities (B, K) of normalised windows (B, C, T)."""
+        return self.head(self.extractor(windows))
+
+    # Streams --------------------------------------------------------------------------------------------------------
+
+    def annotate(self, stream: obspy.Stream, copy: bool = True, **kwargs: Any) -> obspy.Stream:
+        """Return the class probabilities over time as a stream.
+
+        Parameters
+        ----------
+        stream : obspy.Stream
+            Never changed, whatever `copy` is.
+        copy : bool
+            As in SeisBench; without effect.
+        **kwargs
+            ``stride``, ``batch_size``, ``min_coverage``, ``strict``, ``flexible_horizontal_components``.
+
+        Returns
+        -------
+        obspy.Stream
+            One trace for each station, label and stretch without abstention, named ``MODEL_label``, at the sampling
+            rate divided by the stride. A sample stands at the time where the P arrival would lie in its window.
+
+        Raises
+        ------
+        WaveformError
+            If the stream is empty or no station of it can be read.
+        ConfigurationError
+            For an argument out of range.
+        """
+        return self._annotations(self._classify_windows(stream, kwargs))
+
+    async def annotate_async(self, stream: obspy.Stream, copy: bool = True, **kwargs: Any) -> obspy.Stream:
+        """Do as `annotate` in a worker thread; whatever that raises is raised here."""
+        return await asyncio.to_thread(self.annotate, stream, copy, **kwargs)
+
+    def classify(self, stream: obspy.Stream, parallelism: int | None = None, **kwargs: Any) -> ClassifyOutput:
+        """Decide on every window of a stream.
+
+        Parameters
+        ----------
+        stream : obspy.Stream
+        parallelism : int, optional
+            As in SeisBench; without effect.
+        **kwargs
+            Those of `annotate`, and ``threshold``: the least probability that makes a detection.
+
+        Returns
+        -------
+        seisbench.util.ClassifyOutput
+            With `windows`, a `WindowList`, and `detections`, a `LabelledDetectionList`.
+
+        Raises
+        ------
+        WaveformError
+            If the stream is empty or no station of it can be read.
+        ConfigurationError
+            For an argument out of range.
+        """
+        windows = self._classify_windows(stream, kwargs)
+        threshold = self._argument(kwargs, "threshold")
+        if not 0 < threshold <= 1:
+            raise ConfigurationError(f"threshold must lie above 0 and up to 1, but is {threshold!r}")
+        noise = [label for label in self.labels if self.event_types[label] is None or label.lower() == NOISE]
+        return ClassifyOutput(self.name, windows=windows, detections=windows.detections(threshold, ignore=noise))
+
+    async def classify_async(self, stream: obspy.Stream, **kwargs: Any) -> ClassifyOutput:
+        """Do as `classify` in a worker thread; whatever that raises is raised here."""
+        return await asyncio.to_thread(self.classify, stream, **kwargs)
+
+    def annotate_batch_pre(self, batch: Tensor, argdict: dict[str, Any]) -> Tensor:
+        """Normalise a batch of windows (B, C, T)."""
+        return self.preprocessing.normalise(batch)
+
+    def _classify_windows(self, stream: obspy.Stream, kwargs: dict[str, Any]) -> WindowList:
+        self._verify_argdict(kwargs)
+        stride = self._argument(kwargs, "stride")
+        stride = round(self.sampling_rate) if stride is None else stride
+        batch_size = self._argument(kwargs, "batch_size")
+        for name, value in (("stride", stride), ("batch_size", batch_size)):
+            if not isinstance(value, int | np.integer) or value < 1:
+                raise ConfigurationError(f"{name} must be a whole number of 1 or more, but is {value!r}")
+        min_coverage = 1.0 if self._argument(kwargs, "strict") else self._argument(kwargs, "min_coverage")
+        if not 0 < min_coverage <= 1:
+            raise ConfigurationError(f"min_coverage must lie above 0 and up to 1, but is {min_coverage!r}")
+        records, unusable = read_stream(
+            stream, self.preprocessing, self._argument(kwargs, "flexible_horizontal_components")
+        )
+        blocks = [self._classify_record(record, int(stride), int(batch_size), min_coverage) for record in records]
+        blocks += [self._abstain(part) for part in unusable]
+        for part in unusable:
+            logger.warning("%s abstained: %s", part.station, part.reason)
+        return WindowList(self.labels, sorted(blocks, key=lambda block: (block.station, block.start)))
+
+    def _classify_record(
+        self, record: Record, stride: int, batch_size: int, min_coverage: float
+    ) -> StationWindows:
+        offsets = np.arange(0, record.data.shape[1] - self.in_samples + 1, stride)
+        coverage = record.coverage(offsets, self.in_samples)
+        least = coverage.min(axis=1)
+        probabilities = np.full((len(offsets), len(self.labels)), np.nan, dtype=np.float32)
+        complete = np.flatnonzero(least >= min_coverage)
+        for start in range(0, len(complete), batch_size):
+            batch = complete[start : start + batch_size]
+            windows = torch.from_numpy(record.cut(offsets[batch], self.in_samples))
+            probabilities[batch] = self._in_batches(windows, self, batch_size).numpy()
+        reasons = np.full(len(offsets), "", dtype=object)
+        for i in np.flatnonzero(least < min_coverage):
+            component = self.component_order[int(coverage[i].argmin())]
+            reasons[i] = f"{least[i]:.0%} of component {component} present (gap, conflicting overlap or flat line)"
+        rate = self.sampling_rate
+        return StationWindows(
+            record.station, record.start, stride / rate, self.in_samples / rate, probabilities, least, reasons
+        )
+
+    def _abstain(self, part: Unusable) -> StationWindows:
+        return StationWindows(
+            part.station,
+            part.start,
+            step=part.end - part.start,
+            length=part.end - part.start,
+            probabilities=np.full((1, len(self.labels)), np.nan, dtype=np.float32),
+            coverage=np.zeros(1, dtype=np.float32),
+            reasons=np.array([part.reason], dtype=object),
+        )
+
+    def _annotations(self, windows: WindowList) -> obspy.Stream:
+        return windows.to_stream(self.name, self.preprocessing.before)
+
+    # Weights --------------------------------------------------------------------------------------------------------
+
+    def get_model_args(self) -> dict[str, Any]:
+        """Return what the constructor takes, as JSON types."""
+        pair = {} if self._pair else {"extractor": self._names[0], "head": self._names[1]}
+        return {
+            **pair,
+            "labels": list(self.labels),
+            **self.preprocessing.to_dict(),
+            "event_types": self.event_types,
+            "extractor_args": self.extractor.config(),
+            "head_args": self.head.config(),
+            "citation": self.citation,
+        }
+
+    def save(
+        self, path: str | os.PathLike[str], weights_docstring: str = "", version_str: str | None = None
+    ) -> None:
+        """Save in SeisBench's layout, with the tensors as safetensors too.
+
+        Parameters
+        ----------
+        path : path
+            Without suffix; folders are made.
+        weights_docstring : str
+            What the weights are: data, scores, limits.
+        version_str : str, optional
+            Appended to the file names as ``.v<version_str>``; the weights are version "1" without it.
+
+        Raises
+        ------
+        NotFittedError
+            If the model was not fitted.
+        WeightsError
+            If the files cannot be written.
+        """
+        tensors = self.state_dict()
+        if not all(torch.isfinite(t).all() for t in tensors.values() if t.is_floating_point()):
+            raise NotFittedError(f"{self.name} has nothing to save yet: call fit first, or load weights")
+        parts = {"extractor": (self._names[0], type(self.extractor)), "head": (self._names[1], type(self.head))}
+        requires = {
+            part: dict(zip(("name", "distribution", "version"), (name, *registry().source(cls)), strict=True))
+            for part, (name, cls) in parts.items()
+        }
+        metadata = {
+            "docstring": weights_docstring,
+            "model_args": self.get_model_args(),
+            "seisbench_requirement": _SEISBENCH_REQUIREMENT,
+            "default_args": self.default_args,
+            "version": version_str or "1",
+            "seisbench_lcl": {"version": __version__, "model": self.name, "requires": requires},
+        }
+        weights.write(path, version_str, metadata, tensors)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], version_str: str | None = None, **kwargs: Any) -> Self:
+        """Load a model; nothing is unpickled.
+
+        Parameters
+        ----------
+        path : path
+            Without suffix.
+        version_str : str, optional
+            As given to `save`.
+        **kwargs
+            Arguments of stock SeisBench's `load` for `torch.load`; without effect.
+
+        Raises
+        ------
+        WeightsError
+            If files are missing, truncated, changed, of another model, or do not fit their description.
+        MissingPluginError
+            If the extractor or head is not installed; the message names the package to install.
+        """
+        metadata, tensors = weights.read(path, version_str)
+        cls._check_metadata(path, metadata)
+        try:
+            model = cls(**metadata["model_args"])
+        except (TypeError, ConfigurationError) as error:
+            raise WeightsError(f"{path}: the description of the model cannot be used: {error}") from error
+        expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+        found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+        if expected != found:
+            wrong = sorted(n for n in expected.keys() | found.keys() if expected.get(n) != found.get(n))
+            listed = "; ".join(f"{n}: {found.get(n)} instead of {expected.get(n)}" for n in wrong)
+            raise WeightsError(f"{path}: tensors do not fit the description of the model: {listed}")
+        model.load_state_dict(tensors)
+        model._weights_metadata = metadata
+        model._parse_metadata()
+        return model
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str,
+        version_str: str = "latest",
+        update: bool = False,
+        force: bool = False,
+        wait_for_file: bool = False,
+    ) -> Self:
+        """Load pretrained weights from SeisBench's cache or from the package; no network is used.
+
+        Parameters
+        ----------
+        name : str
+            One of `list_pretrained`.
+        version_str : str
+            A version, or "latest".
+        update, wait_for_file : bool
+            As in SeisBench; without effect.
+        force : bool
+            Pass over the cache.
+
+        Raises
+        ------
+        WeightsError
+            If there are no such weights; the message lists those that there are.
+        """
+        weights.check_name(name)
+        known = weights.available(cls._weight_folders()[1 if force else 0 :])
+        if name not in known:
+            listed = ", ".join(sorted(known)) or "none"
+            raise WeightsError(f"{cls.__name__} has no pretrained weights called {name!r}; there are: {listed}")
+        version = weights.newest(known[name]) if version_str == "latest" else version_str
+        if version not in known[name]:
+            raise WeightsError(f"{name!r} has no version {version!r}; there are: {', '.join(sorted(known[name]))}")
+        return cls.load(known[name][version], version_str=version)
+
+    @classmethod
+    def list_pretrained(cls, details: bool = False, remote: bool = True) -> list[str] | dict[str, str]:
+        """Return the names of pretrained weights, with their docstrings if `details`."""
+        known = weights.available(cls._weight_folders())
+        if not details:
+            return sorted(known)
+        return {
+            name: weights.read(known[name][version], version)[0].get("docstring", "")
+            for name, version in ((name, weights.newest(known[name])) for name in sorted(known))
+        }
+
+    @classmethod
+    def list_versions(cls, name: str, remote: bool = True) -> list[str]:
+        """Return the versions of pretrained weights."""
+        return sorted(weights.available(cls._weight_folders()).get(name, {}))
+
+    @classmethod
+    def _weight_folders(cls) -> list[Any]:
+        return [cls._model_path(), weights.bundled() / cls.__name__.lower()]
+
+    @classmethod
+    def _check_metadata(cls, path: str | os.PathLike[str], metadata: dict[str, Any]) -> None:
+        """Check that the weights are of this class, and that what they need is installed."""
+        ours = metadata["seisbench_lcl"]
+        if ours.get("model") != cls.__name__:
+            raise WeightsError(
+                f"{path} holds weights of {ours.get('model')}, not of {cls.__name__}: "
+                f"use {ours.get('model')}.load, or install the package that has this class"
+            )
+        try:
+            cls._check_version_requirement(metadata)
+        except ValueError as error:
+            raise WeightsError(f"{path}: {error}") from error
+        for part, find in (("extractor", registry().extractor), ("head", registry().head)):
+            needed = ours.get("requires", {}).get(part, {})
+            if needed:
+                find(needed["name"], f"{needed['distribution']}>={needed['version']}")
+
+    # Plumbing -------------------------------------------------------------------------------------------------------
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the model; SeisBench asks the parameters, of which a model of buffers has none."""
+        return next(self._floats()).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the model's floating-point tensors."""
+        return next(self._floats()).dtype
+
+    def _floats(self) -> Iterator[Tensor]:
+        return (tensor for tensor in self.state_dict().values() if tensor.is_floating_point())
+
+    def _resolve_pair(self, extractor: str | None, head: str | None) -> tuple[str, str]:
+        if self._pair is None:
+            if not extractor or not head:
+                raise ConfigurationError("Discriminator needs the names of an extractor and of a head")
+            return extractor, head
+        if (extractor or self._pair[0], head or self._pair[1]) != self._pair:
+            raise ConfigurationError(
+                f"{self.name} is {self._pair[0]} with {self._pair[1]}; for {extractor or self._pair[0]} with "
+                f"{head or self._pair[1]} use Discriminator(extractor=..., head=...)"
+            )
+        return self._pair
+
+    def _argument(self, kwargs: dict[str, Any], name: str) -> Any:
+        return {**self.default_args, **kwargs}.get(name, self._annotate_args[name][1])
+
+    @staticmethod
+    def _windows(windows: ArrayLike | Tensor) -> Tensor:
+        return torch.as_tensor(windows, dtype=torch.float32)
+
+    def _in_batches(self, windows: Tensor, function: torch.nn.Module, size: int) -> Tensor:
+        """Normalise windows and apply a module to them, in evaluation mode, batch by batch."""
+        training = self.training
+        self.eval()
+        try:
+            with torch.no_grad():
+                return torch.cat(
+                    [
+                        function(self.annotate_batch_pre(batch.to(self.device), {})).cpu()
+                        for batch in windows.split(size)
+                    ]
+                )
+        finally:
+            self.train(training)
+
+    def _encode(
+        self, labels: Sequence[str], groups: Sequence[Any] | None, n: int
+    ) -> tuple[Tensor, Tensor | None]:
+        """Turn labels and events into indices, and check that they make sense."""
+        names = [str(label) for label in labels]
+        if len(names) != n or (groups is not None and len(groups) != n):
+            found = f"{len(names)} labels" + ("" if groups is None else f" and {len(groups)} groups")
+            raise TrainingError(f"{n} windows came with {found}")
+        if unknown := sorted(set(names) - set(self.labels)):
+            raise TrainingError(f"labels {unknown} are unknown to the model, whose labels are {self.labels}")
+        if absent := [label for label in self.labels if label not in set(names)]:
+            raise TrainingError(f"no window is labelled {absent}: a model cannot learn a class without examples")
+        y = torch.tensor([self.labels.index(name) for name in names])
+        if groups is None:
+            return y, None
+        owner: dict[Any, str] = {}
+        for event, name in zip(groups, names, strict=True):
+            if owner.setdefault(event, name) != name:
+                raise TrainingError(f"event {event!r} has windows labelled {owner[event]!r} and {name!r}")
+        index = {event: i for i, event in enumerate(owner)}
+        return y, torch.tensor([index[event] for event in groups])

@@ -1,0 +1,64 @@
+"""The exceptions of the package: one small hierarchy; a message says what was found and how to mend it."""
+
+__all__ = [
+    "ComponentError",
+    "ConfigurationError",
+    "DatasetError",
+    "EmptyStreamError",
+    "MissingPluginError",
+    "NotFittedError",
+    "SamplingRateError",
+    "SeisBenchLCLError",
+    "TrainingError",
+    "WaveformError",
+    "WeightsError",
+    "WindowError",
+]
+
+
+class SeisBenchLCLError(Exception):
+    """Base of everything that this package raises on purpose."""
+
+
+class ConfigurationError(SeisBenchLCLError, ValueError):
+    """A model, extractor, head or option was described in a way that cannot work."""
+
+
+class NotFittedError(SeisBenchLCLError, RuntimeError):
+    """A model was asked for probabilities before it was fitted or loaded."""
+
+
+class WindowError(SeisBenchLCLError, ValueError):
+    """An array of windows has the wrong shape, is too short, or holds values that are not finite."""
+
+
+class WaveformError(SeisBenchLCLError, ValueError):
+    """A recording cannot be turned into windows."""
+
+
+class EmptyStreamError(WaveformError):
+    """A stream holds no trace, or no sample that is not masked."""
+
+
+class ComponentError(WaveformError):
+    """A station lacks the components that the model was trained on."""
+
+
+class SamplingRateError(WaveformError):
+    """A record is sampled too slowly for the frequency band of the model."""
+
+
+class DatasetError(SeisBenchLCLError, ValueError):
+    """A training or evaluation dataset lacks a column, a label or a trace that was asked for."""
+
+
+class TrainingError(SeisBenchLCLError, ValueError):
+    """Labels or groups do not allow the fit: one class only, or fewer events than folds."""
+
+
+class WeightsError(SeisBenchLCLError, ValueError):
+    """A weights file is missing, truncated, tampered with, or does not fit the model that it describes."""
+
+
+class MissingPluginError(WeightsError):
+    """Weights need an extractor, head or model class that is not installed."""

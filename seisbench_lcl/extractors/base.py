@@ -1,0 +1,118 @@
+"""The first of the two interfaces: what turns windows into features."""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from typing_extensions import Self
+
+from seisbench_lcl.errors import ConfigurationError, WindowError
+
+
+class FeatureExtractor(nn.Module, ABC):
+    """Windows in, one row of features a window out.
+
+    The whole state of an extractor is its buffers and parameters, of shapes that follow from the constructor's
+    arguments alone: so SeisBench's own save and load carry it, with no pickle. A subclass sets `name` and
+    `n_features` and implements `_fit`, `_extract` and `config`; validation stands here, once.
+
+    Parameters
+    ----------
+    in_channels : int
+        Number of components C of a window.
+    in_samples : int
+        Number of samples T of a window.
+    sampling_rate : float
+        Sampling rate of the windows in Hz.
+
+    Raises
+    ------
+    ConfigurationError
+        If a size or the rate is not positive.
+    """
+
+    name: ClassVar[str]
+    n_features: int
+
+    def __init__(self, in_channels: int, in_samples: int, sampling_rate: float) -> None:
+        super().__init__()
+        if in_channels < 1 or in_samples < 1 or sampling_rate <= 0:
+            raise ConfigurationError(
+                f"{type(self).__name__} needs at least one component, one sample and a positive sampling rate, "
+                f"but was given in_channels={in_channels}, in_samples={in_samples}, sampling_rate={sampling_rate}"
+            )
+        self.in_channels = in_channels
+        self.in_samples = in_samples
+        self.sampling_rate = sampling_rate
+
+    def fit(self, windows: Tensor, labels: Tensor | None = None) -> Self:
+        """Learn from training windows.
+
+        Parameters
+        ----------
+        windows : (N, C, T) float32 Tensor
+        labels : (N,) int64 Tensor, optional
+            Class indices, for extractors that are trained with them.
+
+        Returns
+        -------
+        FeatureExtractor
+            Itself.
+
+        Raises
+        ------
+        WindowError
+            If the windows have another shape, are none, or hold NaN or infinite values.
+        """
+        self._check(windows)
+        if len(windows) == 0:
+            raise WindowError(f"{type(self).__name__}.fit needs at least one window, but was given none")
+        self._fit(windows.float(), labels)
+        return self
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """Compute features.
+
+        Parameters
+        ----------
+        windows : (B, C, T) float32 Tensor
+
+        Returns
+        -------
+        (B, n_features) float32 Tensor
+
+        Raises
+        ------
+        WindowError
+            If the windows have another shape or hold NaN or infinite values.
+        NotFittedError
+            If the extractor learns from data and has not yet.
+        """
+        self._check(windows)
+        return self._extract(windows.float())
+
+    @abstractmethod
+    def config(self) -> dict[str, Any]:
+        """Return the constructor's arguments besides the three of the base class, as JSON types."""
+
+    @abstractmethod
+    def _fit(self, windows: Tensor, labels: Tensor | None) -> None: ...
+
+    @abstractmethod
+    def _extract(self, windows: Tensor) -> Tensor: ...
+
+    def _check(self, windows: Tensor) -> None:
+        expected = (self.in_channels, self.in_samples)
+        if windows.ndim != 3 or tuple(windows.shape[1:]) != expected:
+            raise WindowError(
+                f"{type(self).__name__} takes windows of shape (B, {expected[0]}, {expected[1]}): windows, "
+                f"components, samples; found {tuple(windows.shape)}"
+            )
+        finite = torch.isfinite(windows).all(dim=-1).all(dim=-1)
+        if not finite.all():
+            bad = torch.nonzero(~finite).flatten().tolist()
+            raise WindowError(
+                f"{len(bad)} of {len(windows)} windows hold NaN or infinite samples, the first at index {bad[0]}; "
+                "drop those windows, or mask the samples in the stream so that they count as a gap"
+            )

@@ -1,0 +1,201 @@
+"""MiniRocket: 84 fixed kernels at many dilations, and the proportion of positive values of each output."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from seisbench_lcl.errors import ConfigurationError, NotFittedError, WindowError
+from seisbench_lcl.extractors import _minirocket_kernels as kernels
+from seisbench_lcl.extractors import _minirocket_torch as torch_path
+from seisbench_lcl.extractors.base import FeatureExtractor
+from seisbench_lcl.extractors._minirocket_kernels import KERNEL_LENGTH, N_KERNELS
+
+Channels = Literal["subsets", "sum"]
+
+_CHUNK = 8  # windows a task: large enough to hide the cost of a task, small enough to balance threads
+_MAX_SUBSET = 9  # components summed at most, as in the multivariate original
+
+
+class MiniRocket(FeatureExtractor):
+    """MiniRocket features (PPV) of multi-component windows.
+
+    84 kernels of length 9 with weights −1 and 2, at dilations spaced evenly in their exponents up to the window
+    length, are compared with biases: quantiles of the convolution output of training windows drawn at random. A
+    feature is the proportion of samples above a bias. There are 84 times ``max_features // 84`` of them: 9,996 by
+    default.
+
+    Parameters
+    ----------
+    in_channels, in_samples : int
+        Components and samples of a window; at least 9 samples.
+    sampling_rate : float
+        In Hz. The features do not depend on it; dilations are counted in samples.
+    max_features : int
+        Upper bound on the number of features, at least 84.
+    max_dilations : int
+        Upper bound on the dilations of each kernel.
+    channels : {"subsets", "sum"}
+        "subsets" sums a random subset of the components for each kernel and dilation, as the multivariate original
+        does. "sum" always sums all of them, as Yin et al. do: convolution is linear, so this equals the univariate
+        transform of Z + N + E. It needs a third of the convolutions of a transform that treats components one by one,
+        and it cannot see what differs between components: polarisation, or a horizontal S against a vertical P.
+    seed : int
+        Seed of the subsets and of the draw of training windows for the biases.
+
+    Attributes
+    ----------
+    dilations, biases_per_kernel : list of int
+        The dilations, and how many biases each kernel has at each.
+    biases : (n_features,) float32 buffer
+        Ordered by dilation, kernel, bias. NaN until fitted.
+    subsets : (n_dilations, 84, C) bool buffer
+        Components summed by each kernel at each dilation.
+
+    Raises
+    ------
+    ConfigurationError
+        For fewer than 9 samples, fewer than 84 features, or an unknown ``channels``.
+
+    References
+    ----------
+    Dempster, Schmidt and Webb (2021), MINIROCKET: a very fast (almost) deterministic transform for time series
+    classification, KDD '21, doi:10.1145/3447548.3467231. Yin et al. (2022), Applied Sciences 12(16):8389, section 3.2.
+
+    Examples
+    --------
+    >>> import torch
+    >>> windows = torch.randn(8, 3, 500, generator=torch.Generator().manual_seed(0))
+    >>> MiniRocket(in_channels=3, in_samples=500, sampling_rate=100).fit(windows)(windows).shape
+    torch.Size([8, 9996])
+    """
+
+    name = "minirocket"
+
+    biases: Tensor
+    subsets: Tensor
+
+    def __init__(
+        self,
+        in_channels: int = 3,
+        in_samples: int = 2000,
+        sampling_rate: float = 100.0,
+        *,
+        max_features: int = 10_000,
+        max_dilations: int = 32,
+        channels: Channels = "subsets",
+        seed: int = 0,
+    ) -> None:
+        super().__init__(in_channels, in_samples, sampling_rate)
+        if in_samples < KERNEL_LENGTH:
+            raise WindowError(
+                f"MiniRocket needs windows of at least {KERNEL_LENGTH} samples, the length of its kernels, "
+                f"but in_samples is {in_samples}"
+            )
+        if max_features < N_KERNELS or max_dilations < 1:
+            raise ConfigurationError(
+                f"MiniRocket needs max_features >= {N_KERNELS}, one for each kernel, and max_dilations >= 1; "
+                f"found {max_features} and {max_dilations}"
+            )
+        if channels not in get_args(Channels):
+            raise ConfigurationError(f"channels must be one of {get_args(Channels)}, but is {channels!r}")
+        self.max_features = max_features
+        self.max_dilations = max_dilations
+        self.channels: Channels = channels
+        self.seed = seed
+        self.dilations, self.biases_per_kernel = _dilations(in_samples, max_features, max_dilations)
+        self.n_features = N_KERNELS * sum(self.biases_per_kernel)
+        n_dilations = len(self.dilations)
+        self.register_buffer("biases", torch.full((self.n_features,), torch.nan))
+        self.register_buffer("subsets", torch.ones(n_dilations, N_KERNELS, in_channels, dtype=torch.bool))
+
+    def config(self) -> dict[str, Any]:  # noqa: D102
+        return {
+            "max_features": self.max_features,
+            "max_dilations": self.max_dilations,
+            "channels": self.channels,
+            "seed": self.seed,
+        }
+
+    def _fit(self, windows: Tensor, labels: Tensor | None) -> None:
+        rng = np.random.default_rng(self.seed)
+        if self.channels == "subsets":
+            self.subsets.copy_(torch.from_numpy(self._draw_subsets(rng)))
+        self.biases.copy_(torch.from_numpy(self._draw_biases(windows.cpu().numpy(), rng)))
+
+    def _extract(self, windows: Tensor) -> Tensor:
+        if torch.isnan(self.biases[0]):
+            raise NotFittedError("MiniRocket has no biases yet: call fit(windows) first, or load weights")
+        codes = self.subsets.cpu().numpy() @ (1 << np.arange(self.in_channels))
+        _, first, subset = np.unique(codes, return_index=True, return_inverse=True)
+        masks = self.subsets.view(-1, self.in_channels)[torch.from_numpy(first).to(self.subsets.device)]
+        subset = subset.reshape(codes.shape)
+        if windows.device.type != "cpu":
+            rows = torch.from_numpy(subset).to(windows.device)
+            return torch_path.transform(
+                windows, self.dilations, self.biases_per_kernel, masks, rows, self.biases
+            )
+        features = np.empty((len(windows), self.n_features), dtype=np.float32)
+        x = np.ascontiguousarray(windows.numpy())
+        plan = (
+            np.array(self.dilations),
+            np.array(self.biases_per_kernel),
+            masks.numpy(),
+            subset,
+            np.argsort(subset, axis=1, kind="stable"),
+            kernels.TAPS,
+            np.append(self.biases.numpy(), np.full(3, np.inf, np.float32)),
+        )
+        # Threads over a kernel that releases the GIL, not numba's parallel=True: its default threading layer aborts
+        # the process when two Python threads enter it, and SeisBench calls forward in worker threads.
+        chunks = [slice(i, i + _CHUNK) for i in range(0, len(x), _CHUNK)]
+        with ThreadPoolExecutor(min(torch.get_num_threads(), max(1, len(chunks)))) as pool:
+            list(pool.map(lambda chunk: kernels.transform(x[chunk], *plan, features[chunk]), chunks))
+        return torch.from_numpy(features)
+
+    def _draw_subsets(self, rng: np.random.Generator) -> NDArray[np.bool_]:
+        """Subset sizes are log-uniform, so that single components are drawn most often."""
+        mask = np.zeros(self.subsets.shape, dtype=bool)
+        largest = np.log2(min(self.in_channels, _MAX_SUBSET) + 1)
+        for row in mask.reshape(-1, self.in_channels):
+            size = int(2 ** rng.uniform(0, largest))
+            row[rng.choice(self.in_channels, size, replace=False)] = True
+        return mask
+
+    def _draw_biases(self, windows: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+        """Quantiles of each (dilation, kernel)'s output on one training window drawn for it."""
+        subsets = self.subsets.cpu().numpy()
+        biases = np.empty(self.n_features, dtype=np.float32)
+        quantiles = (np.arange(1, self.n_features + 1) * ((np.sqrt(5) + 1) / 2)) % 1  # low discrepancy
+        first = 0
+        for d, (dilation, n_biases) in enumerate(zip(self.dilations, self.biases_per_kernel, strict=True)):
+            for k, taps in enumerate(kernels.TAPS):
+                window = windows[rng.integers(len(windows))]
+                x = np.pad(window[subsets[d, k]].sum(axis=0, dtype=np.float32), 4 * dilation)
+                shifted = np.lib.stride_tricks.sliding_window_view(x, self.in_samples)[::dilation]
+                output = 3 * shifted[taps].sum(axis=0) - shifted.sum(axis=0)
+                biases[first : first + n_biases] = np.quantile(output, quantiles[first : first + n_biases])
+                first += n_biases
+        return biases
+
+
+def _dilations(in_samples: int, max_features: int, max_dilations: int) -> tuple[list[int], list[int]]:
+    """Dilations 2^e with e evenly spaced up to the window length, and the number of biases of a kernel at each.
+
+    Exponents that round to the same dilation pool their biases; what integer division leaves over goes to the
+    smallest dilations.
+    """
+    per_kernel = max_features // N_KERNELS
+    n_exponents = min(per_kernel, max_dilations)
+    largest = np.log2((in_samples - 1) / (KERNEL_LENGTH - 1))
+    dilations, repeats = np.unique(
+        np.logspace(0, largest, n_exponents, base=2).astype(int), return_counts=True
+    )
+    counts = (repeats * (per_kernel / n_exponents)).astype(int)
+    left_over = per_kernel - counts.sum()
+    counts += left_over // len(counts)
+    counts[: left_over % len(counts)] += 1
+    return dilations.tolist(), counts.tolist()

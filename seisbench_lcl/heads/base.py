@@ -1,0 +1,133 @@
+"""The second of the two interfaces: what turns features into class probabilities."""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from typing_extensions import Self
+
+from seisbench_lcl.errors import ConfigurationError, TrainingError, WindowError
+
+
+class Head(nn.Module, ABC):
+    """Features in, one row of class probabilities a window out.
+
+    As in an extractor, the whole state is buffers and parameters of shapes that follow from the constructor's
+    arguments. A subclass sets the tags and implements `_fit`, `_probabilities` and `config`.
+
+    Parameters
+    ----------
+    n_features : int
+        Length F of a feature row.
+    n_classes : int
+        Number of classes K, or of clusters.
+
+    Attributes
+    ----------
+    name : str
+        Key of the head in ``Discriminator(head=...)``.
+    supervised : bool
+        Tag: whether `fit` needs labels. A cluster head ignores them.
+    joint : bool
+        Tag: whether the head trains together with its extractor.
+
+    Raises
+    ------
+    ConfigurationError
+        For no features, or fewer than two classes.
+    """
+
+    name: ClassVar[str]
+    supervised: ClassVar[bool] = True
+    joint: ClassVar[bool] = False
+
+    def __init__(self, n_features: int, n_classes: int) -> None:
+        super().__init__()
+        if n_features < 1 or n_classes < 2:
+            raise ConfigurationError(
+                f"{type(self).__name__} needs at least one feature and two classes, "
+                f"but was given n_features={n_features}, n_classes={n_classes}"
+            )
+        self.n_features = n_features
+        self.n_classes = n_classes
+
+    def fit(self, features: Tensor, labels: Tensor | None = None, groups: Tensor | None = None) -> Self:
+        """Learn from features.
+
+        Parameters
+        ----------
+        features : (N, F) float32 Tensor
+        labels : (N,) int64 Tensor, optional
+            Class indices from 0 to K − 1. Needed by a supervised head.
+        groups : (N,) int64 Tensor, optional
+            Index of the event that a row belongs to: all its rows are held out together.
+
+        Returns
+        -------
+        Head
+            Itself.
+
+        Raises
+        ------
+        WindowError
+            If features have another shape or are not finite.
+        TrainingError
+            If labels are missing, out of range or of one class only, or lengths disagree.
+        """
+        self._check(features)
+        for what, values in (("labels", labels), ("groups", groups)):
+            if values is not None and len(values) != len(features):
+                raise TrainingError(f"{len(features)} rows of features came with {len(values)} {what}")
+        if self.supervised:
+            if labels is None:
+                raise TrainingError(f"{type(self).__name__} learns from labels, but fit was given none")
+            present = torch.unique(labels)
+            if len(present) < 2 or present[0] < 0 or present[-1] >= self.n_classes:
+                raise TrainingError(
+                    f"labels must be class indices from 0 to {self.n_classes - 1} with at least two classes among "
+                    f"them, but hold {present.tolist()}"
+                )
+        self._fit(features.float(), labels, groups)
+        return self
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Compute class probabilities.
+
+        Parameters
+        ----------
+        features : (B, F) Tensor
+
+        Returns
+        -------
+        (B, K) float32 Tensor
+            Not negative, each row sums to 1.
+
+        Raises
+        ------
+        WindowError
+            If features have another shape or are not finite.
+        NotFittedError
+            If the head was neither fitted nor loaded.
+        """
+        self._check(features)
+        return self._probabilities(features.float())
+
+    @abstractmethod
+    def config(self) -> dict[str, Any]:
+        """Return the constructor's arguments besides the two of the base class, as JSON types."""
+
+    @abstractmethod
+    def _fit(self, features: Tensor, labels: Tensor | None, groups: Tensor | None) -> None: ...
+
+    @abstractmethod
+    def _probabilities(self, features: Tensor) -> Tensor: ...
+
+    def _check(self, features: Tensor) -> None:
+        if features.ndim != 2 or features.shape[1] != self.n_features:
+            raise WindowError(
+                f"{type(self).__name__} takes features of shape (B, {self.n_features}), "
+                f"but found {tuple(features.shape)}"
+            )
+        if not torch.isfinite(features).all():
+            raise WindowError(f"{type(self).__name__} was given features that are NaN or infinite")

@@ -1,0 +1,176 @@
+"""One-versus-rest ridge regression, its penalty and its probabilities settled by events held out in closed form."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+from threadpoolctl import threadpool_limits
+from torch import Tensor
+
+from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError
+from seisbench_lcl.heads._ridge_solver import Design, Spectrum
+from seisbench_lcl.heads.base import Head
+
+ClassWeight = Literal["balanced"] | Mapping[int, float] | None
+
+DEFAULT_ALPHAS = tuple(np.logspace(-1, 7, 17).tolist())
+
+
+class Ridge(Head):
+    """Ridge classifier with exact leave-one-event-out and calibrated probabilities.
+
+    Each class is regressed, +1 against −1, on standardised features. One eigendecomposition serves all penalties and
+    all held-out rows: a row is predicted from a fit without its event (without itself, where no groups are given).
+    The penalty of the least weighted squared held-out error is taken. The scale of the features is the one thing that
+    is not recomputed without the event.
+
+    Probabilities are ``softmax(scores / T)``. The temperature T minimises the weighted log loss of the *held-out*
+    scores; the targets are smoothed as by Platt, counting events rather than windows, so that a small set which
+    separates perfectly does not claim certainty. T does not change which class is highest. With
+    ``class_weight="balanced"`` the probabilities stand for equally frequent classes, not for those of the training
+    set.
+
+    Parameters
+    ----------
+    n_features, n_classes : int
+    alphas : sequence of float
+        Penalties to choose from, for unit-variance features and weights that average 1.
+    class_weight : "balanced", mapping from class index to weight, or None
+        "balanced" gives every class the same total weight.
+
+    Attributes
+    ----------
+    coefficients, intercepts : (K, F) and (K,) float32 buffers
+        For standardised features. NaN until fitted.
+    mean, scale : (F,) float32 buffers
+    temperature, alpha : scalar float32 buffers
+    held_out : (N, K) float32 ndarray or None
+        Held-out probabilities of the training rows; not part of the saved state.
+
+    Raises
+    ------
+    ConfigurationError
+        For an empty or non-positive list of penalties, or an unknown class weight.
+
+    References
+    ----------
+    Held-out residuals: Cook and Weisberg (1982), Residuals and Influence in Regression. Smoothed targets: Platt
+    (1999), Probabilistic outputs for support vector machines. Temperature: Guo et al. (2017), ICML.
+    """
+
+    name = "ridge"
+    supervised = True
+
+    coefficients: Tensor
+    intercepts: Tensor
+    mean: Tensor
+    scale: Tensor
+    temperature: Tensor
+    alpha: Tensor
+
+    def __init__(
+        self,
+        n_features: int,
+        n_classes: int,
+        *,
+        alphas: Sequence[float] = DEFAULT_ALPHAS,
+        class_weight: ClassWeight = "balanced",
+    ) -> None:
+        super().__init__(n_features, n_classes)
+        if not alphas or min(alphas) <= 0:
+            raise ConfigurationError(f"alphas must be one or more positive penalties, but are {list(alphas)}")
+        if isinstance(class_weight, str) and class_weight != "balanced":
+            raise ConfigurationError(
+                f"class_weight must be 'balanced', None or a mapping from class index to weight, "
+                f"but is {class_weight!r}"
+            )
+        self.alphas = [float(alpha) for alpha in alphas]
+        self.class_weight = class_weight
+        self.held_out: NDArray[np.float32] | None = None
+        self.register_buffer("coefficients", torch.full((n_classes, n_features), torch.nan))
+        self.register_buffer("intercepts", torch.full((n_classes,), torch.nan))
+        self.register_buffer("mean", torch.zeros(n_features))
+        self.register_buffer("scale", torch.ones(n_features))
+        self.register_buffer("temperature", torch.tensor(1.0))
+        self.register_buffer("alpha", torch.tensor(torch.nan))
+
+    def config(self) -> dict[str, Any]:  # noqa: D102
+        weight = self.class_weight
+        if isinstance(weight, Mapping):
+            weight = {int(k): float(v) for k, v in weight.items()}
+        return {"alphas": self.alphas, "class_weight": weight}
+
+    def scores(self, features: Tensor) -> Tensor:
+        """Return the (B, K) one-versus-rest scores that the temperature turns into probabilities."""
+        return ((features - self.mean) / self.scale) @ self.coefficients.T + self.intercepts
+
+    def _probabilities(self, features: Tensor) -> Tensor:
+        if torch.isnan(self.intercepts[0]):
+            raise NotFittedError("Ridge has no coefficients yet: call fit(features, labels) first, or load weights")
+        return torch.softmax(self.scores(features) / self.temperature, dim=-1)
+
+    def _fit(self, features: Tensor, labels: Tensor | None, groups: Tensor | None) -> None:
+        assert labels is not None
+        y = labels.cpu().numpy()
+        events = np.arange(len(y)) if groups is None else groups.cpu().numpy()
+        self._check_events(y, events)
+        targets = np.where(np.arange(self.n_classes) == y[:, None], 1.0, -1.0)
+        # BLAS threads that contend with each other, or with the process's other workers, slow this down many times.
+        with threadpool_limits(torch.get_num_threads(), user_api="blas"):
+            design = Design.standardised(features.cpu().numpy(), self._weights(y))
+            spectrum = Spectrum.of(design)
+            held_out = {alpha: spectrum.held_out(targets, alpha, events) for alpha in self.alphas}
+            loss = {
+                alpha: float(design.weights @ ((targets - scores) ** 2).sum(axis=1))
+                for alpha, scores in held_out.items()
+            }
+            alpha = min(self.alphas, key=loss.__getitem__)
+            coefficients, intercepts = spectrum.coefficients(targets, alpha)
+        scores = held_out[alpha]
+        temperature = _temperature(scores, y, design.weights, n_events=len(np.unique(events)))
+        self.held_out = np.exp(log_softmax(scores / temperature, axis=1)).astype(np.float32)
+        for buffer, value in (
+            (self.coefficients, coefficients),
+            (self.intercepts, intercepts),
+            (self.mean, design.mean),
+            (self.scale, design.scale),
+            (self.temperature, temperature),
+            (self.alpha, alpha),
+        ):
+            buffer.copy_(torch.as_tensor(value))
+
+    def _weights(self, y: NDArray[np.int64]) -> NDArray[np.float64]:
+        if self.class_weight is None:
+            return np.ones(len(y))
+        if isinstance(self.class_weight, Mapping):
+            return np.array([float(self.class_weight.get(int(k), 1.0)) for k in y])
+        counts = np.bincount(y, minlength=self.n_classes)
+        return len(y) / (np.count_nonzero(counts) * counts[y])
+
+    def _check_events(self, y: NDArray[np.int64], events: NDArray[np.int64]) -> None:
+        for k in np.unique(y):
+            n = len(np.unique(events[y == k]))
+            if n < 2:
+                raise TrainingError(
+                    f"class {k} has a single event: with that one held out nothing of the class is left to learn "
+                    "from, so neither the penalty nor the probabilities can be settled; give at least two events of "
+                    "each class"
+                )
+
+
+def _temperature(
+    scores: NDArray[np.float64], y: NDArray[np.int64], weights: NDArray[np.float64], n_events: int
+) -> float:
+    """Minimise the weighted log loss of ``softmax(scores / T)`` against targets smoothed by one event a class."""
+    n_classes = scores.shape[1]
+    target = np.full_like(scores, 1 / (n_events + n_classes))
+    target[np.arange(len(y)), y] = (n_events + 1) / (n_events + n_classes)
+
+    def loss(log_temperature: float) -> float:
+        return float(-weights @ (target * log_softmax(scores / np.exp(log_temperature), axis=1)).sum(axis=1))
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-6, 6), method="bounded").x))

@@ -1,0 +1,82 @@
+"""From free-text labels to the event types of QuakeML."""
+
+from collections.abc import Mapping, Sequence
+
+from obspy.core.event.header import EventType
+
+from seisbench_lcl.errors import ConfigurationError
+
+NOISE = "noise"
+"""The one label that is no event: it has no QuakeML type and makes no detection."""
+
+OTHER = "other event"
+
+_COMMON = {
+    "blast": "explosion",
+    "eq": "earthquake",
+    "icequake": "ice quake",
+    "quarry": "quarry blast",
+    "rockfall": "rockslide",
+    "surface event": "slide",
+    "tectonic": "earthquake",
+    "volcano-tectonic": "earthquake",
+}
+
+_RESERVED = {"station", "start_time", "end_time", "label", "reason", "coverage"}  # columns of the window table
+
+
+def check_labels(labels: Sequence[str] | None) -> list[str]:
+    """Return the labels of a model as a list.
+
+    Raises
+    ------
+    ConfigurationError
+        If they are not two or more distinct names, or one is the name of a column of the results.
+    """
+    if labels is None or isinstance(labels, str) or len(labels) < 2:
+        raise ConfigurationError(
+            f"labels must name at least two classes, such as ['earthquake', 'noise'], but is {labels!r}"
+        )
+    names = [str(label) for label in labels]
+    if len(set(names)) < len(names):
+        raise ConfigurationError(f"labels must be distinct, but are {names}")
+    if clash := sorted(_RESERVED & set(names)):
+        raise ConfigurationError(f"labels {clash} are names of columns in the results: choose others")
+    return names
+
+
+def quakeml_types(
+    labels: Sequence[str], mapping: Mapping[str, str | None] | None = None
+) -> dict[str, str | None]:
+    """Give each label its QuakeML event type.
+
+    Parameters
+    ----------
+    labels : sequence of str
+    mapping : mapping from label to event type or None, optional
+        What differs from the defaults: a label that is itself an event type keeps it, common names are known
+        ("surface event" is a "slide"), "noise" has no type, and anything else is an "other event".
+
+    Returns
+    -------
+    dict from label to event type or None
+
+    Raises
+    ------
+    ConfigurationError
+        If the mapping names a label that the model does not have, or a type that QuakeML does not.
+    """
+    mapping = dict(mapping or {})
+    if unknown := sorted(set(mapping) - set(labels)):
+        raise ConfigurationError(f"event_types maps {unknown}, but the labels are {list(labels)}")
+    types: dict[str, str | None] = {}
+    for label in labels:
+        name = label.lower().replace("_", " ")
+        default = None if name == NOISE else _COMMON.get(name, str(EventType(name) or OTHER))
+        types[label] = mapping.get(label, default)
+        if types[label] is not None and EventType(types[label]) is None:
+            raise ConfigurationError(
+                f"{label!r} is mapped to {types[label]!r}, which is no QuakeML event type; "
+                f"choose one of: {', '.join(EventType)}"
+            )
+    return types

@@ -1,0 +1,115 @@
+"""Extractors and heads by name: the built-in ones, and those that installed packages add through entry points."""
+
+from functools import cache
+from importlib.metadata import Distribution, distributions
+from typing import TypeVar
+
+import pluggy
+
+from seisbench_lcl._version import __version__
+from seisbench_lcl.errors import MissingPluginError
+from seisbench_lcl.extractors import FeatureExtractor, MiniRocket
+from seisbench_lcl.heads import Head, Ridge
+
+PROJECT = "seisbench_lcl"
+"""Name of the pluggy project and of the entry-point group."""
+
+PLUGIN_API_VERSION = 1
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+T = TypeVar("T", bound=type[FeatureExtractor] | type[Head])
+
+
+class Hooks:
+    """What a plugin may implement."""
+
+    @hookspec
+    def register_feature_extractors(self) -> list[type[FeatureExtractor]]:
+        """Return the feature extractors that the plugin adds."""
+        raise NotImplementedError
+
+    @hookspec
+    def register_heads(self) -> list[type[Head]]:
+        """Return the heads that the plugin adds."""
+        raise NotImplementedError
+
+
+class _BuiltIn:
+    @hookimpl
+    def register_feature_extractors(self) -> list[type[FeatureExtractor]]:
+        return [MiniRocket]
+
+    @hookimpl
+    def register_heads(self) -> list[type[Head]]:
+        return [Ridge]
+
+
+class Registry:
+    """The classes that are installed, and the plugins that failed, each with its reason.
+
+    Attributes
+    ----------
+    failures : dict from plugin name to reason
+        A plugin that does not load is set aside here; the others go on.
+    """
+
+    def __init__(self) -> None:
+        self.failures: dict[str, str] = {}
+        self._sources: dict[type, tuple[str, str]] = {}
+        self._extractors: dict[str, type[FeatureExtractor]] = {}
+        self._heads: dict[str, type[Head]] = {}
+        self._add("built-in", _BuiltIn(), ("seisbench-lcl", __version__))
+        for distribution in distributions():
+            for entry in distribution.entry_points.select(group=PROJECT):
+                try:
+                    self._add(entry.name, entry.load(), _source(distribution))
+                except Exception as error:  # a plugin can fail in any way, and must not take the host down
+                    self.failures[entry.name] = f"{type(error).__name__}: {error}"
+
+    def extractor(self, name: str, source: str | None = None) -> type[FeatureExtractor]:
+        """Return the class of an extractor by name; `source` is the distribution known to hold it."""
+        return self._find("feature extractor", self._extractors, name, source)
+
+    def head(self, name: str, source: str | None = None) -> type[Head]:
+        """Return the class of a head by name; `source` is the distribution known to hold it."""
+        return self._find("head", self._heads, name, source)
+
+    def source(self, cls: type) -> tuple[str, str]:
+        """Return the distribution that a registered class came from, and its version."""
+        return self._sources[cls]
+
+    def _find(self, kind: str, known: dict[str, T], name: str, source: str | None) -> T:
+        if name in known:
+            return known[name]
+        failed = "".join(f"; plugin {k!r} did not load ({reason})" for k, reason in self.failures.items())
+        mend = f"; it comes with {source}: pip install {source}" if source else ""
+        raise MissingPluginError(
+            f"no {kind} is called {name!r}; installed are {', '.join(sorted(known))}{failed}{mend}"
+        )
+
+    def _add(self, plugin: str, implementation: object, source: tuple[str, str]) -> None:
+        manager = pluggy.PluginManager(PROJECT)
+        manager.add_hookspecs(Hooks)
+        manager.register(implementation, plugin)
+        manager.check_pending()
+        for known, found in (
+            (self._extractors, manager.hook.register_feature_extractors()),
+            (self._heads, manager.hook.register_heads()),
+        ):
+            for cls in (cls for classes in found for cls in classes):
+                if cls.name in known:
+                    raise ValueError(f"the name {cls.name!r} is taken by {self.source(known[cls.name])[0]}")
+                known[cls.name] = cls
+                self._sources[cls] = source
+
+
+@cache
+def registry() -> Registry:
+    """Return the registry, built at the first call: importing seisbench_lcl imports no plugin."""
+    return Registry()
+
+
+def _source(distribution: Distribution) -> tuple[str, str]:
+    return distribution.metadata["Name"], distribution.version

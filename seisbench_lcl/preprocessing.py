@@ -1,0 +1,153 @@
+"""What happens to samples before the extractor: one code path for training, `annotate` and evaluation."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from seisbench_lcl.errors import ConfigurationError, SamplingRateError
+from seisbench_lcl.resampling import high_pass, resample
+
+Normalisation = Literal["component-std", "component-peak", "joint-std", "joint-peak"]
+
+_ALIKE = {"1": "N", "2": "E", "N": "1", "E": "2"}
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """The part of a model that stands before its extractor; its values travel with the weights.
+
+    A record is demeaned in double precision, resampled and low-passed by one kernel that is the same for every native
+    rate (`seisbench_lcl.resampling`), high-passed, and cast to float32. A window is demeaned and normalised.
+
+    Parameters
+    ----------
+    sampling_rate : float
+        Of the windows, in Hz.
+    in_samples : int
+        Length of a window in samples.
+    component_order : str
+        Component codes, for example "ZNE" or "Z".
+    band : (float, float)
+        Lowest and highest frequency in Hz. Nothing above the highest remains, so a record is admitted if it is sampled
+        at least twice as fast.
+    before : float
+        Time from the start of a training window to the P arrival, in seconds.
+    normalisation : {"component-std", "component-peak", "joint-std", "joint-peak"}
+        Divide each component by its own standard deviation or largest amplitude, or all of them by a common one, which
+        keeps their amplitude ratios.
+
+    Raises
+    ------
+    ConfigurationError
+        If the band does not lie between 0 and half the sampling rate, the P arrival not in the window, a component is
+        named twice, or the normalisation is unknown.
+    """
+
+    sampling_rate: float = 100.0
+    in_samples: int = 2000
+    component_order: str = "ZNE"
+    band: tuple[float, float] = (1.0, 18.0)
+    before: float = 2.0
+    normalisation: Normalisation = "component-std"
+
+    def __post_init__(self) -> None:
+        lowest, highest = (float(f) for f in self.band)
+        object.__setattr__(self, "band", (lowest, highest))
+        if not 0 < lowest < highest <= self.sampling_rate / 2:
+            raise ConfigurationError(
+                f"band must satisfy 0 < lowest < highest <= {self.sampling_rate / 2:g} Hz, half the sampling rate of "
+                f"the windows, but is {lowest:g} to {highest:g} Hz"
+            )
+        if not 0 <= self.before < self.seconds:
+            raise ConfigurationError(
+                f"the P arrival must lie in the window of {self.seconds:g} s, but is {self.before:g} s after its start"
+            )
+        if not self.component_order or len(set(self.component_order)) < len(self.component_order):
+            raise ConfigurationError(
+                f"component_order must name each component once, such as 'ZNE', but is {self.component_order!r}"
+            )
+        if self.normalisation not in get_args(Normalisation):
+            raise ConfigurationError(
+                f"normalisation must be one of {', '.join(get_args(Normalisation))}, but is {self.normalisation!r}"
+            )
+
+    @property
+    def seconds(self) -> float:
+        """Length of a window in seconds."""
+        return self.in_samples / self.sampling_rate
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields as JSON types."""
+        return asdict(self) | {"band": list(self.band)}
+
+    def condition(self, data: NDArray[Any], rate: float, offset: float = 0.0) -> NDArray[np.float32]:
+        """Bring one gapless record of one component to the rate and band of the windows.
+
+        Parameters
+        ----------
+        data : (n,) ndarray
+            Raw samples of any numeric type.
+        rate : float
+            In Hz.
+        offset : float
+            Time from the first sample to the first point of the output grid, in seconds.
+
+        Returns
+        -------
+        (m,) float32 ndarray
+
+        Raises
+        ------
+        SamplingRateError
+            If the record is sampled too slowly for the band.
+        """
+        lowest, highest = self.band
+        # Sampling rates derived from a float32 interval, as in SAC, are off by parts in ten million.
+        if rate < 2 * highest * (1 - 1e-6):
+            raise SamplingRateError(
+                f"sampled at {rate:g} Hz, but the model's band reaches {highest:g} Hz and so needs at least "
+                f"{2 * highest:g} Hz: use a model of a lower band (upsampling cannot restore what was not recorded)"
+            )
+        data = data - np.mean(data, dtype=np.float64)
+        data = resample(data, rate, self.sampling_rate, highest, offset)
+        return high_pass(data, self.sampling_rate, lowest).astype(np.float32)
+
+    def normalise(self, windows: Tensor) -> Tensor:
+        """Demean each component of each window and divide by the scale that `normalisation` names.
+
+        Parameters
+        ----------
+        windows : (B, C, T) float32 Tensor
+
+        Returns
+        -------
+        (B, C, T) float32 Tensor
+            A component without any motion stays zero.
+        """
+        windows = windows - windows.mean(dim=-1, keepdim=True)
+        size = windows.square() if self.normalisation.endswith("std") else windows.abs()
+        over = (-2, -1) if self.normalisation.startswith("joint") else (-1,)
+        if self.normalisation.endswith("std"):
+            scale = size.mean(dim=over, keepdim=True).sqrt()
+        else:
+            scale = size.amax(dim=over, keepdim=True)
+        return windows / scale.clamp_min(torch.finfo(windows.dtype).tiny)
+
+    def component_rows(self, codes: set[str], flexible: bool = True) -> dict[str, int]:
+        """Map the component codes of a station to rows of its windows.
+
+        Parameters
+        ----------
+        codes : set of str
+            Component codes found, such as {"Z", "1", "2"}.
+        flexible : bool
+            Whether 1 and 2 may stand in for N and E, and the reverse, as in SeisBench.
+        """
+        rows = {code: row for row, code in enumerate(self.component_order)}
+        if flexible:
+            rows |= {_ALIKE[code]: row for code, row in rows.items() if _ALIKE.get(code, code) not in rows}
+        return {code: rows[code] for code in sorted(codes) if code in rows}

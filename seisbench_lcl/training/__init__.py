@@ -1,0 +1,1 @@
+"""Training: windows from SeisBench datasets."""

@@ -1,0 +1,156 @@
+"""Weights files: SeisBench's layout, written whole or not at all, read without unpickling anything.
+
+A model called NAME in version V is ``NAME.json.vV`` (arguments of the constructor and metadata),
+``NAME.safetensors.vV`` (its tensors, which this package reads) and ``NAME.pt.vV`` (the same tensors, for stock
+SeisBench code).
+"""
+
+import hashlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Callable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+from packaging.version import InvalidVersion, Version
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as dump_tensors
+from torch import Tensor
+
+from seisbench_lcl.errors import WeightsError
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def paths(path: str | os.PathLike[str], version: str | None) -> dict[str, Path]:
+    """Return the three files of a model, keyed "json", "safetensors" and "pt"."""
+    base = Path(path)
+    suffix = "" if version is None else f".v{version}"
+    return {kind: base.with_name(f"{base.name}.{kind}{suffix}") for kind in ("json", "safetensors", "pt")}
+
+
+def write(
+    path: str | os.PathLike[str], version: str | None, metadata: dict[str, Any], tensors: Mapping[str, Tensor]
+) -> None:
+    """Write the three files, each complete and synced before it takes its name; the JSON file comes last.
+
+    Raises
+    ------
+    WeightsError
+        If the folder cannot be written to.
+    """
+    files = paths(path, version)
+    content = dump_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+    metadata["seisbench_lcl"]["sha256"] = hashlib.sha256(content).hexdigest()
+    text = json.dumps(metadata, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    try:
+        files["json"].parent.mkdir(parents=True, exist_ok=True)
+        _replace(files["safetensors"], lambda file: file.write_bytes(content))
+        _replace(files["pt"], lambda file: torch.save(dict(tensors), file))
+        _replace(files["json"], lambda file: file.write_text(text, encoding="utf-8"))
+    except OSError as error:
+        raise WeightsError(f"cannot write weights to {files['json'].parent}: {error}") from error
+
+
+def read(path: str | os.PathLike[str], version: str | None) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Read metadata and tensors, and check that they belong together.
+
+    Raises
+    ------
+    WeightsError
+        If a file is missing, truncated or was changed, or a tensor is not finite.
+    """
+    files = paths(path, version)
+    try:
+        metadata = json.loads(files["json"].read_text(encoding="utf-8"))
+        content = files["safetensors"].read_bytes()
+    except FileNotFoundError as error:
+        pickled = files["pt"].exists() and not files["safetensors"].exists()
+        hint = (
+            f"; {files['pt'].name} is there, but it is a pickle, which seisbench_lcl does not open: save the model "
+            "again with its save method"
+            if pickled
+            else "; check the path, which goes without .json or .safetensors"
+        )
+        raise WeightsError(f"no weights file {error.filename}{hint}") from error
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"cannot read {files['json']}: {error}; copy or download the weights anew") from error
+    ours = metadata.get("seisbench_lcl") if isinstance(metadata, dict) else None
+    if not isinstance(ours, dict) or not isinstance(metadata.get("model_args"), dict):
+        raise WeightsError(f"{files['json']} does not describe a model of seisbench_lcl")
+    found = hashlib.sha256(content).hexdigest()
+    if found != ours.get("sha256"):
+        raise WeightsError(
+            f"{files['safetensors']} is truncated or changed: its SHA-256 is {found}, but {files['json'].name} "
+            f"names {ours.get('sha256')}; copy or download the weights anew"
+        )
+    try:
+        tensors = load_tensors(content)
+    except SafetensorError as error:
+        raise WeightsError(f"{files['safetensors']} is no safetensors file: {error}") from error
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise WeightsError(f"tensor {name!r} of {files['safetensors']} holds NaN or infinite values")
+    return metadata, tensors
+
+
+def bundled() -> Path:
+    """Return the folder of the weights that come with the package."""
+    installed = Path(str(resources.files("seisbench_lcl"))) / "weights"
+    return installed if installed.is_dir() else installed.parents[1] / "weights"
+
+
+def available(folders: list[Path]) -> dict[str, dict[str, Path]]:
+    """List weights as name to version to path (without suffixes); an earlier folder hides a later one."""
+    found: dict[str, dict[str, Path]] = {}
+    for folder in folders:
+        for file in sorted(folder.glob("*.json.v*")) if folder.is_dir() else []:
+            name, version = file.name.split(".json.v", 1)
+            if paths(folder / name, version)["safetensors"].exists():
+                found.setdefault(name, {}).setdefault(version, folder / name)
+    return found
+
+
+def check_name(name: str) -> None:
+    """Refuse names that could leave the folder.
+
+    Raises
+    ------
+    WeightsError
+    """
+    if not _NAME.fullmatch(name):
+        raise WeightsError(
+            f"{name!r} is no name of pretrained weights: letters, digits, '.', '_' and '-' only; "
+            "to read a file, use load(path)"
+        )
+
+
+def newest(versions: Mapping[str, Path]) -> str:
+    """Return the highest version."""
+
+    def order(version: str) -> Version:
+        try:
+            return Version(version)
+        except InvalidVersion:
+            return Version("0")
+
+    return max(versions, key=order)
+
+
+def _replace(target: Path, write: Callable[[Path], Any]) -> None:
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        write(temporary)
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o644)
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)
