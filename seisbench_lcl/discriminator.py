@@ -3,12 +3,11 @@
 import asyncio
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 import obspy
-import seisbench
 import torch
 from numpy.typing import ArrayLike, NDArray
 from seisbench.models import WaveformModel
@@ -76,7 +75,10 @@ class Discriminator(WaveformModel):
 
     _annotate_args: ClassVar[dict[str, tuple[str, Any]]] = {
         "batch_size": ("Windows computed at once", 256),
-        "stride": ("Samples from window to window, at the sampling rate of the model; None is one second", None),
+        "stride": (
+            "Samples from window to window, at the sampling rate of the model; None is one second",
+            None,
+        ),
         "min_coverage": ("Least fraction of samples that every component of a window must have", 0.95),
         "strict": ("If true, every sample must be there: the same as min_coverage=1", False),
         "flexible_horizontal_components": WaveformModel._annotate_args["flexible_horizontal_components"],
@@ -121,31 +123,27 @@ class Discriminator(WaveformModel):
             grouping="instrument",
             citation=citation,
         )
-        self.preprocessing = Preprocessing(
-            sampling_rate, in_samples, component_order, band, before, normalisation
-        )
+        self.preprocessing = Preprocessing(sampling_rate, in_samples, component_order, band, before, normalisation)
         self.event_types = quakeml_types(names, event_types)
         extractor_class = registry().extractor(self._names[0])
         head_class = registry().head(self._names[1])
         try:
-            self.extractor = extractor_class(
-                len(component_order), in_samples, sampling_rate, **(extractor_args or {})
-            )
+            self.extractor = extractor_class(len(component_order), in_samples, sampling_rate, **(extractor_args or {}))
             self.head = head_class(self.extractor.n_features, len(names), **(head_args or {}))
         except TypeError as error:
             raise ConfigurationError(f"{'+'.join(self._names)}: {error}") from error
 
     # Training and plain windows -------------------------------------------------------------------------------------
 
-    def fit(self, windows: ArrayLike | Tensor, labels: Sequence[str], groups: Sequence[Any] | None = None) -> Self:
+    def fit(self, windows: ArrayLike | Tensor, labels: Iterable[str], groups: Iterable[Any] | None = None) -> Self:
         """Fit extractor and head.
 
         Parameters
         ----------
         windows : (N, C, T) float32 ndarray or Tensor
             In the rate and band of the model, as `seisbench_lcl.training.read_windows` returns them. Normalised here.
-        labels : sequence of N str
-        groups : sequence of N hashables, optional
+        labels : iterable of N str
+        groups : iterable of N hashables, optional
             The event of each window. Windows of one event are held out together.
 
         Returns
@@ -161,10 +159,18 @@ class Discriminator(WaveformModel):
             If a label is unknown, a class has no window, or an event has windows of two labels.
         """
         x = self._windows(windows)
-        y, events = self._encode(labels, groups, len(x))
+        y, events = self._encode(list(labels), None if groups is None else list(groups), len(x))
         self.extractor.fit(x, y)
         self.head.fit(self.features(x), y, events)
         return self
+
+    def fresh(self, labels: Sequence[str] | None = None) -> Self:
+        """Return an unfitted model of the same description, with fewer labels if some are given."""
+        description = self.get_model_args()
+        if labels is not None:
+            types = {label: description["event_types"][label] for label in labels}
+            description |= {"labels": list(labels), "event_types": types}
+        return type(self)(**description, default_args=self.default_args)
 
     def predict_proba(self, windows: ArrayLike | Tensor) -> NDArray[np.float32]:
         """Return class probabilities (N, K) of windows (N, C, T) in the rate and band of the model."""
@@ -269,9 +275,7 @@ class Discriminator(WaveformModel):
             logger.warning("%s abstained: %s", part.station, part.reason)
         return WindowList(self.labels, sorted(blocks, key=lambda block: (block.station, block.start)))
 
-    def _classify_record(
-        self, record: Record, stride: int, batch_size: int, min_coverage: float
-    ) -> StationWindows:
+    def _classify_record(self, record: Record, stride: int, batch_size: int, min_coverage: float) -> StationWindows:
         offsets = np.arange(0, record.data.shape[1] - self.in_samples + 1, stride)
         coverage = record.coverage(offsets, self.in_samples)
         least = coverage.min(axis=1)
@@ -319,9 +323,7 @@ class Discriminator(WaveformModel):
             "citation": self.citation,
         }
 
-    def save(
-        self, path: str | os.PathLike[str], weights_docstring: str = "", version_str: str | None = None
-    ) -> None:
+    def save(self, path: str | os.PathLike[str], weights_docstring: str = "", version_str: str | None = None) -> None:
         """Save in SeisBench's layout, with the tensors as safetensors too.
 
         Parameters
@@ -343,7 +345,10 @@ class Discriminator(WaveformModel):
         tensors = self.state_dict()
         if not all(torch.isfinite(t).all() for t in tensors.values() if t.is_floating_point()):
             raise NotFittedError(f"{self.name} has nothing to save yet: call fit first, or load weights")
-        parts = {"extractor": (self._names[0], type(self.extractor)), "head": (self._names[1], type(self.head))}
+        parts = {
+            "extractor": (self._names[0], type(self.extractor)),
+            "head": (self._names[1], type(self.head)),
+        }
         requires = {
             part: dict(zip(("name", "distribution", "version"), (name, *registry().source(cls)), strict=True))
             for part, (name, cls) in parts.items()
@@ -519,9 +524,7 @@ class Discriminator(WaveformModel):
         finally:
             self.train(training)
 
-    def _encode(
-        self, labels: Sequence[str], groups: Sequence[Any] | None, n: int
-    ) -> tuple[Tensor, Tensor | None]:
+    def _encode(self, labels: Sequence[str], groups: Sequence[Any] | None, n: int) -> tuple[Tensor, Tensor | None]:
         """Turn labels and events into indices, and check that they make sense."""
         names = [str(label) for label in labels]
         if len(names) != n or (groups is not None and len(groups) != n):

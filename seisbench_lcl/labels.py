@@ -22,7 +22,14 @@ _COMMON = {
     "volcano-tectonic": "earthquake",
 }
 
-_RESERVED = {"station", "start_time", "end_time", "label", "reason", "coverage"}  # columns of the window table
+_RESERVED = {
+    "station",
+    "start_time",
+    "end_time",
+    "label",
+    "reason",
+    "coverage",
+}  # columns of the window table
 
 
 def check_labels(labels: Sequence[str] | None) -> list[str]:
@@ -45,9 +52,7 @@ def check_labels(labels: Sequence[str] | None) -> list[str]:
     return names
 
 
-def quakeml_types(
-    labels: Sequence[str], mapping: Mapping[str, str | None] | None = None
-) -> dict[str, str | None]:
+def quakeml_types(labels: Sequence[str], mapping: Mapping[str, str | None] | None = None) -> dict[str, str | None]:
     """Give each label its QuakeML event type.
 
     Parameters
@@ -73,10 +78,11 @@ def quakeml_types(
     for label in labels:
         name = label.lower().replace("_", " ")
         default = None if name == NOISE else _COMMON.get(name, str(EventType(name) or OTHER))
-        types[label] = mapping.get(label, default)
-        if types[label] is not None and EventType(types[label]) is None:
+        chosen = mapping.get(label, default)
+        types[label] = None if chosen is None else EventType(chosen)  # in the spelling of QuakeML
+        if chosen is not None and types[label] is None:
             raise ConfigurationError(
-                f"{label!r} is mapped to {types[label]!r}, which is no QuakeML event type; "
+                f"{label!r} is mapped to {chosen!r}, which is no QuakeML event type; "
                 f"choose one of: {', '.join(EventType)}"
             )
     return types

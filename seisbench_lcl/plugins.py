@@ -1,7 +1,7 @@
 """Extractors and heads by name: the built-in ones, and those that installed packages add through entry points."""
 
 from functools import cache
-from importlib.metadata import Distribution, distributions
+from importlib.metadata import EntryPoint, entry_points
 from typing import TypeVar
 
 import pluggy
@@ -51,8 +51,8 @@ class Registry:
 
     Attributes
     ----------
-    failures : dict from plugin name to reason
-        A plugin that does not load is set aside here; the others go on.
+    failures : dict from "distribution:plugin" to reason
+        A plugin that does not load is set aside here, whole; the others go on.
     """
 
     def __init__(self) -> None:
@@ -61,12 +61,12 @@ class Registry:
         self._extractors: dict[str, type[FeatureExtractor]] = {}
         self._heads: dict[str, type[Head]] = {}
         self._add("built-in", _BuiltIn(), ("seisbench-lcl", __version__))
-        for distribution in distributions():
-            for entry in distribution.entry_points.select(group=PROJECT):
-                try:
-                    self._add(entry.name, entry.load(), _source(distribution))
-                except Exception as error:  # a plugin can fail in any way, and must not take the host down
-                    self.failures[entry.name] = f"{type(error).__name__}: {error}"
+        for entry in entry_points(group=PROJECT):
+            source = _source(entry)
+            try:
+                self._add(entry.name, entry.load(), source)
+            except Exception as error:  # a plugin can fail in any way, and must not take the host down
+                self.failures[f"{source[0]}:{entry.name}"] = f"{type(error).__name__}: {error}"
 
     def extractor(self, name: str, source: str | None = None) -> type[FeatureExtractor]:
         """Return the class of an extractor by name; `source` is the distribution known to hold it."""
@@ -94,15 +94,21 @@ class Registry:
         manager.add_hookspecs(Hooks)
         manager.register(implementation, plugin)
         manager.check_pending()
-        for known, found in (
-            (self._extractors, manager.hook.register_feature_extractors()),
-            (self._heads, manager.hook.register_heads()),
-        ):
-            for cls in (cls for classes in found for cls in classes):
-                if cls.name in known:
-                    raise ValueError(f"the name {cls.name!r} is taken by {self.source(known[cls.name])[0]}")
-                known[cls.name] = cls
-                self._sources[cls] = source
+        extractors = self._named(FeatureExtractor, self._extractors, manager.hook.register_feature_extractors(), source)
+        heads = self._named(Head, self._heads, manager.hook.register_heads(), source)
+        self._extractors |= extractors
+        self._heads |= heads
+        self._sources |= dict.fromkeys([*extractors.values(), *heads.values()], source)
+
+    def _named(self, base: T, known: dict[str, T], found: list[list[T]], source: tuple[str, str]) -> dict[str, T]:
+        named: dict[str, T] = {}
+        for cls in (cls for classes in found for cls in classes):
+            if not (isinstance(cls, type) and issubclass(cls, base)):
+                raise TypeError(f"{cls!r} is not a subclass of {base.__name__}")
+            if taken := known.get(cls.name) or named.get(cls.name):
+                raise ValueError(f"the name {cls.name!r} is taken by {self._sources.get(taken, source)[0]}")
+            named[cls.name] = cls
+        return named
 
 
 @cache
@@ -111,5 +117,6 @@ def registry() -> Registry:
     return Registry()
 
 
-def _source(distribution: Distribution) -> tuple[str, str]:
-    return distribution.metadata["Name"], distribution.version
+def _source(entry: EntryPoint) -> tuple[str, str]:
+    assert entry.dist is not None  # None only for entry points made by hand
+    return entry.dist.name, entry.dist.version

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice, takewhile
 from math import ceil
+from typing import Any
 
 import numpy as np
 import obspy
@@ -139,7 +140,7 @@ def read_stream(
                     records.append(record)
                     continue
                 rate = preprocessing.sampling_rate
-                reason = f"{found / rate:.1f} s of {preprocessing.seconds:g} s"
+                reason = f"{found / rate:g} s of {preprocessing.seconds:g} s"
                 unusable.append(Unusable(station, record.start, record.start + found / rate, reason))
         except WaveformError as error:
             failures.append(type(error)(f"station {station}: {error}"))
@@ -182,9 +183,10 @@ def read_array(data: NDArray[np.floating], rate: float, preprocessing: Preproces
 
 def _segments(trace: obspy.Trace) -> Iterator[obspy.Trace]:
     """Split a trace at its masked samples, without copying unmasked data."""
+    if not trace.stats.npts:
+        return
     if not np.ma.isMaskedArray(trace.data):
-        if trace.stats.npts:
-            yield obspy.Trace(trace.data, header=trace.stats)
+        yield obspy.Trace(trace.data, header=trace.stats)
         return
     for span in np.ma.clump_unmasked(trace.data):
         segment = obspy.Trace(trace.data.data[span], header=trace.stats)
@@ -192,9 +194,7 @@ def _segments(trace: obspy.Trace) -> Iterator[obspy.Trace]:
         yield segment
 
 
-def _missing_components(
-    traces: list[obspy.Trace], preprocessing: Preprocessing, flexible: bool
-) -> str | None:
+def _missing_components(traces: list[obspy.Trace], preprocessing: Preprocessing, flexible: bool) -> str | None:
     found = {trace.stats.channel[-1:] for trace in traces}
     rows = preprocessing.component_rows(found, flexible)
     order = preprocessing.component_order
@@ -210,20 +210,14 @@ def _missing_components(
     return f"component {', '.join(missing)} missing: found {listed} of {order}" if missing else None
 
 
-def _records(
-    station: str, traces: list[obspy.Trace], preprocessing: Preprocessing, flexible: bool
-) -> Iterator[Record]:
+def _records(station: str, traces: list[obspy.Trace], preprocessing: Preprocessing, flexible: bool) -> Iterator[Record]:
     rows = preprocessing.component_rows({trace.stats.channel[-1:] for trace in traces}, flexible)
     pieces = []
     for code, row in rows.items():
-        component = obspy.Stream([trace for trace in traces if trace.stats.channel[-1:] == code])
+        component = [trace for trace in traces if trace.stats.channel[-1:] == code]
         for trace in component:
             _check_finite(trace.data, trace.stats.starttime, trace.stats.sampling_rate)
-        component.merge(-1)  # joins pieces that follow on each other or agree where they overlap
-        own = [
-            _piece(row, trace.data, trace.stats.sampling_rate, trace.stats.starttime, preprocessing)
-            for trace in component
-        ]
+        own = [_piece(row, data, rate, start, preprocessing) for data, rate, start in _join(component)]
         _mask_conflicts(own)
         pieces += own
     cluster: list[_Piece] = []
@@ -235,6 +229,31 @@ def _records(
         cluster.append(piece)
         end = max(end, piece.end) if len(cluster) > 1 else piece.end
     yield _assemble(station, cluster, preprocessing)
+
+
+def _join(traces: list[obspy.Trace]) -> Iterator[tuple[NDArray[Any], float, UTCDateTime]]:
+    """Join segments of a component that follow on each other, to half a sample, or agree where they overlap.
+
+    ``merge(-1)`` of ObsPy copies everything for each segment, and fails where the data type or calibration changes.
+    """
+    parts: list[NDArray[Any]] = []
+    for trace in sorted(traces, key=lambda trace: (trace.stats.starttime.ns, trace.stats.npts)):
+        data, stats = trace.data, trace.stats
+        if parts and stats.sampling_rate == rate:
+            overlap = length - round((stats.starttime - start) * rate)
+            if overlap > len(parts[-1]):
+                parts = [np.concatenate(parts)]
+            tail = parts[-1][len(parts[-1]) - overlap :]
+            if overlap >= 0 and np.array_equal(tail[: len(data)], data[:overlap]):
+                if overlap < len(data):
+                    parts.append(data[overlap:])
+                    length += len(data) - overlap
+                continue
+        if parts:
+            yield np.concatenate(parts), rate, start
+        parts, rate, start, length = [data], stats.sampling_rate, stats.starttime, len(data)
+    if parts:
+        yield np.concatenate(parts), rate, start
 
 
 def _check_finite(data: NDArray[np.floating], start: UTCDateTime, rate: float) -> None:
@@ -257,9 +276,10 @@ def _piece(
     position = start.ns * Fraction(target) / 10**9  # exact: a float would lose microseconds
     first = ceil(position - Fraction(_GRID_TOLERANCE))
     offset = max(0.0, float(first - position) / target)
-    conditioned = preprocessing.condition(data, rate, offset)
+    dead = list(_dead_runs(data, rate))
+    conditioned = preprocessing.condition(_bridge(data, dead), rate, offset)
     present = np.ones(len(conditioned), dtype=bool)
-    for run in _dead_runs(data, rate):
+    for run in dead:
         present[ceil(max(0.0, run.start / rate - offset) * target) : ceil((run.stop / rate - offset) * target)] = False
     return _Piece(row, first, conditioned, present)
 
@@ -270,6 +290,16 @@ def _dead_runs(data: NDArray[np.floating], rate: float) -> Iterable[slice]:
     edges = np.concatenate([[0], changes, [len(data)]])
     for run in np.flatnonzero(np.diff(edges) >= _DEAD_SECONDS * rate):
         yield slice(int(edges[run]), int(edges[run + 1]))
+
+
+def _bridge(data: NDArray[Any], dead: list[slice]) -> NDArray[Any]:
+    """Draw a straight line over dead stretches: the step to a filled gap would ring in the samples beside it."""
+    live = np.ones(len(data), dtype=bool)
+    for run in dead:
+        live[run] = False
+    if live.all() or not live.any():
+        return data
+    return np.interp(np.arange(len(data)), np.flatnonzero(live), data[live])
 
 
 def _mask_conflicts(pieces: list[_Piece]) -> None:

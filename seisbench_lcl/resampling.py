@@ -57,9 +57,16 @@ def resample(data: Array, rate: float, target_rate: float, highest: float, offse
 
 def high_pass(data: Array, rate: float, lowest: float) -> Array:
     """Remove what lies below `lowest` Hz: Butterworth of order 4, forwards and backwards, so without delay."""
-    sections = butter(_HIGH_PASS_ORDER, lowest, "highpass", fs=rate, output="sos")
+    if not len(data):  # a sample may lie between two points of the grid
+        return data
     reach = min(len(data) - 1, ceil(2 * rate / lowest))
-    return sosfiltfilt(sections, data, padlen=reach)
+    return sosfiltfilt(_sections(rate, lowest), data, padlen=reach)
+
+
+@lru_cache
+def _sections(rate: float, lowest: float) -> Array:
+    """Design the high-pass: it takes as long as filtering a short segment."""
+    return butter(_HIGH_PASS_ORDER, lowest, "highpass", fs=rate, output="sos")
 
 
 def _half_length(highest: float) -> float:

@@ -110,13 +110,13 @@ class WindowList(Sequence[Window]):
         b = int(np.searchsorted(self._ends, index, side="right"))
         block = self.blocks[b]
         i = index - int(self._ends[b]) + len(block)
-        best = block.best[i]
+        row = block.probabilities[i]
         return Window(
             station=block.station,
             start_time=block.time(i),
             end_time=block.time(i) + block.length,
-            probabilities=dict(zip(self.labels, block.probabilities[i].tolist(), strict=True)),
-            label=self.labels[best] if best >= 0 else None,
+            probabilities=dict(zip(self.labels, row.tolist(), strict=True)),
+            label=None if np.isnan(row[0]) else self.labels[row.argmax()],
             reason=str(block.reasons[i]),
             coverage=float(block.coverage[i]),
         )
@@ -128,9 +128,9 @@ class WindowList(Sequence[Window]):
         names = np.array([*self.labels, None], dtype=object)
         frames = []
         for block in self.blocks:
-            start = np.datetime64(block.start.ns, "ns") + np.round(
-                np.arange(len(block)) * block.step * 1e9
-            ).astype("timedelta64[ns]")
+            start = np.datetime64(block.start.ns, "ns") + np.round(np.arange(len(block)) * block.step * 1e9).astype(
+                "timedelta64[ns]"
+            )
             frames.append(
                 pd.DataFrame(
                     {
@@ -167,21 +167,22 @@ class WindowList(Sequence[Window]):
             of its last; runs of the same label that overlap in time are one.
         """
         kept = np.array([label not in ignore for label in self.labels])
-        found: list[LabelledDetection] = []
-        last: dict[tuple[str, str], LabelledDetection] = {}
+        runs: list[LabelledDetection] = []
         for block in self.blocks:
             top = np.nan_to_num(block.probabilities).max(axis=1)
             codes = np.where((top >= threshold) & kept[block.best], block.best, -1)
             for first, end, code in block.runs(codes):
                 label, peak = self.labels[code], float(top[first:end].max())
-                start_time, end_time = block.time(first), block.time(end - 1) + block.length
-                previous = last.get((block.station, label))
-                if previous is not None and start_time <= previous.end_time:
-                    previous.end_time = max(previous.end_time, end_time)
-                    previous.peak_value = max(previous.peak_value, peak)
-                    continue
-                last[block.station, label] = LabelledDetection(block.station, start_time, end_time, peak, label)
-                found.append(last[block.station, label])
+                end_time = block.time(end - 1) + block.length
+                runs.append(LabelledDetection(block.station, block.time(first), end_time, peak, label))
+        found: list[LabelledDetection] = []
+        for run in sorted(runs, key=lambda d: (d.trace_id, d.label, d.start_time)):
+            last = found[-1] if found else run
+            if found and (last.trace_id, last.label) == (run.trace_id, run.label) and run.start_time <= last.end_time:
+                last.end_time = max(last.end_time, run.end_time)
+                last.peak_value = max(last.peak_value, run.peak_value)
+            else:
+                found.append(run)
         return LabelledDetectionList(sorted(found, key=lambda d: (d.start_time, d.trace_id)))
 
     def to_stream(self, model: str, shift: float) -> obspy.Stream:
@@ -203,7 +204,8 @@ class WindowList(Sequence[Window]):
         instruments: dict[str, set[str]] = defaultdict(set)
         for block in self.blocks:
             site, instrument = block.station.rsplit(".", 1)
-            instruments[site].add(instrument)
+            if block.decided.any():
+                instruments[site].add(instrument)
         stream = obspy.Stream()
         for block in self.blocks:
             site, instrument = block.station.rsplit(".", 1)

@@ -9,8 +9,7 @@ import hashlib
 import json
 import os
 import re
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from safetensors.torch import save as dump_tensors
 from torch import Tensor
 
 from seisbench_lcl.errors import WeightsError
+from seisbench_lcl.files import replace
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -49,10 +49,9 @@ def write(
     metadata["seisbench_lcl"]["sha256"] = hashlib.sha256(content).hexdigest()
     text = json.dumps(metadata, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     try:
-        files["json"].parent.mkdir(parents=True, exist_ok=True)
-        _replace(files["safetensors"], lambda file: file.write_bytes(content))
-        _replace(files["pt"], lambda file: torch.save(dict(tensors), file))
-        _replace(files["json"], lambda file: file.write_text(text, encoding="utf-8"))
+        replace(files["safetensors"], lambda file: file.write_bytes(content))
+        replace(files["pt"], lambda file: torch.save(dict(tensors), file))
+        replace(files["json"], lambda file: file.write_text(text, encoding="utf-8"))
     except OSError as error:
         raise WeightsError(f"cannot write weights to {files['json'].parent}: {error}") from error
 
@@ -140,17 +139,3 @@ def newest(versions: Mapping[str, Path]) -> str:
             return Version("0")
 
     return max(versions, key=order)
-
-
-def _replace(target: Path, write: Callable[[Path], Any]) -> None:
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    os.close(handle)
-    temporary = Path(name)
-    try:
-        write(temporary)
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-        os.replace(temporary, target)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -201,9 +201,7 @@ def read_tally(tallies: Floats, labels: Sequence[str]) -> dict[str, Floats]:
         "f1": _ratio(2 * hits, support + guessed, empty=0.0),
     }
     macro = {f"macro_{name}": x.mean(axis=-1, where=present) for name, x in by_class.items()}
-    weighted = {
-        f"weighted_{name}": (support * x).sum(axis=-1, where=present) / n for name, x in by_class.items()
-    }
+    weighted = {f"weighted_{name}": (support * x).sum(axis=-1, where=present) / n for name, x in by_class.items()}
     return {
         "accuracy": hits.sum(axis=-1) / n,
         "balanced_accuracy": macro["macro_recall"],
@@ -238,9 +236,7 @@ def check_predictions(
         )
     y = _check_indices("truth", truth, p.shape[1])
     if len(y) != len(p):
-        raise DatasetError(
-            f"probabilities have {len(p)} rows but truth has {len(y)}; pass one of each per window"
-        )
+        raise DatasetError(f"probabilities have {len(p)} rows but truth has {len(y)}; pass one of each per window")
     finite = np.isfinite(p).all(axis=1)
     if not finite.all():
         raise DatasetError(

@@ -3,7 +3,8 @@
 A kernel has nine taps: weight 2 on three of them, −1 on the other six. So with the zero-padded sum ``x`` of the
 components of one subset,
 
-    C[t] = Σ_j w_j x[t + (j − 4) d]  =  A[t] + 3 x[t + a d] + 3 x[t + b d] + 3 x[t + c d],    A[t] = −Σ_j x[t + (j − 4) d]
+    C[t] = Σ_j w_j x[t + (j − 4) d] = A[t] + 3 x[t + (a − 4) d] + 3 x[t + (b − 4) d] + 3 x[t + (c − 4) d]
+    A[t] = −Σ_j x[t + (j − 4) d]
 
 where A is shared by all kernels of one subset and dilation ``d``, and each kernel costs three additions a sample. The
 comparison with four biases is fused into the same pass, so that C never reaches memory. Convolution is linear, so the
@@ -65,7 +66,7 @@ def _shared_part(x, margin, dilation, base):  # type: ignore[no-untyped-def] # n
 
 
 @njit(nogil=True, cache=True)
-def transform(windows, dilations, counts, masks, subsets, order, taps, biases, features):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN201
+def transform(windows, dilations, counts, masks, subsets, order, taps, biases, features):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
     """Fill ``features`` with the proportion of positive values of each (dilation, kernel, bias).
 
     Parameters

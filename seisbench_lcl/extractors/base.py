@@ -65,10 +65,10 @@ class FeatureExtractor(nn.Module, ABC):
         WindowError
             If the windows have another shape, are none, or hold NaN or infinite values.
         """
-        self._check(windows)
+        windows = self._checked(windows)
         if len(windows) == 0:
             raise WindowError(f"{type(self).__name__}.fit needs at least one window, but was given none")
-        self._fit(windows.float(), labels)
+        self._fit(windows, labels)
         return self
 
     def forward(self, windows: Tensor) -> Tensor:
@@ -89,8 +89,7 @@ class FeatureExtractor(nn.Module, ABC):
         NotFittedError
             If the extractor learns from data and has not yet.
         """
-        self._check(windows)
-        return self._extract(windows.float())
+        return self._extract(self._checked(windows))
 
     @abstractmethod
     def config(self) -> dict[str, Any]:
@@ -102,7 +101,8 @@ class FeatureExtractor(nn.Module, ABC):
     @abstractmethod
     def _extract(self, windows: Tensor) -> Tensor: ...
 
-    def _check(self, windows: Tensor) -> None:
+    def _checked(self, windows: Tensor) -> Tensor:
+        windows = windows.float()  # first: what float64 holds may be infinite in float32
         expected = (self.in_channels, self.in_samples)
         if windows.ndim != 3 or tuple(windows.shape[1:]) != expected:
             raise WindowError(
@@ -116,3 +116,4 @@ class FeatureExtractor(nn.Module, ABC):
                 f"{len(bad)} of {len(windows)} windows hold NaN or infinite samples, the first at index {bad[0]}; "
                 "drop those windows, or mask the samples in the stream so that they count as a gap"
             )
+        return windows

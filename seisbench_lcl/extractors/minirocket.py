@@ -11,8 +11,8 @@ from torch import Tensor
 from seisbench_lcl.errors import ConfigurationError, NotFittedError, WindowError
 from seisbench_lcl.extractors import _minirocket_kernels as kernels
 from seisbench_lcl.extractors import _minirocket_torch as torch_path
-from seisbench_lcl.extractors.base import FeatureExtractor
 from seisbench_lcl.extractors._minirocket_kernels import KERNEL_LENGTH, N_KERNELS
+from seisbench_lcl.extractors.base import FeatureExtractor
 
 Channels = Literal["subsets", "sum"]
 
@@ -129,21 +129,20 @@ class MiniRocket(FeatureExtractor):
     def _extract(self, windows: Tensor) -> Tensor:
         if torch.isnan(self.biases[0]):
             raise NotFittedError("MiniRocket has no biases yet: call fit(windows) first, or load weights")
-        codes = self.subsets.cpu().numpy() @ (1 << np.arange(self.in_channels))
+        subsets = self.subsets.cpu().numpy()
+        codes = subsets.view(f"V{self.in_channels}")[..., 0]  # one item a subset, for any number of components
         _, first, subset = np.unique(codes, return_index=True, return_inverse=True)
-        masks = self.subsets.view(-1, self.in_channels)[torch.from_numpy(first).to(self.subsets.device)]
+        masks = subsets.reshape(-1, self.in_channels)[first]
         subset = subset.reshape(codes.shape)
         if windows.device.type != "cpu":
-            rows = torch.from_numpy(subset).to(windows.device)
-            return torch_path.transform(
-                windows, self.dilations, self.biases_per_kernel, masks, rows, self.biases
-            )
+            u, s = torch.from_numpy(masks).to(windows.device), torch.from_numpy(subset).to(windows.device)
+            return torch_path.transform(windows, self.dilations, self.biases_per_kernel, u, s, self.biases)
         features = np.empty((len(windows), self.n_features), dtype=np.float32)
         x = np.ascontiguousarray(windows.numpy())
         plan = (
             np.array(self.dilations),
             np.array(self.biases_per_kernel),
-            masks.numpy(),
+            masks,
             subset,
             np.argsort(subset, axis=1, kind="stable"),
             kernels.TAPS,
@@ -191,9 +190,7 @@ def _dilations(in_samples: int, max_features: int, max_dilations: int) -> tuple[
     per_kernel = max_features // N_KERNELS
     n_exponents = min(per_kernel, max_dilations)
     largest = np.log2((in_samples - 1) / (KERNEL_LENGTH - 1))
-    dilations, repeats = np.unique(
-        np.logspace(0, largest, n_exponents, base=2).astype(int), return_counts=True
-    )
+    dilations, repeats = np.unique(np.logspace(0, largest, n_exponents, base=2).astype(int), return_counts=True)
     counts = (repeats * (per_kernel / n_exponents)).astype(int)
     left_over = per_kernel - counts.sum()
     counts += left_over // len(counts)

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import eigh
+from scipy.linalg.blas import dsyrk
 
 Array = NDArray[np.float64]
 
@@ -52,7 +54,8 @@ class Design:
         for block in _blocks(len(features)):
             square += weights[block] @ (features[block] - mean) ** 2
         scale = np.sqrt(square / len(features))
-        scale[scale < 1e-6] = 1.0  # below the rounding of a proportion in float32
+        # Constant to within the rounding of float32; relative, for a feature may be a displacement in metres.
+        scale[scale <= np.maximum(1e-6 * np.abs(mean), np.finfo(np.float32).tiny)] = 1.0
         return cls(features, weights, mean, scale)
 
 
@@ -71,15 +74,16 @@ class Spectrum:
         """Decompose the smaller of the two Gram matrices, accumulated by blocks in double precision."""
         n, n_features = design.features.shape
         primal = n > n_features
-        gram = np.zeros((min(n, n_features),) * 2)
+        gram = np.zeros((min(n, n_features),) * 2, order="F")
         for block in _blocks(n if primal else n_features):
-            part = design.rows(block).T if primal else design.columns(block)
-            gram += part @ part.T
-        eigenvalues, vectors = np.linalg.eigh(gram)
-        del gram
+            part = design.rows(block) if primal else design.columns(block).T
+            gram = dsyrk(1.0, part, trans=True, beta=1.0, c=gram, overwrite_c=True)  # upper triangle, in place
+        eigenvalues, vectors = eigh(gram, lower=False, overwrite_a=True, check_finite=False, driver="evd")
         eigenvalues = np.maximum(eigenvalues, 0)
         if primal:
-            projections = np.concatenate([design.rows(block) @ vectors for block in _blocks(n)])
+            projections = np.empty((n, n_features))
+            for block in _blocks(n):
+                projections[block] = design.rows(block) @ vectors
         else:
             projections = vectors * np.sqrt(eigenvalues)
         return cls(design, eigenvalues, projections, vectors, primal)

@@ -75,7 +75,7 @@ class Head(nn.Module, ABC):
         TrainingError
             If labels are missing, out of range or of one class only, or lengths disagree.
         """
-        self._check(features)
+        features = self._checked(features)
         for what, values in (("labels", labels), ("groups", groups)):
             if values is not None and len(values) != len(features):
                 raise TrainingError(f"{len(features)} rows of features came with {len(values)} {what}")
@@ -88,7 +88,7 @@ class Head(nn.Module, ABC):
                     f"labels must be class indices from 0 to {self.n_classes - 1} with at least two classes among "
                     f"them, but hold {present.tolist()}"
                 )
-        self._fit(features.float(), labels, groups)
+        self._fit(features, labels, groups)
         return self
 
     def forward(self, features: Tensor) -> Tensor:
@@ -110,8 +110,7 @@ class Head(nn.Module, ABC):
         NotFittedError
             If the head was neither fitted nor loaded.
         """
-        self._check(features)
-        return self._probabilities(features.float())
+        return self._probabilities(self._checked(features))
 
     @abstractmethod
     def config(self) -> dict[str, Any]:
@@ -123,7 +122,8 @@ class Head(nn.Module, ABC):
     @abstractmethod
     def _probabilities(self, features: Tensor) -> Tensor: ...
 
-    def _check(self, features: Tensor) -> None:
+    def _checked(self, features: Tensor) -> Tensor:
+        features = features.float()  # first: what float64 holds may be infinite in float32
         if features.ndim != 2 or features.shape[1] != self.n_features:
             raise WindowError(
                 f"{type(self).__name__} takes features of shape (B, {self.n_features}), "
@@ -131,3 +131,4 @@ class Head(nn.Module, ABC):
             )
         if not torch.isfinite(features).all():
             raise WindowError(f"{type(self).__name__} was given features that are NaN or infinite")
+        return features

@@ -81,15 +81,10 @@ class Ridge(Head):
         class_weight: ClassWeight = "balanced",
     ) -> None:
         super().__init__(n_features, n_classes)
-        if not alphas or min(alphas) <= 0:
-            raise ConfigurationError(f"alphas must be one or more positive penalties, but are {list(alphas)}")
-        if isinstance(class_weight, str) and class_weight != "balanced":
-            raise ConfigurationError(
-                f"class_weight must be 'balanced', None or a mapping from class index to weight, "
-                f"but is {class_weight!r}"
-            )
         self.alphas = [float(alpha) for alpha in alphas]
-        self.class_weight = class_weight
+        if not self.alphas or not all(0 < alpha < np.inf for alpha in self.alphas):
+            raise ConfigurationError(f"alphas must be one or more positive penalties, but are {self.alphas}")
+        self.class_weight = _class_weight(class_weight, n_classes)
         self.held_out: NDArray[np.float32] | None = None
         self.register_buffer("coefficients", torch.full((n_classes, n_features), torch.nan))
         self.register_buffer("intercepts", torch.full((n_classes,), torch.nan))
@@ -99,10 +94,7 @@ class Ridge(Head):
         self.register_buffer("alpha", torch.tensor(torch.nan))
 
     def config(self) -> dict[str, Any]:  # noqa: D102
-        weight = self.class_weight
-        if isinstance(weight, Mapping):
-            weight = {int(k): float(v) for k, v in weight.items()}
-        return {"alphas": self.alphas, "class_weight": weight}
+        return {"alphas": self.alphas, "class_weight": self.class_weight}
 
     def scores(self, features: Tensor) -> Tensor:
         """Return the (B, K) one-versus-rest scores that the temperature turns into probabilities."""
@@ -160,6 +152,19 @@ class Ridge(Head):
                     "from, so neither the penalty nor the probabilities can be settled; give at least two events of "
                     "each class"
                 )
+
+
+def _class_weight(class_weight: ClassWeight, n_classes: int) -> ClassWeight:
+    if class_weight is None or class_weight == "balanced":
+        return class_weight
+    if isinstance(class_weight, Mapping):
+        indices = {str(k): k for k in range(n_classes)}  # JSON turns the keys of a mapping into strings
+        if all(str(k) in indices and 0 < weight < np.inf for k, weight in class_weight.items()):
+            return {indices[str(k)]: float(weight) for k, weight in class_weight.items()}
+    raise ConfigurationError(
+        f"class_weight must be 'balanced', None or a mapping from class index (0 to {n_classes - 1}) to a positive "
+        f"weight, but is {class_weight!r}"
+    )
 
 
 def _temperature(

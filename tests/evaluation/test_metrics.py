@@ -57,9 +57,7 @@ def test_scores_agree_with_scikit_learn_and_with_slow_loops(case):
         **{f"recall[{label}]": np.nan for label in labels},
     }
     for average in ("macro", "weighted"):
-        values = precision_recall_fscore_support(
-            truth, predicted, labels=present, average=average, zero_division=0
-        )
+        values = precision_recall_fscore_support(truth, predicted, labels=present, average=average, zero_division=0)
         names = [f"{average}_{name}" for name in ("precision", "recall", "f1")]
         expected.update(zip(names, values[:3], strict=True))
     expected["balanced_accuracy"] = expected["macro_recall"]

@@ -22,9 +22,7 @@ def report():
 
 def test_levels_hold_scores_matrices_and_counts(report):
     for level, by_event in ((report.station, False), (report.event, True)):
-        expected = bootstrap_intervals(
-            PROBABILITIES, TRUTH, GROUPS, LABELS, n_resamples=30, seed=4, by_event=by_event
-        )
+        expected = bootstrap_intervals(PROBABILITIES, TRUTH, GROUPS, LABELS, n_resamples=30, seed=4, by_event=by_event)
         assert {k: str(v) for k, v in level.scores.items()} == {k: str(v) for k, v in expected.items()}
     assert report.station.confusion.tolist() == [[2, 1, 0], [1, 1, 0], [0, 0, 0]]
     assert report.event.confusion.tolist() == [[1, 0, 0], [1, 0, 0], [0, 0, 0]]

@@ -1,0 +1,31 @@
+"""The application that the sub-commands hang on."""
+
+import sys
+
+import typer
+from rich.console import Console
+
+from seisbench_lcl.cli.classify import classify
+from seisbench_lcl.cli.demo import demo
+from seisbench_lcl.cli.evaluate import evaluate
+from seisbench_lcl.cli.train import train
+from seisbench_lcl.errors import SeisBenchLCLError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Tell earthquakes, blasts, slides and noise apart, with SeisBench models.",
+)
+for command in (classify, train, evaluate, demo):
+    app.command()(command)
+
+
+def main() -> None:
+    """Run the application; an expected error is one message on standard error and status 2."""
+    try:
+        app()
+    except SeisBenchLCLError as error:
+        Console(stderr=True).print(f"[bold red]error:[/] {type(error).__name__}: ", end="")
+        Console(stderr=True).print(str(error), markup=False, highlight=False, soft_wrap=True)
+        sys.exit(2)

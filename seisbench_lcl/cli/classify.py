@@ -1,0 +1,81 @@
+"""``seisbench-lcl classify``: files in, table and figure out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import obspy
+import typer
+
+from seisbench_lcl.cli.common import console, errors, load_model, progress, write_file
+from seisbench_lcl.discriminator import Discriminator
+from seisbench_lcl.errors import ConfigurationError
+from seisbench_lcl.plotting import MAX_STATIONS, plot_stations
+from seisbench_lcl.results import WindowList
+
+
+def classify(
+    files: Annotated[list[str], typer.Argument(help="miniSEED, SAC, or whatever else ObsPy reads")],
+    weights: Annotated[str, typer.Option(help="name of pretrained weights, or path of saved ones")],
+    model: Annotated[str, typer.Option(help="class of the model")] = "MiniRocketRidge",
+    stride: Annotated[float, typer.Option(help="seconds from window to window")] = 1.0,
+    threshold: Annotated[float, typer.Option(help="least probability of a detection")] = 0.5,
+    min_coverage: Annotated[float, typer.Option(help="least fraction of samples in each component of a window")] = 0.95,
+    out: Annotated[Path | None, typer.Option(help="CSV table of all windows")] = None,
+    detections: Annotated[Path | None, typer.Option(help="CSV table of detections")] = None,
+    plot: Annotated[Path | None, typer.Option(help="figure, in the format of its suffix")] = None,
+) -> None:
+    """Classify recordings, all files together, so that components may lie in files of their own.
+
+    Exit status 0: all files were read; 1: some were not, the rest is done; 2: nothing could be done.
+    """
+    discriminator = load_model(model, weights)
+    stream = obspy.Stream()
+    broken: dict[str, str] = {}
+    for name in progress("reading")(files):
+        try:
+            stream += obspy.read(name)
+        except Exception as error:  # ObsPy's readers raise whatever their format's library does
+            broken[name] = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    if stream:
+        classify_stream(discriminator, stream, stride, threshold, min_coverage, out, detections, plot)
+    for name, reason in broken.items():
+        errors.print(f"could not read {name}: {reason}", markup=False, highlight=False, soft_wrap=True)
+    if broken:
+        errors.print(f"{len(broken)} of {len(files)} files could not be read")
+        raise typer.Exit(1 if stream else 2)
+
+
+def classify_stream(
+    model: Discriminator,
+    stream: obspy.Stream,
+    stride: float,
+    threshold: float,
+    min_coverage: float,
+    out: Path | None,
+    detections: Path | None,
+    plot: Path | None,
+) -> None:
+    """Classify a stream, print what was found, and write what was asked for."""
+    samples = round(stride * model.sampling_rate)
+    if samples < 1:
+        raise ConfigurationError(
+            f"stride must be at least one sample, {1 / model.sampling_rate:g} s, but is {stride:g}"
+        )
+    with errors.status("classifying"):
+        result = model.classify(stream, stride=samples, threshold=threshold, min_coverage=min_coverage)
+    console.print(str(result.windows), markup=False, highlight=False, soft_wrap=True)
+    console.print(str(result.detections), markup=False, highlight=False, soft_wrap=True)
+    if out:
+        write_file(out, lambda file: result.windows.to_dataframe().to_csv(file, index=False))
+    if detections:
+        write_file(detections, lambda file: result.detections.to_dataframe().to_csv(file, index=False))
+    if plot:
+        figure = plot_stations(stream, result.windows, model.preprocessing, result.detections)
+        write_file(plot, lambda file: figure.savefig(file, dpi=120))
+        _say_what_is_not_drawn(result.windows)
+
+
+def _say_what_is_not_drawn(windows: WindowList) -> None:
+    stations = {block.station for block in windows.blocks}
+    if len(stations) > MAX_STATIONS:
+        console.print(f"the figure shows the first {MAX_STATIONS} of {len(stations)} stations")

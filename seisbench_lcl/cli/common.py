@@ -1,0 +1,92 @@
+"""What several sub-commands share: models by name, output files, the terminal."""
+
+import json
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rich.console import Console
+from rich.progress import track
+
+import seisbench_lcl
+from seisbench_lcl.discriminator import Discriminator
+from seisbench_lcl.errors import ConfigurationError, WeightsError
+from seisbench_lcl.files import replace
+
+T = TypeVar("T")
+
+console = Console()
+errors = Console(stderr=True)
+
+
+def model_class(name: str) -> type[Discriminator]:
+    """Return a model class of the package by name.
+
+    Raises
+    ------
+    ConfigurationError
+    """
+    known = {
+        public: cls
+        for public in seisbench_lcl.__all__
+        if isinstance(cls := getattr(seisbench_lcl, public), type) and issubclass(cls, Discriminator)
+    }
+    if name not in known:
+        raise ConfigurationError(f"no model is called {name!r}; there are: {', '.join(sorted(known))}")
+    return known[name]
+
+
+def load_model(model: str, weights: str) -> Discriminator:
+    """Load pretrained weights by name, or saved ones by path (with a separator, or the name of a JSON file)."""
+    cls = model_class(model)
+    path = Path(weights)
+    stem, _, version = path.name.partition(".json")
+    if path.is_file() and stem != path.name:
+        return cls.load(path.with_name(stem), version.removeprefix(".v") or None)
+    if len(path.parts) > 1:
+        return cls.load(path)
+    return cls.from_pretrained(weights)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file whole."""
+    write_file(path, lambda file: file.write_text(text, encoding="utf-8"))
+
+
+def write_file(path: Path, write: Callable[[Path], Any]) -> None:
+    """Write a file whole, and say so.
+
+    Raises
+    ------
+    WeightsError
+        If the folder cannot be written to.
+    """
+    try:
+        replace(path, write)
+    except OSError as error:
+        raise WeightsError(f"cannot write {path}: {error}") from error
+    console.print(f"wrote {path}", highlight=False)
+
+
+def progress(description: str) -> Callable[[Iterable[T]], Iterable[T]]:
+    """Return a wrapper that shows a progress bar on standard error."""
+    return lambda items: track(list(items), description, console=errors, transient=True)
+
+
+def parse_settings(settings: list[str], option: str) -> dict[str, Any]:
+    """Turn ``key=value`` into a dict; values are JSON where they can be, else text.
+
+    Raises
+    ------
+    ConfigurationError
+    """
+    parsed: dict[str, Any] = {}
+    for setting in settings:
+        key, separator, value = setting.partition("=")
+        if not separator or not key:
+            raise ConfigurationError(f"{option} takes key=value, but was given {setting!r}")
+        try:
+            parsed[key] = json.loads(value)
+        except json.JSONDecodeError:
+            parsed[key] = value
+    return parsed

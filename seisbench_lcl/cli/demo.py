@@ -1,0 +1,27 @@
+"""``seisbench-lcl demo``: the main job on a seismogram that ObsPy carries, with no network."""
+
+from pathlib import Path
+from typing import Annotated
+
+import obspy
+import typer
+
+from seisbench_lcl.cli.classify import classify_stream
+from seisbench_lcl.cli.common import console
+from seisbench_lcl.models import MiniRocketRidge
+
+
+def demo(out: Annotated[Path, typer.Option(help="folder for table and figure")] = Path("demo-output")) -> None:
+    """Classify the local earthquake of 2009-08-24 at station RJOB, Bavaria, that comes with ObsPy."""
+    model = MiniRocketRidge.from_pretrained("mixed-3c")
+    console.print(f"MiniRocketRidge, weights mixed-3c, version {model.weights_version}: {', '.join(model.labels)}")
+    classify_stream(
+        model,
+        obspy.read(),
+        stride=1.0,
+        threshold=0.5,
+        min_coverage=0.95,
+        out=out / "windows.csv",
+        detections=out / "detections.csv",
+        plot=out / "figure.png",
+    )

@@ -1,0 +1,69 @@
+"""``seisbench-lcl evaluate``: scores of weights on a split, or of their recipe on data held out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from seisbench_lcl.cli.common import console, load_model, progress, write_text
+from seisbench_lcl.cli.train import warn_of
+from seisbench_lcl.errors import ConfigurationError
+from seisbench_lcl.evaluation import EvaluationReport, column_folds, event_folds, held_out_probabilities
+from seisbench_lcl.training import open_dataset, read_windows
+
+
+def evaluate(
+    dataset: Annotated[str, typer.Option(help="folder of a SeisBench dataset, or its name in seisbench.data")],
+    weights: Annotated[str, typer.Option(help="name of pretrained weights, or path of saved ones")],
+    model: Annotated[str, typer.Option(help="class of the model")] = "MiniRocketRidge",
+    label_column: Annotated[str, typer.Option(help="column of the class")] = "source_type",
+    group_column: Annotated[str, typer.Option(help="column of the event")] = "source_id",
+    split_column: Annotated[str, typer.Option(help="column of the split")] = "split",
+    pick_column: Annotated[str | None, typer.Option(help="column of the P arrival, in samples")] = None,
+    split: Annotated[str, typer.Option(help="split to score; 'all' takes every window")] = "dev",
+    folds: Annotated[int | None, typer.Option(help="train anew: folds of events, over all splits")] = None,
+    hold_out: Annotated[str | None, typer.Option(help="train anew: leave out each value of this column")] = None,
+    seed: Annotated[int, typer.Option(help="of the folds and the resamples")] = 0,
+    report: Annotated[Path | None, typer.Option(help="Markdown file for the scores")] = None,
+) -> None:
+    """Score a model per station and per event, each score with its 95 % interval over events.
+
+    With --folds or --hold-out the weights only give the recipe: models are trained anew without what they are tested
+    on, on all splits together.
+    """
+    if folds is not None and hold_out is not None:
+        raise ConfigurationError("give --folds or --hold-out, not both")
+    discriminator = load_model(model, weights)
+    data = read_windows(
+        open_dataset(dataset, discriminator.component_order),
+        discriminator.preprocessing,
+        label_column=label_column,
+        group_column=group_column,
+        split_column=split_column,
+        pick_column=pick_column,
+        labels=discriminator.labels,
+        progress=progress("reading windows"),
+    )
+    warn_of(data)
+    if folds is not None or hold_out is not None:
+        fold = column_folds(data, hold_out) if hold_out else event_folds(data, folds or 0, seed)
+        probabilities = held_out_probabilities(discriminator, data, fold, progress("training"))
+        title = f"{hold_out} held out" if hold_out else f"{folds} folds of events"
+        parts = {name: fold == name for name in sorted(set(fold))} if hold_out else {}
+    else:
+        data = data if split == "all" else data.in_split(split)
+        probabilities = discriminator.predict_proba(data.windows)
+        title, parts = f"split {split}", {}
+    truth = np.array([discriminator.labels.index(name) for name in data.labels])
+    text = []
+    for name, rows in {"all": np.ones(len(data), dtype=bool), **parts}.items():
+        scores = EvaluationReport.from_predictions(
+            probabilities[rows], truth[rows], data.groups[rows], discriminator.labels, seed=seed
+        )
+        heading = title if name == "all" else f"{title}: {name}"
+        console.rule(heading)
+        console.print(scores)
+        text.append(f"### {heading[0].upper()}{heading[1:]}\n\n{scores.to_markdown()}\n")
+    if report:
+        write_text(report, "\n".join(text))

@@ -1,0 +1,97 @@
+"""``seisbench-lcl train``: from a SeisBench dataset to weights."""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from seisbench_lcl.cli.common import console, errors, model_class, parse_settings, progress, write_text
+from seisbench_lcl.errors import DatasetError
+from seisbench_lcl.evaluation import EvaluationReport
+from seisbench_lcl.preprocessing import Preprocessing
+from seisbench_lcl.training import LabelledWindows, open_dataset, read_windows
+
+
+def train(
+    dataset: Annotated[str, typer.Option(help="folder of a SeisBench dataset, or its name in seisbench.data")],
+    out: Annotated[Path, typer.Option(help="path of the weights to write, without suffix")],
+    model: Annotated[str, typer.Option(help="class of the model")] = "MiniRocketRidge",
+    label_column: Annotated[str, typer.Option(help="column of the class")] = "source_type",
+    group_column: Annotated[str, typer.Option(help="column of the event")] = "source_id",
+    split_column: Annotated[str, typer.Option(help="column of the split")] = "split",
+    pick_column: Annotated[str | None, typer.Option(help="column of the P arrival, in samples")] = None,
+    split: Annotated[str, typer.Option(help="split to train on; 'all' takes every window")] = "train",
+    label: Annotated[list[str] | None, typer.Option(help="class to learn (repeat); all by default")] = None,
+    event_type: Annotated[list[str] | None, typer.Option(help="label=QuakeML event type (repeat)")] = None,
+    sampling_rate: Annotated[float, typer.Option(help="of the windows, in Hz")] = 100.0,
+    before: Annotated[float, typer.Option(help="seconds from the start of a window to P")] = 2.0,
+    length: Annotated[float, typer.Option(help="seconds of a window")] = 20.0,
+    components: Annotated[str, typer.Option(help="component codes in order")] = "ZNE",
+    band: Annotated[tuple[float, float], typer.Option(help="lowest and highest frequency in Hz")] = (1.0, 18.0),
+    normalisation: Annotated[str, typer.Option(help="component-std, component-peak, joint-std, joint-peak")] = (
+        "component-std"
+    ),
+    extractor_arg: Annotated[list[str] | None, typer.Option(help="key=value for the extractor (repeat)")] = None,
+    head_arg: Annotated[list[str] | None, typer.Option(help="key=value for the head (repeat)")] = None,
+    description: Annotated[str, typer.Option(help="what the weights are, kept in their file")] = "",
+    version: Annotated[str | None, typer.Option(help="version of the weights, a suffix of the file names")] = None,
+    report: Annotated[Path | None, typer.Option(help="Markdown file for the held-out scores")] = None,
+) -> None:
+    """Train a model on labelled traces and save its weights."""
+    preprocessing = Preprocessing(
+        sampling_rate,
+        round(length * sampling_rate),
+        components,
+        band,
+        before,
+        normalisation,  # type: ignore[arg-type]
+    )
+    cls = model_class(model)
+    data = read_windows(
+        open_dataset(dataset, components),
+        preprocessing,
+        label_column=label_column,
+        group_column=group_column,
+        split_column=split_column,
+        pick_column=pick_column,
+        labels=label or None,
+        progress=progress("reading windows"),
+    )
+    warn_of(data)
+    chosen = data if split == "all" else data.in_split(split)
+    labels = label or sorted(set(data.labels))
+    types = parse_settings(event_type or [], "--event-type")
+    discriminator = cls(
+        labels=labels,
+        **preprocessing.to_dict(),
+        event_types={name: None if value in ("none", None) else value for name, value in types.items()},
+        extractor_args=parse_settings(extractor_arg or [], "--extractor-arg"),
+        head_args=parse_settings(head_arg or [], "--head-arg"),
+    )
+    with errors.status(f"fitting {len(chosen)} windows of {len(set(chosen.groups))} events"):
+        discriminator.fit(chosen.windows, chosen.labels, chosen.groups)
+    discriminator.save(out, description, version)
+    console.print(f"wrote {out}.{{json,safetensors,pt}}{'' if version is None else '.v' + version}", highlight=False)
+    held_out = getattr(discriminator.head, "held_out", None)
+    if held_out is None:
+        return
+    truth = np.array([labels.index(name) for name in chosen.labels])
+    scores = EvaluationReport.from_predictions(held_out, truth, chosen.groups, labels)
+    console.rule("leave one event out, on the training windows")
+    console.print(scores)
+    if report:
+        write_text(report, f"### Training windows, one event left out at a time\n\n{scores.to_markdown()}\n")
+
+
+def warn_of(data: LabelledWindows) -> None:
+    """Say what was left out, and warn where splits share events."""
+    for reason, count in data.skipped.items():
+        errors.print(f"left out {count} traces: {reason}", markup=False, highlight=False)
+    if shared := data.shared_events():
+        errors.print(
+            f"[bold yellow]warning:[/] {len(shared)} events have windows in more than one split, so that scores of one "
+            f"are not independent of the other: {', '.join(shared[:5])}{' ...' if len(shared) > 5 else ''}"
+        )
+    if not len(data):
+        raise DatasetError("the dataset gives no window")

@@ -1,0 +1,95 @@
+"""Protocols of held-out evaluation: folds by event, and one part of the data left out at a time."""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seisbench_lcl.discriminator import Discriminator
+from seisbench_lcl.errors import DatasetError, TrainingError
+from seisbench_lcl.training.windows import LabelledWindows
+
+
+def event_folds(data: LabelledWindows, n_folds: int, seed: int = 0) -> NDArray[np.str_]:
+    """Deal the events of each class out to folds, whole and at random.
+
+    Parameters
+    ----------
+    data : LabelledWindows
+    n_folds : int
+    seed : int
+
+    Returns
+    -------
+    (N,) ndarray of str
+        Name of the fold of each window.
+
+    Raises
+    ------
+    TrainingError
+        If a class has fewer events than there are folds.
+    """
+    rng = np.random.default_rng(seed)
+    fold = np.empty(len(data), dtype="<U8")
+    for label in sorted(set(data.labels)):
+        events = np.unique(data.groups[data.labels == label])
+        if len(events) < n_folds or n_folds < 2:
+            raise TrainingError(
+                f"{n_folds} folds need at least 2 folds and as many events of each class, but {label!r} has "
+                f"{len(events)} events: take fewer folds, or leave one event out (the held-out scores of training)"
+            )
+        for k, event in enumerate(rng.permutation(events)):
+            fold[data.groups == event] = f"fold {k % n_folds + 1}"
+    return fold
+
+
+def column_folds(data: LabelledWindows, column: str) -> NDArray[np.str_]:
+    """Make a fold of each value of a metadata column, such as the region or the network.
+
+    Raises
+    ------
+    DatasetError
+        If there is no such column, or it has one value only.
+    """
+    if column not in data.metadata:
+        raise DatasetError(f"the dataset has no column {column!r}; it has: {', '.join(sorted(data.metadata.columns))}")
+    values = data.metadata[column].astype(str).to_numpy(dtype=str)
+    if len(set(values)) < 2:
+        raise DatasetError(f"column {column!r} has one value only, {values[0]!r}: nothing would be left to train on")
+    return values
+
+
+def held_out_probabilities(
+    template: Discriminator,
+    data: LabelledWindows,
+    folds: NDArray[np.str_],
+    progress: Callable[[Iterable[str]], Iterable[str]] = iter,
+) -> NDArray[np.float32]:
+    """Predict each fold by a model that never saw it, nor any window of its events.
+
+    Parameters
+    ----------
+    template : Discriminator
+        Its description is used, not its state.
+    data : LabelledWindows
+    folds : (N,) ndarray of str
+    progress : callable
+        Wraps the sequence of folds, for a progress bar.
+
+    Returns
+    -------
+    (N, K) float32 ndarray
+        In the order of the template's labels. A class that occurs in one fold alone is unknown to the model tested
+        there, and has probability 0: such windows count as errors.
+    """
+    probabilities = np.zeros((len(data), len(template.labels)), dtype=np.float32)
+    for fold in progress(sorted(set(folds))):
+        test = folds == fold
+        train = data.select(~np.isin(data.groups, data.groups[test]))
+        known = [label for label in template.labels if label in set(train.labels)]
+        if len(known) < 2:
+            raise TrainingError(f"without {fold!r} only the class {known} is left to train on")
+        model = template.fresh(known).fit(train.windows, train.labels, train.groups)
+        columns = [template.labels.index(label) for label in known]
+        probabilities[np.ix_(test, columns)] = model.predict_proba(data.windows[test])
+    return probabilities

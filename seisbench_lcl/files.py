@@ -1,0 +1,38 @@
+"""Files that are written whole or not at all."""
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def replace(target: Path, write: Callable[[Path], Any]) -> None:
+    """Let `write` fill a temporary file beside the target, sync it, and give it the target's name.
+
+    Parameters
+    ----------
+    target : Path
+        Its folder is made if it is missing.
+    write : callable
+        Called with the path of the temporary file, which ends like the target's.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written to; nothing is left behind.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=target.name)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        write(temporary)
+        with temporary.open("rb+") as file:
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)  # mkstemp makes files for their owner only
+        os.replace(temporary, target)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,147 @@
+"""Figures: what the model saw, and what it made of it."""
+
+from collections.abc import Sequence
+
+import matplotlib.dates as mdates
+import numpy as np
+import obspy
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from seisbench_lcl.preprocessing import Preprocessing
+from seisbench_lcl.results import LabelledDetectionList, StationWindows, WindowList
+
+MAX_STATIONS = 12
+_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#f0e442", "#000000")  # Okabe and Ito
+_ABSTAINED = "0.85"
+_POINTS = 20_000  # of a waveform drawn, as minimum and maximum of each pixel or so
+
+
+def plot_stations(
+    stream: obspy.Stream,
+    windows: WindowList,
+    preprocessing: Preprocessing,
+    detections: LabelledDetectionList | None = None,
+    stations: Sequence[str] | None = None,
+) -> Figure:
+    """Draw waveform, spectrogram and class probabilities over time, station below station.
+
+    Parameters
+    ----------
+    stream : obspy.Stream
+        What was classified.
+    windows : WindowList
+        The result; a probability is drawn at the middle of its window.
+    preprocessing : Preprocessing
+        Of the model. Waveforms are band-passed as it saw them; its band is marked in the spectrogram of the raw record.
+    detections : LabelledDetectionList, optional
+        Drawn as bars above the probabilities.
+    stations : sequence of str, optional
+        Which to draw and in which order; by default the first 12 of the result.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Not known to pyplot, so that it needs no display and no closing.
+    """
+    blocks: dict[str, list[StationWindows]] = {}
+    for block in windows.blocks:
+        blocks.setdefault(block.station, []).append(block)
+    chosen = list(stations or blocks)[:MAX_STATIONS]
+    figure = Figure(figsize=(11, 1 + 4.2 * len(chosen)), layout="constrained")
+    rows = figure.subplots(3 * len(chosen), 1, squeeze=False, height_ratios=[1, 1, 1.1] * len(chosen))[:, 0]
+    colours = {label: _COLOURS[k % len(_COLOURS)] for k, label in enumerate(windows.labels)}
+    for i, station in enumerate(chosen):
+        waveform, spectrogram, probability = rows[3 * i : 3 * i + 3]
+        _draw_traces(waveform, spectrogram, _vertical(stream, station, preprocessing), preprocessing)
+        waveform.set_title(station, loc="left", fontweight="bold")
+        for block in blocks.get(station, []):
+            _draw_probabilities(probability, block, windows.labels, colours)
+        for detection in detections or []:
+            if detection.trace_id == station:
+                span = [detection.start_time.matplotlib_date, detection.end_time.matplotlib_date]
+                probability.plot(span, [1.06, 1.06], color=colours[detection.label], lw=5, solid_capstyle="butt")
+        probability.set(ylim=(0, 1.12), ylabel="probability")
+        limits = _limits(blocks.get(station, []))
+        for axes in (waveform, spectrogram, probability):
+            axes.set_xlim(*limits)
+            locator = mdates.AutoDateLocator(minticks=4, maxticks=9)
+            axes.xaxis.set_major_locator(locator)
+            axes.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))
+            if axes is not probability:
+                axes.tick_params(labelbottom=False)
+    handles = [rows[-1].plot([], [], color=colour, label=label)[0] for label, colour in colours.items()]
+    handles.append(rows[-1].fill_between([], [], color=_ABSTAINED, label="abstained"))
+    figure.legend(handles=handles, loc="outside upper right", ncols=len(handles), frameon=False)
+    return figure
+
+
+def _vertical(stream: obspy.Stream, station: str, preprocessing: Preprocessing) -> obspy.Stream:
+    """Return the traces of the model's first component that the station has, usually Z."""
+    traces = [trace for trace in stream if trace.id.startswith(station) and len(trace.id) == len(station) + 1]
+    for code in preprocessing.component_order:
+        if chosen := [trace for trace in traces if trace.id[-1] == code]:
+            return obspy.Stream(chosen)
+    return obspy.Stream(traces[:1])
+
+
+def _draw_traces(waveform: Axes, spectrogram: Axes, traces: obspy.Stream, preprocessing: Preprocessing) -> None:
+    lowest, highest = preprocessing.band
+    segments = traces.copy().split()
+    for trace in segments:
+        if trace.stats.npts < 2 or trace.data.dtype.kind not in "iuf":
+            continue
+        shown = trace.copy().detrend("demean")
+        if trace.stats.sampling_rate >= 2 * highest:
+            shown.data = preprocessing.condition(trace.data, trace.stats.sampling_rate)
+            shown.stats.sampling_rate = preprocessing.sampling_rate
+        waveform.plot(*_envelope(shown), color="0.2", lw=0.6)
+        rate, n = trace.stats.sampling_rate, trace.stats.npts
+        window = min(int(2 * rate), n)
+        noverlap = max(0, min(int(0.75 * window), window - max(1, n // 2000)))
+        power, frequencies, times, image = spectrogram.specgram(
+            trace.data - np.mean(trace.data), NFFT=window, Fs=rate, noverlap=noverlap, mode="psd", scale="dB"
+        )
+        decibels = 10 * np.log10(np.maximum(power, np.finfo(float).tiny))
+        image.set_clim(*np.percentile(decibels, [20, 99.5]))
+        start, seconds = trace.stats.starttime.matplotlib_date, 86400
+        image.set_extent((start + times[0] / seconds, start + times[-1] / seconds, 0, frequencies[-1]))
+    spectrogram.set_aspect("auto")
+    for frequency in preprocessing.band:
+        spectrogram.axhline(frequency, color="white", lw=0.8, ls="--")
+    top = max([2 * highest, *(trace.stats.sampling_rate / 2 for trace in segments)])
+    spectrogram.set(ylabel="Hz", ylim=(0, min(top, 2.5 * highest)))
+    code = traces[0].stats.channel if traces else ""
+    waveform.set_ylabel(f"{code}\n{lowest:g}–{highest:g} Hz")
+    waveform.ticklabel_format(axis="y", scilimits=(-3, 4))
+
+
+def _envelope(trace: obspy.Trace) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Reduce a long waveform to its extremes, so that a day draws as fast as a minute and looks the same."""
+    times, data = trace.times("matplotlib"), trace.data
+    step = 2 * (len(data) // _POINTS)
+    if step < 4:
+        return times, data
+    whole = data[: len(data) // step * step].reshape(-1, step)
+    extremes = np.stack([whole.min(axis=1), whole.max(axis=1)], axis=1).ravel()
+    return times[: len(whole) * step : step // 2], extremes
+
+
+def _draw_probabilities(axes: Axes, block: StationWindows, labels: Sequence[str], colours: dict[str, str]) -> None:
+    day = 86400
+    times = block.start.matplotlib_date + (np.arange(len(block)) * block.step + block.length / 2) / day
+    for k, label in enumerate(labels):
+        marker = "." if np.count_nonzero(block.decided) < 60 else None
+        axes.plot(times, block.probabilities[:, k], color=colours[label], lw=1.2, marker=marker, ms=4)
+    for first, end, _ in block.runs(np.where(block.decided, -1, 0)):
+        half = min(block.step, block.length) / 2 / day
+        axes.axvspan(times[first] - half, times[end - 1] + half, color=_ABSTAINED, lw=0)
+        if len(block) == 1:
+            axes.text(times[0], 0.5, f"abstained: {block.reasons[0]}", ha="center", va="center", fontsize=8)
+
+
+def _limits(blocks: Sequence[StationWindows]) -> tuple[float, float]:
+    first = min(block.start for block in blocks)
+    last = max(block.time(len(block) - 1) + block.length for block in blocks)
+    return first.matplotlib_date, last.matplotlib_date

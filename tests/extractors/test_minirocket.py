@@ -1,0 +1,335 @@
+import copy
+import pickle
+import threading
+
+import numpy as np
+import obspy
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
+
+from seisbench_lcl.errors import ConfigurationError, NotFittedError, WindowError
+from seisbench_lcl.extractors import MiniRocket, _minirocket_torch
+from seisbench_lcl.extractors._minirocket_kernels import TAPS
+
+UNIT_ROUNDOFF = 2.0**-24  # of float32
+
+
+def gaussian(shape, seed=0, scale=1.0):
+    return torch.from_numpy((scale * np.random.default_rng(seed).normal(size=shape)).astype(np.float32))
+
+
+def seismograms(n_samples, n_components=3):
+    """Overlapping windows of ObsPy's bundled local earthquake, demeaned, standard deviation 1."""
+    data = np.stack([trace.data.astype(float) for trace in obspy.read()])[:n_components]
+    starts = range(0, data.shape[1] - n_samples + 1, 100)
+    windows = np.stack([data[:, start : start + n_samples] for start in starts])
+    windows -= windows.mean(axis=-1, keepdims=True)
+    return torch.from_numpy((windows / windows.std(axis=-1, keepdims=True)).astype(np.float32))
+
+
+def reference(model, windows):
+    """Eq. 1 and 2 of Yin et al. 2022 in three loops and float64; counts, positions and close calls of each feature.
+
+    The kernel sums up to C components (C − 1 additions), the nine taps of the shared part (8), triples (1) and adds
+    three taps (3), so that on the way of a sample into C[t] lie at most m = C + 11 roundings, and
+
+        |C_float32[t] − C[t]| <= m u / (1 − m u) Σ (|x_j| for all nine taps + 3 |x_j| for the three),    u = 2^−24.
+
+    A sample whose |C − b| is within that bound is a close call: it may fall on either side.
+    """
+    x_all, subsets, biases = windows.double().numpy(), model.subsets.numpy(), model.biases.double().numpy()
+    n_windows, n_components, n_samples = x_all.shape
+    m = n_components + 11
+    bound = m * UNIT_ROUNDOFF / (1 - m * UNIT_ROUNDOFF)
+    above, sizes, close = [], [], []
+    for d, dilation in enumerate(model.dilations):
+        for k, taps in enumerate(TAPS):
+            weights = np.full(9, -1.0)
+            weights[taps] = 2.0
+            cost = np.where(weights == 2, 4.0, 1.0)
+            used = x_all[:, subsets[d, k]]
+            conv, reach = np.zeros((n_windows, n_samples)), np.zeros((n_windows, n_samples))
+            for j in range(9):
+                i = np.arange(n_samples) - 4 * dilation + j * dilation
+                inside = (i >= 0) & (i < n_samples)
+                conv[:, inside] += weights[j] * used[:, :, i[inside]].sum(axis=1)
+                reach[:, inside] += cost[j] * np.abs(used[:, :, i[inside]]).sum(axis=1)
+            edge = 4 * dilation if (d + k) % 2 else 0
+            conv, reach = conv[:, edge : n_samples - edge], reach[:, edge : n_samples - edge]
+            for _ in range(model.biases_per_kernel[d]):
+                b = biases[len(above)]
+                above.append((conv > b).sum(axis=1))
+                close.append((np.abs(conv - b) <= bound * reach).sum(axis=1))
+                sizes.append(conv.shape[1])
+    return np.array(above).T, np.array(sizes), np.array(close).T
+
+
+def torch_path(model, windows):
+    """Call the GPU path where the windows are."""
+    masks, rows = np.unique(model.subsets.numpy().reshape(-1, model.in_channels), axis=0, return_inverse=True)
+    rows = torch.from_numpy(rows.reshape(-1, len(TAPS)))
+    return _minirocket_torch.transform(
+        windows, model.dilations, model.biases_per_kernel, torch.from_numpy(masks), rows, model.biases
+    )
+
+
+models = st.builds(
+    MiniRocket,
+    in_channels=st.integers(1, 4),
+    in_samples=st.integers(9, 130),
+    max_features=st.integers(84, 84 * 12),
+    max_dilations=st.integers(1, 10),
+    channels=st.sampled_from(["subsets", "sum"]),
+    seed=st.integers(0, 2**32),
+)
+
+
+@given(models, st.integers(1, 20), st.sampled_from([0, 1, 30, 100_000]), st.integers(-40, 13), st.integers(0, 2**32))
+@settings(max_examples=40, deadline=None)
+def test_where_every_sum_is_exact_features_equal_the_three_loops(model, n, largest, exponent, seed):
+    # Whole numbers times a power of two, up to 8e8: 9 taps of weight 2 at most, 4 components, so sums stay below 2^24.
+    rng = np.random.default_rng(seed)
+    whole = rng.integers(-largest, largest + 1, size=(n, model.in_channels, model.in_samples))
+    whole[rng.random(n) < 0.2] = rng.integers(-largest, largest + 1)  # constant windows: C ties with its bias
+    windows = torch.from_numpy(np.ldexp(whole, exponent).astype(np.float32))
+    above, sizes, _ = reference(model.fit(windows), windows)
+    np.testing.assert_array_equal(model(windows).numpy(), (above / sizes).astype(np.float32))
+
+
+@given(
+    models,
+    st.integers(1, 20),
+    st.floats(-1e9, 1e9, width=32),
+    st.sampled_from([0.0, 1e-9, 1.0, 1e9]),
+    st.integers(0, 2**32),
+)
+@settings(max_examples=40, deadline=None)
+def test_features_differ_from_the_three_loops_by_no_more_than_the_samples_within_rounding(
+    model, n, offset, scale, seed
+):
+    windows = offset + gaussian((n, model.in_channels, model.in_samples), seed, scale)
+    above, sizes, close = reference(model.fit(windows), windows)
+    features = model(windows).numpy()
+    found = np.rint(features.astype(float) * sizes)
+    np.testing.assert_array_equal(features, (found / sizes).astype(np.float32))
+    assert (np.abs(found - above) <= close).all()
+
+
+def test_close_calls_are_rare_in_windows_as_models_use_them():
+    # Else the bound above would forgive anything.
+    windows = seismograms(500)
+    _, sizes, close = reference(MiniRocket(3, 500, max_features=84 * 8).fit(windows), windows)
+    assert close.sum() / (sizes.sum() * len(windows)) < 1e-4
+
+
+@pytest.mark.timeout(120)
+def test_features_depend_on_nothing_but_the_window():
+    windows = gaussian((19, 3, 300))
+    model = MiniRocket(3, 300, max_features=84 * 20).fit(windows)
+    before, expected = windows.clone(), model(windows)
+    assert expected.shape == (19, model.n_features)
+    assert expected.dtype == torch.float32
+
+    strided = torch.empty(19, 3, 600)[..., ::2].copy_(windows)
+    transposed = windows.permute(2, 1, 0).contiguous().permute(2, 1, 0)
+    fortran = torch.from_numpy(np.asfortranarray(windows.numpy()))
+    for same in (strided, transposed, fortran, windows.double()):
+        assert torch.equal(model(same), expected)
+    assert torch.equal(model(windows.flip(0)), expected.flip(0))
+    assert torch.equal(torch.cat([model(window[None]) for window in windows]), expected)
+    threads = torch.get_num_threads()
+    try:
+        for n in (1, 2, 5):
+            torch.set_num_threads(n)
+            assert torch.equal(model(windows), expected)
+    finally:
+        torch.set_num_threads(threads)
+    assert model(windows[:0]).shape == (0, model.n_features)
+    assert torch.equal(windows, before)
+
+
+@pytest.mark.timeout(120)
+def test_python_threads_may_call_at_once():
+    # SeisBench calls forward in worker threads; numba's own threading layer would abort the process here.
+    windows = gaussian((40, 3, 400))
+    model = MiniRocket(3, 400, max_features=84 * 20).fit(windows)
+    expected, results, barrier = model(windows), {}, threading.Barrier(4, timeout=30)
+
+    def call(i):
+        barrier.wait()
+        results[i] = [model(windows) for _ in range(3)]
+
+    threads = [threading.Thread(target=call, args=(i,), daemon=True) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert sorted(results) == [0, 1, 2, 3]
+    assert all(torch.equal(features, expected) for found in results.values() for features in found)
+
+
+def test_float64_windows_are_rounded_first():
+    windows = torch.from_numpy(np.random.default_rng(0).normal(size=(6, 3, 200)))
+    a, b = MiniRocket(3, 200).fit(windows), MiniRocket(3, 200).fit(windows.float())
+    assert torch.equal(a.biases, b.biases)
+    assert torch.equal(a(windows), b(windows.float()))
+
+
+def test_the_seed_settles_subsets_and_biases():
+    windows = gaussian((10, 3, 200))
+
+    def fitted(seed):
+        return MiniRocket(3, 200, seed=seed).fit(windows)
+
+    a, again, other = fitted(1), fitted(1).fit(windows), fitted(2)
+    assert torch.equal(a.biases, again.biases)
+    assert torch.equal(a.subsets, again.subsets)
+    assert not torch.equal(a.subsets, other.subsets)
+    assert not torch.equal(a.biases, other.biases)
+    sizes = a.subsets.sum(dim=-1).flatten().bincount(minlength=4) / a.subsets[..., 0].numel()
+    # Sizes are floor(2^u), u uniform up to log2(4): 1 in half of the cases, 2 in log2(3/2) / 2, 3 in log2(4/3) / 2.
+    assert sizes.tolist() == pytest.approx([0, 1 / 2, np.log2(3 / 2) / 2, np.log2(4 / 3) / 2], abs=0.03)
+
+
+def test_biases_are_quantiles_of_the_output_on_a_training_window():
+    window = gaussian((1, 3, 2000))
+    model = MiniRocket(3, 2000).fit(window)
+    assert model.n_features == 9996
+    quantile = (np.arange(1, 9997) * (1 + np.sqrt(5)) / 2) % 1
+    full = np.concatenate(
+        [
+            np.repeat((d + np.arange(84)) % 2 == 0, n) for d, n in enumerate(model.biases_per_kernel)
+        ]  # where C is padded, biases and features count the same 2,000 samples
+    )
+    above = model(window)[0].numpy() * 2000
+    # All but floor(q (n − 1)) + 1 samples lie above quantile q; rounding may move one across.
+    expected = 2000 - (np.floor(quantile * 1999) + 1)
+    assert np.abs(above - expected)[full].max() <= 1
+    assert (above == expected)[full].mean() > 0.99
+
+    # Each kernel draws its own window: of two windows of different scale, neither gives all biases.
+    pair = MiniRocket(3, 2000).fit(torch.cat([window, 1000 * window]))
+    large = pair.biases.abs() > 10 * model.biases.abs()
+    assert 0.4 < large.float().mean() < 0.6
+
+
+def test_sum_is_the_univariate_transform_of_the_summed_components():
+    z, n, e = torch.from_numpy(np.random.default_rng(0).integers(-9, 10, size=(3, 12, 1, 300))).float()
+    windows = torch.cat([z, n, e], dim=1)
+    model = MiniRocket(3, 300, channels="sum").fit(windows)
+    univariate = MiniRocket(1, 300).fit(z + n + e)
+    assert torch.equal(model.biases, univariate.biases)
+    assert torch.equal(model(windows), univariate(z + n + e))
+
+    permuted = torch.cat([e, z, n], dim=1)
+    assert torch.equal(model(permuted), model(windows))
+    subsets = MiniRocket(3, 300, channels="subsets").fit(windows)
+    assert (subsets(permuted) != subsets(windows)).float().mean() > 0.5
+
+
+def test_more_components_than_bits_in_an_integer():
+    windows = torch.from_numpy(np.random.default_rng(0).integers(-9, 10, size=(3, 70, 40))).float()
+    model = MiniRocket(70, 40, max_features=84 * 3).fit(windows)
+    assert model.subsets.sum(dim=-1).max() <= 9
+    above, sizes, _ = reference(model, windows)
+    np.testing.assert_array_equal(model(windows).numpy(), (above / sizes).astype(np.float32))
+
+
+@pytest.mark.parametrize("n_components", [1, 3])
+def test_the_torch_path_agrees_and_does_not_depend_on_its_blocks(monkeypatch, n_components):
+    for windows in (gaussian((11, n_components, 700)), seismograms(700, n_components)):
+        model = MiniRocket(n_components, 700).fit(windows)
+        found = torch_path(model, windows)
+        torch.testing.assert_close(found, model(windows), rtol=0, atol=1e-3)
+        assert (found == model(windows)).float().mean() > 0.95
+        for block_bytes in (1, 4 * 84 * 700 * 4):  # one window, and four, at once
+            monkeypatch.setattr(_minirocket_torch, "_BLOCK_BYTES", block_bytes)
+            assert torch.equal(torch_path(model, windows), found)
+        monkeypatch.undo()
+    assert torch_path(model, windows[:0]).shape == (0, model.n_features)
+
+
+def test_the_torch_path_is_exact_where_sums_are_exact():
+    windows = torch.from_numpy(np.random.default_rng(0).integers(-50, 51, size=(4, 3, 300))).float()
+    model = MiniRocket(3, 300).fit(windows)
+    torch.testing.assert_close(torch_path(model, windows), model(windows), rtol=0, atol=1e-6)
+
+
+def test_a_fitted_extractor_travels(tmp_path):
+    windows = gaussian((8, 3, 120))
+    arguments = {"max_features": 500, "max_dilations": 3, "channels": "subsets", "seed": 7}
+    model = MiniRocket(3, 120, 50.0, **arguments)
+    assert model.config() == arguments
+    save_file(model.fit(windows).state_dict(), tmp_path / "model.safetensors")
+    loaded = MiniRocket(model.in_channels, model.in_samples, model.sampling_rate, **model.config())
+    loaded.load_state_dict(load_file(tmp_path / "model.safetensors"))
+    for other in (loaded, copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert torch.equal(other(windows), model(windows))
+        assert other.config() == arguments
+
+
+def test_what_cannot_work_is_refused():
+    with pytest.raises(WindowError, match="at least 9 samples.*in_samples is 8"):
+        MiniRocket(3, 8)
+    with pytest.raises(ConfigurationError, match="max_features >= 84.*found 83"):
+        MiniRocket(3, 100, max_features=83)
+    with pytest.raises(ConfigurationError, match="max_dilations >= 1; found 10000 and 0"):
+        MiniRocket(3, 100, max_dilations=0)
+    with pytest.raises(ConfigurationError, match="channels must be one of .* but is 'mean'"):
+        MiniRocket(3, 100, channels="mean")
+    with pytest.raises(NotFittedError, match="fit\\(windows\\) first"):
+        MiniRocket(3, 100)(torch.zeros(1, 3, 100))
+    model = MiniRocket(3, 100).fit(gaussian((4, 3, 100)))
+    windows = torch.zeros(3, 3, 100)
+    windows[1, 2, 5] = torch.nan
+    with pytest.raises(WindowError, match="1 of 3 windows .* index 1"):
+        model(windows)
+
+
+# Against the reference implementation. It compiles for half a minute at its first use, and with fastmath: it adds in
+# another order, so that a sample close to a bias may fall on the other side.
+
+
+@pytest.fixture(scope="session")
+def aeon_minirocket():
+    return pytest.importorskip("aeon.transformations.collection.convolution_based").MiniRocket
+
+
+def with_parameters_of(fitted, n_components, n_samples):
+    sizes, components, dilations, counts, biases = fitted.parameters
+    model = MiniRocket(n_components, n_samples)
+    assert model.dilations == dilations.tolist()
+    assert model.biases_per_kernel == counts.tolist()
+    subsets = np.zeros((len(sizes), n_components), dtype=bool)
+    for row, members in zip(subsets, np.split(components, np.cumsum(sizes)[:-1]), strict=True):
+        row[members] = True
+    model.subsets.copy_(torch.from_numpy(subsets.reshape(model.subsets.shape)))
+    model.biases.copy_(torch.from_numpy(biases))
+    return model
+
+
+@pytest.mark.parametrize("n_components", [1, 3])
+@pytest.mark.parametrize("data", ["gaussian", "seismograms"])
+def test_with_the_parameters_of_aeon_features_are_those_of_aeon(aeon_minirocket, n_components, data):
+    n_samples = 1000
+    shape = (20, n_components, n_samples)
+    windows = gaussian(shape) if data == "gaussian" else seismograms(n_samples, n_components)
+    fitted = aeon_minirocket(random_state=0).fit(windows.numpy())
+    expected = torch.from_numpy(fitted.transform(windows.numpy()))
+    found = with_parameters_of(fitted, n_components, n_samples)(windows)
+    assert (found == expected).float().mean() >= 0.999
+    torch.testing.assert_close(found, expected, rtol=0, atol=2e-3)
+
+
+@pytest.mark.parametrize("n_samples", [9, 10, 50, 500, 2000, 6000])
+def test_dilations_and_counts_are_those_of_aeon(aeon_minirocket, n_samples):
+    window = gaussian((1, 1, n_samples)).numpy()
+    for max_features, max_dilations in [(84, 32), (84 * 3 + 1, 32), (1000, 5), (10_000, 32), (10_000, 7)]:
+        fitted = aeon_minirocket(max_features, max_dilations, random_state=0).fit(window)
+        model = MiniRocket(1, n_samples, max_features=max_features, max_dilations=max_dilations)
+        assert model.dilations == fitted.parameters[2].tolist()
+        assert model.biases_per_kernel == fitted.parameters[3].tolist()
+        assert model.n_features == len(fitted.parameters[4])
