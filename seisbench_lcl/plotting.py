@@ -7,6 +7,7 @@ import numpy as np
 import obspy
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.mlab import specgram
 from numpy.typing import NDArray
 
 from seisbench_lcl.preprocessing import Preprocessing
@@ -100,14 +101,12 @@ def _draw_traces(waveform: Axes, spectrogram: Axes, traces: obspy.Stream, prepro
         rate, n = trace.stats.sampling_rate, trace.stats.npts
         window = min(int(2 * rate), n)
         noverlap = max(0, min(int(0.75 * window), window - max(1, n // 2000)))
-        power, frequencies, times, image = spectrogram.specgram(
-            trace.data - np.mean(trace.data), NFFT=window, Fs=rate, noverlap=noverlap, mode="psd", scale="dB"
-        )
+        power, frequencies, times = specgram(trace.data - np.mean(trace.data), window, rate, noverlap=noverlap)
         decibels = 10 * np.log10(np.maximum(power, np.finfo(float).tiny))
-        image.set_clim(*np.percentile(decibels, [20, 99.5]))
-        start, seconds = trace.stats.starttime.matplotlib_date, 86400
-        image.set_extent((start + times[0] / seconds, start + times[-1] / seconds, 0, frequencies[-1]))
-    spectrogram.set_aspect("auto")
+        low, high = np.percentile(decibels, [20, 99.5])
+        days = trace.stats.starttime.matplotlib_date + times / 86400
+        extent = (days[0], days[-1], 0, frequencies[-1])
+        spectrogram.imshow(decibels, origin="lower", aspect="auto", extent=extent, vmin=low, vmax=high)
     for frequency in preprocessing.band:
         spectrogram.axhline(frequency, color="white", lw=0.8, ls="--")
     top = max([2 * highest, *(trace.stats.sampling_rate / 2 for trace in segments)])

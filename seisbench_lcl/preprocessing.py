@@ -112,7 +112,8 @@ class Preprocessing:
                 f"sampled at {rate:g} Hz, but the model's band reaches {highest:g} Hz and so needs at least "
                 f"{2 * highest:g} Hz: use a model of a lower band (upsampling cannot restore what was not recorded)"
             )
-        data = data - np.mean(data, dtype=np.float64)
+        data = data.astype(np.float64)
+        data -= data.mean()
         data = resample(data, rate, self.sampling_rate, highest, offset)
         return high_pass(data, self.sampling_rate, lowest).astype(np.float32)
 
@@ -128,7 +129,11 @@ class Preprocessing:
         (B, C, T) float32 Tensor
             A component without any motion stays zero.
         """
-        windows = windows - windows.mean(dim=-1, keepdim=True)
+        mean = windows.mean(dim=-1, keepdim=True)
+        windows = windows - mean
+        # What a constant leaves after its mean is rounding, and would be blown up to full size.
+        rounding = 8 * torch.finfo(windows.dtype).eps * mean.abs()
+        windows = torch.where(windows.abs().amax(dim=-1, keepdim=True) > rounding, windows, 0)
         size = windows.square() if self.normalisation.endswith("std") else windows.abs()
         over = (-2, -1) if self.normalisation.startswith("joint") else (-1,)
         if self.normalisation.endswith("std"):

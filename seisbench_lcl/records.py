@@ -217,7 +217,9 @@ def _records(station: str, traces: list[obspy.Trace], preprocessing: Preprocessi
         component = [trace for trace in traces if trace.stats.channel[-1:] == code]
         for trace in component:
             _check_finite(trace.data, trace.stats.starttime, trace.stats.sampling_rate)
-        own = [_piece(row, data, rate, start, preprocessing) for data, rate, start in _join(component)]
+        own = [
+            _piece(row, data, stats.sampling_rate, stats.starttime, preprocessing) for data, stats in _join(component)
+        ]
         _mask_conflicts(own)
         pieces += own
     cluster: list[_Piece] = []
@@ -231,29 +233,27 @@ def _records(station: str, traces: list[obspy.Trace], preprocessing: Preprocessi
     yield _assemble(station, cluster, preprocessing)
 
 
-def _join(traces: list[obspy.Trace]) -> Iterator[tuple[NDArray[Any], float, UTCDateTime]]:
+def _join(traces: list[obspy.Trace]) -> Iterator[tuple[NDArray[Any], Any]]:
     """Join segments of a component that follow on each other, to half a sample, or agree where they overlap.
 
     ``merge(-1)`` of ObsPy copies everything for each segment, and fails where the data type or calibration changes.
     """
-    parts: list[NDArray[Any]] = []
-    for trace in sorted(traces, key=lambda trace: (trace.stats.starttime.ns, trace.stats.npts)):
-        data, stats = trace.data, trace.stats
-        if parts and stats.sampling_rate == rate:
-            overlap = length - round((stats.starttime - start) * rate)
-            if overlap > len(parts[-1]):
-                parts = [np.concatenate(parts)]
-            tail = parts[-1][len(parts[-1]) - overlap :]
-            if overlap >= 0 and np.array_equal(tail[: len(data)], data[:overlap]):
-                if overlap < len(data):
-                    parts.append(data[overlap:])
-                    length += len(data) - overlap
-                continue
-        if parts:
-            yield np.concatenate(parts), rate, start
-        parts, rate, start, length = [data], stats.sampling_rate, stats.starttime, len(data)
-    if parts:
-        yield np.concatenate(parts), rate, start
+    first, *others = sorted(traces, key=lambda trace: (trace.stats.starttime.ns, trace.stats.npts))
+    stats, parts, length = first.stats, [first.data], len(first.data)
+    for trace in others:
+        data = trace.data
+        overlap = length - round((trace.stats.starttime - stats.starttime) * stats.sampling_rate)
+        if overlap > len(parts[-1]):
+            parts = [np.concatenate(parts)]
+        tail = parts[-1][len(parts[-1]) - overlap :][: len(data)]
+        follows = overlap >= 0 and trace.stats.sampling_rate == stats.sampling_rate
+        if not follows or not np.array_equal(tail, data[:overlap]):
+            yield np.concatenate(parts), stats
+            stats, parts, length = trace.stats, [data], len(data)
+        elif overlap < len(data):
+            parts.append(data[overlap:])
+            length += len(data) - overlap
+    yield np.concatenate(parts), stats
 
 
 def _check_finite(data: NDArray[np.floating], start: UTCDateTime, rate: float) -> None:

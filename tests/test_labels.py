@@ -2,7 +2,7 @@ import pytest
 from obspy.core.event.header import EventType
 
 from seisbench_lcl.errors import ConfigurationError
-from seisbench_lcl.labels import check_labels, quakeml_types
+from seisbench_lcl.labels import _COMMON, check_labels, quakeml_types
 
 
 def test_defaults_know_quakeml_and_common_names():
@@ -24,8 +24,6 @@ def test_defaults_know_quakeml_and_common_names():
 
 def test_every_default_is_a_type_of_quakeml():
     assert quakeml_types(list(EventType)) == {name: name for name in EventType}
-    from seisbench_lcl.labels import _COMMON
-
     assert set(_COMMON.values()) <= set(EventType)
 
 

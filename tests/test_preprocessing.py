@@ -20,7 +20,7 @@ def slow_normalise(window, normalisation):
     """Normalise one window (C, T) sample by sample, in Python floats."""
     rows = [[float(v) for v in row] for row in window]
     rows = [[v - sum(row) / len(row) for v in row] for row in rows]
-    groups = [sum(rows, [])] * len(rows) if "joint" in normalisation else rows
+    groups = [[v for row in rows for v in row]] * len(rows) if "joint" in normalisation else rows
     scales = [(sum(v * v for v in g) / len(g)) ** 0.5 if "std" in normalisation else max(map(abs, g)) for g in groups]
     return [[v / scale for v in row] for row, scale in zip(rows, scales, strict=True)]
 
@@ -117,3 +117,12 @@ def test_dict_is_json_and_makes_the_same_again():
 )
 def test_component_codes_find_their_rows(order, codes, flexible, rows):
     assert Preprocessing(component_order=order).component_rows(set(codes), flexible) == rows
+
+
+@pytest.mark.parametrize("normalisation", get_args(Normalisation))
+def test_a_constant_component_is_zero_whatever_its_level(normalisation: Normalisation) -> None:
+    windows = torch.full((1, 2, 500), 7.1)
+    windows[0, 1] = torch.randn(500, generator=torch.Generator().manual_seed(0))
+    out = Preprocessing(in_samples=500, component_order="ZN", normalisation=normalisation).normalise(windows)
+    assert (out[0, 0] == 0).all()
+    assert out[0, 1].std() > 0.1

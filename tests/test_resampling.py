@@ -78,7 +78,8 @@ def test_is_linear_and_gives_every_grid_point_that_the_input_covers(seed, n, rat
 
 @pytest.mark.parametrize(("rate", "n"), [(40, 800), (50, 1000), (62.5, 1250), (99.9, 1998), (125, 2500), (200, 4000)])
 def test_twenty_seconds_stay_twenty_seconds(rate, n):
-    assert len(resample(np.zeros(n), rate, TARGET, HIGHEST)) == 2000
+    for exact_or_rounded in (rate, 1 / float(np.float32(1 / rate))):
+        assert len(resample(np.zeros(n), exact_or_rounded, TARGET, HIGHEST)) == 2000
 
 
 def test_rate_of_a_rounded_sampling_interval_is_the_nominal_rate():

@@ -50,7 +50,7 @@ def evaluate(
         fold = column_folds(data, hold_out) if hold_out else event_folds(data, folds or 0, seed)
         probabilities = held_out_probabilities(discriminator, data, fold, progress("training"))
         title = f"{hold_out} held out" if hold_out else f"{folds} folds of events"
-        parts = {name: fold == name for name in sorted(set(fold))} if hold_out else {}
+        parts = {name: fold == name for name in sorted(set(fold.tolist()))} if hold_out else {}
     else:
         data = data if split == "all" else data.in_split(split)
         probabilities = discriminator.predict_proba(data.windows)

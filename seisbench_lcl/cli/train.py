@@ -60,7 +60,7 @@ def train(
     )
     warn_of(data)
     chosen = data if split == "all" else data.in_split(split)
-    labels = label or sorted(set(data.labels))
+    labels = label or sorted(set(data.labels.tolist()))
     types = parse_settings(event_type or [], "--event-type")
     discriminator = cls(
         labels=labels,

@@ -31,7 +31,7 @@ def event_folds(data: LabelledWindows, n_folds: int, seed: int = 0) -> NDArray[n
     """
     rng = np.random.default_rng(seed)
     fold = np.empty(len(data), dtype="<U8")
-    for label in sorted(set(data.labels)):
+    for label in sorted(set(data.labels.tolist())):
         events = np.unique(data.groups[data.labels == label])
         if len(events) < n_folds or n_folds < 2:
             raise TrainingError(
@@ -83,10 +83,10 @@ def held_out_probabilities(
         there, and has probability 0: such windows count as errors.
     """
     probabilities = np.zeros((len(data), len(template.labels)), dtype=np.float32)
-    for fold in progress(sorted(set(folds))):
+    for fold in progress(sorted(set(folds.tolist()))):
         test = folds == fold
         train = data.select(~np.isin(data.groups, data.groups[test]))
-        known = [label for label in template.labels if label in set(train.labels)]
+        known = [label for label in template.labels if label in set(train.labels.tolist())]
         if len(known) < 2:
             raise TrainingError(f"without {fold!r} only the class {known} is left to train on")
         model = template.fresh(known).fit(train.windows, train.labels, train.groups)

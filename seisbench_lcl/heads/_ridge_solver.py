@@ -45,7 +45,7 @@ class Design:
 
     @classmethod
     def standardised(cls, features: NDArray[np.float32], weights: Array) -> "Design":
-        """Weight, centre and scale; a constant feature gets scale 1 and thereby no influence."""
+        """Weight, centre and scale; a constant feature gets the largest scale and thereby no influence."""
         weights = weights * (len(weights) / weights.sum())
         mean, square = np.zeros(features.shape[1]), np.zeros(features.shape[1])
         for block in _blocks(len(features)):
@@ -55,7 +55,8 @@ class Design:
             square += weights[block] @ (features[block] - mean) ** 2
         scale = np.sqrt(square / len(features))
         # Constant to within the rounding of float32; relative, for a feature may be a displacement in metres.
-        scale[scale <= np.maximum(1e-6 * np.abs(mean), np.finfo(np.float32).tiny)] = 1.0
+        float32 = np.finfo(np.float32)
+        scale[scale <= np.maximum(1e-6 * np.abs(mean), float32.tiny)] = float32.max
         return cls(features, weights, mean, scale)
 
 

@@ -68,7 +68,7 @@ class LabelledWindows:
         """
         rows = np.isin(self.splits, names)
         if not rows.any():
-            there = ", ".join(sorted(set(self.splits) - {""})) or "none: the dataset has no split column"
+            there = ", ".join(sorted(set(self.splits.tolist()) - {""})) or "none: the dataset has no split column"
             raise DatasetError(f"no usable window is in split {' or '.join(names)}; splits are {there}")
         return self.select(rows)
 

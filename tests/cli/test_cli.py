@@ -1,0 +1,173 @@
+"""The command as a user runs it: its status, its streams and its files."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import obspy
+import pandas as pd
+import pytest
+
+from seisbench_lcl.cli import main
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@dataclass
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    """Run the command from an empty folder, in this process: a fresh one spends seconds on importing torch."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["seisbench-lcl", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return Done(int(ended.value.code or 0), *capsys.readouterr())
+
+    return call
+
+
+@pytest.fixture
+def sac_files(tmp_path: Path) -> list[Path]:
+    """The bundled seismogram as three SAC files, one for each component."""
+    files = []
+    for trace in obspy.read():
+        files.append(tmp_path / f"{trace.id}.sac")
+        trace.write(str(files[-1]), "SAC")
+    return files
+
+
+def test_components_in_files_of_their_own(run: Callable, sac_files: list[Path], tmp_path: Path) -> None:
+    done = run("classify", *sac_files, "--weights", "mixed-3c", "--out", "t/windows.csv", "--plot", "figure.pdf")
+    assert done.returncode == 0, done.stderr
+    assert "11 windows of 1 stations" in done.stdout
+    frame = pd.read_csv(tmp_path / "t" / "windows.csv")
+    assert frame["label"].iloc[0] == "earthquake"
+    assert (tmp_path / "figure.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_a_broken_file_is_reported_and_the_rest_is_done(run: Callable, sac_files: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "broken.mseed").write_bytes(b"\x00not a seismogram" * 40)
+    done = run("classify", "broken.mseed", *sac_files, "absent.sac", "--weights", "mixed-3c", "--stride", 2)
+    assert done.returncode == 1
+    assert "6 windows of 1 stations" in done.stdout
+    assert "could not read broken.mseed: TypeError" in done.stderr
+    assert "could not read absent.sac: FileNotFoundError" in done.stderr
+    assert "2 of 5 files could not be read" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["absent.sac", "--weights", "mixed-3c"], "could not read absent.sac"),
+        (["Z.sac", "--weights", "unheard-of"], "there are: mixed-3c, pnw-z-experimental"),
+        (["Z.sac", "--weights", "folder/w.json"], "no weights file"),
+        (["Z.sac", "--weights", "mixed-3c", "--model", "PhaseNet"], "no model is called 'PhaseNet'; there are:"),
+        (["Z.sac", "--weights", "mixed-3c", "--stride", "0.001"], "at least one sample, 0.01 s"),
+        (["Z.sac", "--weights", "mixed-3c", "--out", "Z.sac/t.csv"], "cannot write"),
+        (["H.sac", "--weights", "mixed-3c"], "has components H, but the model needs ZNE"),
+    ],
+)
+def test_what_cannot_be_done_is_one_message_and_status_2(
+    run: Callable, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    trace = obspy.read()[0]
+    trace.write(str(tmp_path / "Z.sac"), "SAC")
+    trace.stats.channel = "BDH"
+    trace.write(str(tmp_path / "H.sac"), "SAC")
+    before = sorted(tmp_path.iterdir())
+    done = run("classify", *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_station_without_a_decision_is_listed(run: Callable, sac_files: list[Path]) -> None:
+    done = run("classify", sac_files[0], "--weights", "mixed-3c")
+    assert done.returncode == 0
+    assert "component N, E missing: found Z of ZNE" in done.stdout
+
+
+def test_train_evaluate_classify(run: Callable, dataset_folder: Path, tmp_path: Path) -> None:
+    done = run(
+        *("train", "--dataset", dataset_folder, "--out", "w/mine", "--version", "2", "--report", "train.md"),
+        *("--extractor-arg", "max_features=840", "--extractor-arg", "channels=sum"),
+        *("--event-type", "high=quarry blast", "--description", "made up"),
+    )
+    assert done.returncode == 0, done.stderr
+    weights = (tmp_path / "w" / "mine.json.v2").read_text()
+    assert '"channels": "sum"' in weights
+    assert '"high": "quarry blast"' in weights
+    assert "| accuracy | 1.000" in (tmp_path / "train.md").read_text()
+    same = ("--dataset", dataset_folder, "--weights", "w/mine.json.v2")
+    done = run("evaluate", *same, "--report", "dev.md")
+    assert done.returncode == 0, done.stderr
+    assert "### Split dev" in (tmp_path / "dev.md").read_text()
+    assert "16 station windows of 8 events" in (tmp_path / "dev.md").read_text()
+    done = run("evaluate", *same, "--hold-out", "region", "--report", "region.md")
+    assert done.returncode == 0, done.stderr
+    assert "### Region held out: north" in (tmp_path / "region.md").read_text()
+    done = run("evaluate", *same, "--folds", 20)
+    assert done.returncode == 2
+    assert "take fewer folds" in done.stderr
+    done = run("evaluate", *same, "--split", "test")
+    assert done.returncode == 2
+    assert "splits are dev, train" in done.stderr
+    obspy.read().write(str(tmp_path / "a.mseed"), "MSEED")
+    assert run("classify", "a.mseed", "--weights", "w/mine.json.v2").returncode == 0
+
+
+def test_training_the_same_twice_gives_the_same_file(run: Callable, dataset_folder: Path, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        done = run("train", "--dataset", dataset_folder, "--out", name, "--extractor-arg", "max_features=840")
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "one.safetensors").read_bytes() == (tmp_path / "two.safetensors").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--label-column", "kind"], "has no column 'kind'"),
+        (["--label", "high", "--label", "icequake"], "no trace is labelled ['icequake']"),
+        (["--label", "high"], "labels must name at least two classes"),
+        (["--normalisation", "none"], "normalisation must be one of"),
+        (["--extractor-arg", "channels"], "takes key=value"),
+        (["--event-type", "high=bang"], "no QuakeML event type"),
+        (["--band", "1", "70"], "band must satisfy"),
+    ],
+)
+def test_training_that_cannot_work(
+    run: Callable, dataset_folder: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    done = run("train", "--dataset", dataset_folder, "--out", "w", *arguments)
+    assert done.returncode == 2
+    assert message in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    assert list(tmp_path.glob("w*")) == []
+
+
+def test_demo_in_a_process_of_its_own(tmp_path: Path) -> None:
+    code = "from seisbench_lcl.cli import main; main()"
+    command = [sys.executable, "-c", code, "demo", "--out", "demo"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False)
+    assert done.returncode == 0, done.stderr
+    assert sorted(file.name for file in (tmp_path / "demo").iterdir()) == [
+        "detections.csv",
+        "figure.png",
+        "windows.csv",
+    ]
+    frame = pd.read_csv(tmp_path / "demo" / "detections.csv")
+    assert frame["label"].tolist() == ["earthquake"]
+    assert np.isfinite(frame["probability"]).all()

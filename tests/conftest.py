@@ -1,0 +1,110 @@
+"""Streams, datasets and models that several tests share; nothing here needs a network."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import obspy
+import pandas as pd
+import pytest
+import seisbench
+from obspy import UTCDateTime
+from seisbench.data import WaveformDataWriter
+
+import seisbench_lcl as lcl
+
+START = UTCDateTime(2024, 3, 1, 12)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty SeisBench cache, so that no test sees what lies on the machine."""
+    monkeypatch.setattr(seisbench, "cache_model_root", tmp_path / "cache")
+    return tmp_path / "cache"
+
+
+@pytest.fixture(scope="session")
+def pretrained() -> lcl.MiniRocketRidge:
+    return lcl.MiniRocketRidge.from_pretrained("mixed-3c")
+
+
+@pytest.fixture
+def model() -> lcl.MiniRocketRidge:
+    return lcl.MiniRocketRidge.from_pretrained("mixed-3c")
+
+
+@pytest.fixture
+def make_stream() -> Callable[..., obspy.Stream]:
+    """Return a function that makes a noise record of one station, the same for each seed."""
+
+    def make(
+        seconds: float = 30.0,
+        rate: float = 100.0,
+        components: str = "ZNE",
+        station: str = "XX.ABC..HH",
+        start: UTCDateTime = START,
+        seed: int = 0,
+    ) -> obspy.Stream:
+        rng = np.random.default_rng(seed)
+        network, code, location, instrument = station.split(".")
+        return obspy.Stream(
+            [
+                obspy.Trace(
+                    rng.normal(0, 1000, round(seconds * rate)),
+                    {
+                        "network": network,
+                        "station": code,
+                        "location": location,
+                        "channel": instrument + component,
+                        "sampling_rate": rate,
+                        "starttime": start,
+                    },
+                )
+                for component in components
+            ]
+        )
+
+    return make
+
+
+def ground_motion(seed: int, time: np.ndarray, kind: str) -> np.ndarray:
+    """Three components of a made-up signal as a function of time, so that any sampling rate shows the same motion.
+
+    A "high" event carries its energy at 8 to 14 Hz, a "low" one at 2 to 5 Hz, both with an onset at 30 s.
+    """
+    rng = np.random.default_rng(seed)
+    frequencies = rng.uniform(*((8, 14) if kind == "high" else (2, 5)), (3, 25))
+    phases = rng.uniform(0, 2 * np.pi, (3, 25))
+    noise_frequencies, noise_phases = rng.uniform(1, 16, (3, 60)), rng.uniform(0, 2 * np.pi, (3, 60))
+    since = np.clip(time - 30, 0, None)
+    envelope = since * np.exp(-since / 2)
+    signal = np.sin(2 * np.pi * frequencies[..., None] * time + phases[..., None]).sum(axis=1) * envelope
+    noise = np.sin(2 * np.pi * noise_frequencies[..., None] * time + noise_phases[..., None]).sum(axis=1)
+    return 1000 * (signal + 0.05 * noise)
+
+
+@pytest.fixture(scope="session")
+def dataset_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A real SeisBench dataset on disk: 24 events of two kinds at two stations, at several native rates."""
+    folder = tmp_path_factory.mktemp("dataset")
+    with WaveformDataWriter(folder / "metadata.csv", folder / "waveforms.hdf5") as writer:
+        writer.data_format = {"dimension_order": "CW", "component_order": "ZNE", "measurement": "velocity"}
+        for event in range(24):
+            kind = "high" if event % 2 else "low"
+            for station in range(2):
+                rate = (100, 50, 40, 200)[(event // 2 + station) % 4]
+                time = np.arange(60 * rate) / rate
+                writer.add_trace(
+                    {
+                        "source_id": f"event{event}",
+                        "source_type": kind,
+                        "split": "train" if event < 16 else "dev",
+                        "region": "north" if event % 4 < 2 else "south",
+                        "station_code": f"ST{station}",
+                        "trace_sampling_rate_hz": rate,
+                        "trace_p_arrival_sample": 30 * rate,
+                    },
+                    ground_motion(100 * event + station, time, kind),
+                )
+    assert len(pd.read_csv(folder / "metadata.csv")) == 48
+    return folder

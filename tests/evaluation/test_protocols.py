@@ -1,0 +1,72 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import seisbench_lcl as lcl
+from seisbench_lcl.errors import DatasetError, TrainingError
+from seisbench_lcl.evaluation import column_folds, event_folds, held_out_probabilities
+from seisbench_lcl.training import LabelledWindows, open_dataset, read_windows
+
+
+@pytest.fixture(scope="module")
+def template() -> lcl.MiniRocketRidge:
+    return lcl.MiniRocketRidge(labels=["high", "low"], extractor_args={"max_features": 420})
+
+
+@pytest.fixture(scope="module")
+def data(dataset_folder: Path, template: lcl.MiniRocketRidge) -> LabelledWindows:
+    return read_windows(open_dataset(dataset_folder), template.preprocessing)
+
+
+def test_event_folds_keep_events_whole_and_classes_even(data: LabelledWindows) -> None:
+    folds = event_folds(data, 4)
+    for event in set(data.groups):
+        assert len(set(folds[data.groups == event])) == 1
+    for label in ("high", "low"):
+        assert np.unique(folds[data.labels == label], return_counts=True)[1].tolist() == [6] * 4
+    assert (event_folds(data, 4, seed=1) != folds).any()
+
+
+def test_folds_that_events_or_columns_do_not_allow(data: LabelledWindows) -> None:
+    with pytest.raises(TrainingError, match="13 folds need .* 'high' has 12 events"):
+        event_folds(data, 13)
+    with pytest.raises(DatasetError, match="no column 'network'"):
+        column_folds(data, "network")
+    with pytest.raises(DatasetError, match="one value only"):
+        column_folds(data, "trace_component_order")
+
+
+def test_each_fold_is_predicted_by_a_fit_without_it(template: lcl.MiniRocketRidge, data: LabelledWindows) -> None:
+    folds = column_folds(data, "region")
+    found = held_out_probabilities(template, data, folds)
+    north = folds == "north"
+    south = template.fresh().fit(data.windows[~north], data.labels[~north], data.groups[~north])
+    np.testing.assert_array_equal(found[north], south.predict_proba(data.windows[north]))
+
+
+def test_another_window_of_a_tested_event_is_not_learned_from(
+    template: lcl.MiniRocketRidge, data: LabelledWindows
+) -> None:
+    first_station = (data.metadata["station_code"] == "ST0").to_numpy()
+    tested = (data.splits == "dev") & first_station
+    folds = np.where(tested, "dev at ST0", data.splits)
+    rows = ~((data.splits == "dev") & ~first_station) | (data.groups == "event20")
+    found = held_out_probabilities(template, data.select(rows), folds[rows])
+    train = data.in_split("train")
+    clean = template.fresh().fit(train.windows, train.labels, train.groups)
+    np.testing.assert_array_equal(found[tested[rows]], clean.predict_proba(data.windows[tested]))
+
+
+def test_a_class_of_one_fold_has_probability_zero_there(
+    template: lcl.MiniRocketRidge, data: LabelledWindows
+) -> None:
+    labels = data.labels.astype("<U8")
+    third = np.isin(data.groups, ["event0", "event4", "event8"])
+    labels[third] = "third"
+    odd = LabelledWindows(data.windows, labels, data.groups, data.splits, data.metadata, {})
+    three = lcl.MiniRocketRidge(labels=["high", "low", "third"], extractor_args={"max_features": 420})
+    folds = np.where(third, "with", "without")
+    found = held_out_probabilities(three, odd, np.where(third | (np.arange(len(odd)) % 8 < 2), "with", folds))
+    assert (found[third][:, 2] == 0).all()
+    np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)

@@ -1,0 +1,221 @@
+import copy
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from scipy.special import log_softmax
+from sklearn.linear_model import RidgeClassifierCV
+
+from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError
+from seisbench_lcl.heads import Ridge
+from seisbench_lcl.heads.ridge import DEFAULT_ALPHAS
+
+
+def clouds(counts, n_features=20, distance=1.0, seed=0):
+    """Gaussian clouds of float32 features around class centres, classes in turn, and events of one to four rows."""
+    rng = np.random.default_rng(seed)
+    y = rng.permutation(np.repeat(np.arange(len(counts)), counts))
+    centres = distance * rng.normal(size=(len(counts), n_features))
+    x = centres[y] + rng.normal(size=(len(y), n_features))
+    groups = np.empty(len(y), dtype=int)
+    for k in range(len(counts)):
+        rows = np.flatnonzero(y == k)
+        groups[rows] = 1000 * k + np.repeat(np.arange(len(rows)), rng.integers(1, 5, len(rows)))[: len(rows)]
+    return torch.from_numpy(x.astype(np.float32)), torch.from_numpy(y), torch.from_numpy(groups)
+
+
+def standardise(x, weights):
+    x = x.double().numpy()
+    mean = np.average(x, axis=0, weights=weights)
+    return (x - mean) / np.sqrt(np.average((x - mean) ** 2, axis=0, weights=weights))
+
+
+def loss_of_temperatures(held_out, fitted_temperature, y, weights, n_events, temperatures):
+    """Weighted log loss of softmax(scores / T) against targets smoothed by one event a class, in a loop."""
+    n_classes = held_out.shape[1]
+    losses = []
+    for temperature in temperatures:
+        log_p = log_softmax(np.log(held_out.astype(float)) * fitted_temperature / temperature, axis=1)
+        loss = 0.0
+        for row, k, weight in zip(log_p, y, weights, strict=True):
+            for j in range(n_classes):
+                loss -= weight * ((j == k) * n_events + 1) / (n_events + n_classes) * row[j]
+        losses.append(loss)
+    return np.array(losses)
+
+
+@pytest.mark.parametrize("n_features", [8, 150])
+@pytest.mark.parametrize("counts", [(40, 60), (30, 50, 40)])
+@pytest.mark.parametrize("distance", [0.1, 0.5, 2.0])
+def test_alpha_and_decisions_are_those_of_scikit_learn(n_features, counts, distance):
+    x, y, _ = clouds(counts, n_features, distance)
+    head = Ridge(n_features, len(counts), class_weight=None).fit(x[:90], y[:90])
+    theirs = RidgeClassifierCV(alphas=DEFAULT_ALPHAS)
+    weights = np.zeros(len(x))
+    weights[:90] = 1
+    z = standardise(x, weights)
+    theirs.fit(z[:90], y[:90].numpy())
+    assert head.alpha.item() == pytest.approx(theirs.alpha_)
+    np.testing.assert_array_equal(head(x).argmax(dim=1).numpy(), theirs.predict(z))
+    scores = theirs.decision_function(z)
+    scores = np.column_stack([-scores, scores]) if len(counts) == 2 else scores
+    np.testing.assert_allclose(head.scores(x).numpy(), scores, atol=1e-4)
+
+
+@pytest.mark.parametrize("n_features", [10, 90])
+@pytest.mark.parametrize("class_weight", ["balanced", None, {0: 3.0, 2: 0.5}])
+def test_penalty_and_held_out_probabilities_equal_refits_without_each_event(n_features, class_weight):
+    x, y, groups = clouds((15, 30, 25), n_features, 0.5)
+    head = Ridge(n_features, 3, class_weight=class_weight).fit(x, y, groups)
+
+    frequency = np.bincount(y) / len(y)
+    per_class = {"balanced": 1 / (3 * frequency), None: np.ones(3)}.get(
+        class_weight if not isinstance(class_weight, dict) else "", np.array([3.0, 1.0, 0.5])
+    )
+    weights = per_class[y]
+    weights = weights / weights.mean()
+    z, targets = standardise(x, weights), np.where(y.numpy()[:, None] == np.arange(3), 1.0, -1.0)
+    design = np.column_stack([z, np.ones(len(z))])
+    losses, predictions = [], []
+    for alpha in DEFAULT_ALPHAS:
+        held_out = np.empty_like(targets)
+        for group in np.unique(groups):
+            inside = groups.numpy() == group
+            a, w = design[~inside], weights[~inside, None]
+            penalty = np.diag([alpha] * n_features + [0.0])
+            held_out[inside] = design[inside] @ np.linalg.solve(a.T @ (w * a) + penalty, a.T @ (w * targets[~inside]))
+        losses.append((weights[:, None] * (targets - held_out) ** 2).sum())
+        predictions.append(held_out)
+    best = int(np.argmin(losses))
+    assert head.alpha.item() == pytest.approx(DEFAULT_ALPHAS[best])
+    temperature = head.temperature.item()
+    np.testing.assert_allclose(head.held_out, np.exp(log_softmax(predictions[best] / temperature, axis=1)), atol=1e-5)
+
+    # No temperature does better: the loss has one minimum, and the fitted one lies there.
+    around = temperature * np.exp(np.linspace(-8, 8, 401))
+    n_events = len(np.unique(groups))
+    losses = loss_of_temperatures(head.held_out, temperature, y.numpy(), weights, n_events, around)
+    assert losses[200] <= losses.min() * (1 + 1e-6)
+
+
+def test_rows_without_groups_are_events_of_their_own():
+    x, y, _ = clouds((20, 30))
+    alone, apart = Ridge(20, 2).fit(x, y), Ridge(20, 2).fit(x, y, torch.arange(50).flip(0) * 3)
+    np.testing.assert_array_equal(alone.held_out, apart.held_out)
+    assert torch.equal(alone(x), apart(x))
+
+
+def test_windows_of_one_event_do_not_vouch_for_each_other():
+    # Each event is one row many times over: with the copies left in, the held-out scores would look perfect.
+    x, y, _ = clouds((12, 12), 200, distance=0)
+    x, y, groups = x.repeat_interleave(4, dim=0), y.repeat_interleave(4), torch.arange(24).repeat_interleave(4)
+    leaky, honest = Ridge(200, 2).fit(x, y), Ridge(200, 2).fit(x, y, groups)
+
+    def accuracy(head):
+        return (head.held_out.argmax(axis=1) == y.numpy()).mean()
+
+    assert accuracy(leaky) == 1
+    assert accuracy(honest) < 0.75
+    assert honest(x).max() < leaky(x).max()
+
+
+def test_balanced_classes_count_the_same_and_a_mapping_can_say_it_too():
+    x, y, groups = clouds((10, 80), distance=0.3)
+    balanced = Ridge(20, 2).fit(x, y, groups)
+    mapped = Ridge(20, 2, class_weight={0: 90 / 20, 1: 90 / 160}).fit(x, y, groups)
+    torch.testing.assert_close(mapped(x), balanced(x))
+    np.testing.assert_allclose(mapped.held_out, balanced.held_out, atol=1e-5)
+    plain = Ridge(20, 2, class_weight=None).fit(x, y, groups)
+    assert balanced(x).mean(dim=0)[0] > 1.5 * plain(x).mean(dim=0)[0]
+
+    # Where features tell nothing, what remains is the frequency of the classes.
+    nothing = torch.zeros_like(x)
+    even, skewed = Ridge(20, 2).fit(nothing, y, groups), Ridge(20, 2, class_weight=None).fit(nothing, y, groups)
+    torch.testing.assert_close(even(x), torch.full((90, 2), 0.5))
+    torch.testing.assert_close(skewed(x), torch.tensor([1 / 9, 8 / 9]).expand(90, 2), rtol=0, atol=0.03)
+
+
+@pytest.mark.parametrize("n", [2, 5, 500])
+def test_few_events_that_separate_perfectly_do_not_claim_certainty(n):
+    x = torch.tensor([[-1.0], [1.0]]).repeat(n, 1)
+    y = torch.tensor([0, 1]).repeat(n)
+    probabilities = Ridge(1, 2).fit(x, y)(x)
+    n_events = 2 * n
+    assert (probabilities.argmax(dim=1) == y).all()
+    # All scores are alike here, so the best temperature hits the smoothed target itself.
+    assert probabilities.min().item() == pytest.approx(1 / (n_events + 2), rel=0.1)
+    # Copies of the windows are no further evidence.
+    copies = Ridge(1, 2).fit(x.repeat(9, 1), y.repeat(9), torch.arange(2 * n).repeat(9))
+    assert copies(x).min().item() == pytest.approx(1 / (n_events + 2), rel=0.1)
+
+
+def test_probabilities_are_finite_float32_and_sum_to_one_even_far_away():
+    x, y, groups = clouds((30, 40, 20))
+    head = Ridge(20, 4).fit(x, y, groups)  # the fourth class never occurs
+    far = torch.cat([x, 1e6 * x, torch.zeros(1, 20)])
+    for probabilities in (head(far), head(far.double()), torch.from_numpy(head.held_out)):
+        assert probabilities.dtype == torch.float32
+        assert torch.isfinite(probabilities).all()
+        assert (probabilities >= 0).all()
+        torch.testing.assert_close(probabilities.sum(dim=1), torch.ones(len(probabilities)))
+    assert (head(x).argmax(dim=1) != 3).all()
+    assert all(buffer.dtype == torch.float32 for buffer in head.state_dict().values())
+
+
+def test_scale_offset_and_constants_of_features_do_not_matter():
+    x, y, groups = clouds((30, 40))
+    expected = Ridge(20, 2).fit(x, y, groups)
+    scale = torch.logspace(-12, 6, 20)
+    other = torch.cat([x * scale + 3 * scale, torch.tensor([[0.0, 0.1, -1e9]]).repeat(70, 1)], dim=1)
+    head = Ridge(23, 2).fit(other, y, groups)
+    torch.testing.assert_close(head(other), expected(x), rtol=0, atol=1e-4)
+    torch.testing.assert_close(head.alpha, expected.alpha)
+    torch.testing.assert_close(head.coefficients[:, 20:], torch.zeros(2, 3), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("class_weight", ["balanced", None, {0: 2.0, 1: 0.25}])
+def test_a_fitted_head_travels(tmp_path, class_weight):
+    x, y, groups = clouds((30, 40))
+    head = Ridge(20, 2, alphas=np.logspace(0, 2, 3), class_weight=class_weight).fit(x, y, groups)
+    config = json.loads(json.dumps(head.config()))  # which turns the keys of a mapping into strings
+    save_file(head.state_dict(), tmp_path / "head.safetensors")
+    loaded = Ridge(head.n_features, head.n_classes, **config)
+    assert loaded.config() == head.config() == {"alphas": [1, 10, 100], "class_weight": class_weight}
+    loaded.load_state_dict(load_file(tmp_path / "head.safetensors"))
+    for other in (loaded, copy.deepcopy(head), loaded.fit(x, y, groups)):
+        assert torch.equal(other(x), head(x))
+
+
+@pytest.mark.parametrize("alphas", [[], [1.0, 0.0], [-1.0], [torch.nan], [torch.inf]])
+def test_penalties_must_be_positive(alphas):
+    with pytest.raises(ConfigurationError, match="one or more positive penalties"):
+        Ridge(5, 2, alphas=alphas)
+
+
+@pytest.mark.parametrize(
+    "class_weight", ["balance", {"earthquake": 2.0}, {2: 1.0}, {-1: 1.0}, {0: 0.0}, {0: -1.0}, {0: torch.nan}, [1, 2]]
+)
+def test_class_weights_must_be_understood(class_weight):
+    with pytest.raises(ConfigurationError, match=r"mapping from class index \(0 to 1\) to a positive weight, but is"):
+        Ridge(5, 2, class_weight=class_weight)
+
+
+def test_what_cannot_be_learnt_from_is_refused():
+    x, y, groups = clouds((5, 6), 5)
+    head = Ridge(5, 2)
+    with pytest.raises(NotFittedError, match=r"fit\(features, labels\) first"):
+        head(x)
+    with pytest.raises(TrainingError, match="learns from labels"):
+        head.fit(x)
+    with pytest.raises(TrainingError, match="11 rows of features came with 10 labels"):
+        head.fit(x, y[:-1])
+    with pytest.raises(TrainingError, match=r"at least two classes among them, but hold \[1\]"):
+        head.fit(x, torch.ones_like(y))
+    with pytest.raises(TrainingError, match="class 1 has a single event"):
+        head.fit(x, y, torch.where(y == 1, 77, groups))
+    with pytest.raises(TrainingError, match="class 0 has a single event"):
+        head.fit(x[y.argsort()][4:], y[y.argsort()][4:])
+    with pytest.raises(NotFittedError):  # none of these left half a fit behind
+        head(x)

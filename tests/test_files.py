@@ -1,0 +1,25 @@
+from pathlib import Path
+
+import pytest
+
+from seisbench_lcl.files import replace
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    target = tmp_path / "new folder" / "table.csv"
+    replace(target, lambda file: file.write_text("old"))
+
+    def fail(file: Path) -> None:
+        file.write_text("half of it")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        replace(target, fail)
+    assert target.read_text() == "old"
+    assert [file.name for file in target.parent.iterdir()] == ["table.csv"]
+
+
+def test_the_temporary_file_has_the_suffix_of_the_target(tmp_path: Path) -> None:
+    seen = []
+    replace(tmp_path / "figure.png", lambda file: (seen.append(file.suffix), file.write_bytes(b"")))
+    assert seen == [".png"]

@@ -1,0 +1,134 @@
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ground_motion
+from seisbench.data import WaveformDataWriter
+
+from seisbench_lcl.errors import DatasetError
+from seisbench_lcl.preprocessing import Preprocessing
+from seisbench_lcl.training import open_dataset, read_windows
+
+
+def test_windows_start_before_the_pick_whatever_the_native_rate(dataset_folder: Path) -> None:
+    """The made-up onset is at 30 s: quiet before 2 s, loud from there."""
+    data = read_windows(open_dataset(dataset_folder), Preprocessing())
+    assert data.windows.shape == (48, 3, 2000)
+    assert data.windows.dtype == np.float32
+    assert np.abs(data.windows[..., :180]).max() < 0.5 * np.abs(data.windows[..., 220:600]).max(axis=(1, 2)).min()
+    assert data.labels[:2].tolist() == ["low", "low"]
+    assert data.groups[:3].tolist() == ["event0", "event0", "event1"]
+    assert data.skipped == {}
+    assert data.shared_events() == []
+    assert len(data.in_split("train")) == 32
+    assert len(data.in_split("train", "dev")) == 48
+
+
+def test_equal_motion_at_unequal_rates_gives_equal_windows(dataset_folder: Path) -> None:
+    preprocessing = Preprocessing()
+    data = read_windows(open_dataset(dataset_folder), preprocessing)
+    time = np.arange(6000) / 100
+    for row, (seed, kind) in enumerate([(0, "low"), (1, "low"), (100, "high"), (101, "high")]):
+        motion = [preprocessing.condition(x, 100)[2800:4800] for x in ground_motion(seed, time, kind)]
+        np.testing.assert_allclose(data.windows[row], motion, atol=0.002 * np.abs(motion).max())
+
+
+def test_a_band_that_slow_records_do_not_reach_leaves_them_out(dataset_folder: Path) -> None:
+    data = read_windows(open_dataset(dataset_folder), Preprocessing(band=(1, 22)))
+    assert data.skipped == {"sampled at 40 Hz": 12}
+    assert len(data) == 36
+
+
+def test_vertical_only(dataset_folder: Path) -> None:
+    three = read_windows(open_dataset(dataset_folder), Preprocessing())
+    one = read_windows(open_dataset(dataset_folder, "Z"), Preprocessing(component_order="Z"))
+    np.testing.assert_array_equal(one.windows[:, 0], three.windows[:, 0])
+
+
+@pytest.fixture
+def odd_dataset(tmp_path: Path) -> Path:
+    """Traces that each lack something, and one noise trace without a pick."""
+    rng = np.random.default_rng(0)
+    with WaveformDataWriter(tmp_path / "metadata.csv", tmp_path / "waveforms.hdf5") as writer:
+        writer.data_format = {"dimension_order": "CW"}
+
+        def add(data: np.ndarray, pick: float | None, event: str, split: str = "train") -> None:
+            writer.add_trace(
+                {
+                    "source_id": event,
+                    "source_type": "noise" if pick is None else "quake",
+                    "split": split,
+                    "trace_sampling_rate_hz": 100,
+                    "trace_p_arrival_sample": pick,
+                    "trace_component_order": "ZNE"[: len(data)],
+                },
+                data,
+            )
+
+        good = rng.normal(size=(3, 4000))
+        add(good, None, "n1")
+        add(good, 1000, "q1")
+        add(good, 1000, "q1", split="dev")
+        add(good, 100, "q2")
+        flat = good.copy()
+        flat[2, 1500:1900] = 7
+        add(flat, 1000, "q3")
+        nan = good.copy()
+        nan[0, 5] = np.nan
+        add(nan, 1000, "q4")
+        add(good[:1], 1000, "q5")
+    return tmp_path
+
+
+def test_traces_that_give_no_window_are_counted_by_reason(odd_dataset: Path) -> None:
+    data = read_windows(open_dataset(odd_dataset), Preprocessing())
+    assert data.labels.tolist() == ["noise", "quake", "quake"]
+    assert data.skipped == {
+        "trace does not hold the whole window": 1,
+        "gap or flat line in the window": 1,
+        "1 samples are NaN or infinite": 1,
+        "component missing: E, N": 1,
+    }
+    assert data.shared_events() == ["q1"]
+
+
+def test_noise_is_cut_in_the_middle(odd_dataset: Path) -> None:
+    dataset = open_dataset(odd_dataset)
+    data = read_windows(dataset, Preprocessing(), labels=["noise"])
+    whole = Preprocessing().condition(dataset.get_waveforms(0)[0], 100)
+    np.testing.assert_array_equal(data.windows[0, 0], whole[1000:3000])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"label_column": "class"}, "has no column 'class'; it has: .*source_type"),
+        ({"group_column": "event"}, "has no column 'event'"),
+        ({"pick_column": "trace_s_sample"}, "has no column 'trace_s_sample'"),
+        ({"labels": ["blast"]}, r"no trace is labelled \['blast'\]"),
+    ],
+)
+def test_what_a_dataset_lacks_is_named(dataset_folder: Path, arguments: dict, message: str) -> None:
+    with pytest.raises(DatasetError, match=message):
+        read_windows(open_dataset(dataset_folder), Preprocessing(), **arguments)
+
+
+def test_a_dataset_of_no_use(dataset_folder: Path) -> None:
+    with pytest.raises(DatasetError, match=r"no trace of the dataset gives a window: .*whole window.*48"):
+        read_windows(open_dataset(dataset_folder), Preprocessing(in_samples=5000))
+    with pytest.raises(DatasetError, match="no usable window is in split test; splits are dev, train"):
+        read_windows(open_dataset(dataset_folder), Preprocessing()).in_split("test")
+
+
+def test_what_is_no_dataset(tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="neither a folder nor the name"):
+        open_dataset("WaveformDataset")
+    with pytest.raises(DatasetError, match="is a folder, but no SeisBench dataset"):
+        open_dataset(tmp_path)
+
+
+def test_mixed_sampling_rates_are_not_warned_about(dataset_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, logger="seisbench"):
+        open_dataset(dataset_folder)
+    assert caplog.records == []
