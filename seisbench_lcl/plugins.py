@@ -65,7 +65,7 @@ class Registry:
             source = _source(entry)
             try:
                 self._add(entry.name, entry.load(), source)
-            except Exception as error:  # a plugin can fail in any way, and must not take the host down
+            except (Exception, SystemExit) as error:  # a plugin can fail in any way, and must not take the host down
                 self.failures[f"{source[0]}:{entry.name}"] = f"{type(error).__name__}: {error}"
 
     def extractor(self, name: str, source: str | None = None) -> type[FeatureExtractor]:

@@ -26,9 +26,7 @@ def test_what_is_drawn_is_what_was_found(pretrained: lcl.MiniRocketRidge, make_s
     assert [text.get_text() for text in figure.legends[0].get_texts()] == [*pretrained.labels, "abstained"]
 
 
-def test_gaps_short_records_and_flat_lines_can_be_drawn(
-    pretrained: lcl.MiniRocketRidge, make_stream: Callable
-) -> None:
+def test_gaps_short_records_and_flat_lines_can_be_drawn(pretrained: lcl.MiniRocketRidge, make_stream: Callable) -> None:
     stream = make_stream(60)
     stream[0].data = np.ma.masked_array(stream[0].data, mask=False)
     stream[0].data[2000:2500] = np.ma.masked

@@ -62,7 +62,9 @@ class MiniRocketRidge(lcl.MiniRocketRidge):
 
 @pytest.fixture(params=["ours", pytest.param("naive", marks=pytest.mark.xfail(strict=True))])
 def bridge(request: pytest.FixtureRequest, pretrained: lcl.MiniRocketRidge) -> Any:
-    model: Any = MiniRocketRidge(labels=pretrained.labels) if request.param == "ours" else Naive(labels=pretrained.labels)
+    model: Any = (
+        MiniRocketRidge(labels=pretrained.labels) if request.param == "ours" else Naive(labels=pretrained.labels)
+    )
     model.load_state_dict(pretrained.state_dict())
     return model
 

@@ -58,9 +58,7 @@ def test_another_window_of_a_tested_event_is_not_learned_from(
     np.testing.assert_array_equal(found[tested[rows]], clean.predict_proba(data.windows[tested]))
 
 
-def test_a_class_of_one_fold_has_probability_zero_there(
-    template: lcl.MiniRocketRidge, data: LabelledWindows
-) -> None:
+def test_a_class_of_one_fold_has_probability_zero_there(template: lcl.MiniRocketRidge, data: LabelledWindows) -> None:
     labels = data.labels.astype("<U8")
     third = np.isin(data.groups, ["event0", "event4", "event8"])
     labels[third] = "third"
