@@ -7,8 +7,8 @@ import numpy as np
 import obspy
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.mlab import specgram
 from numpy.typing import NDArray
+from scipy.signal import spectrogram
 
 from seisbench_lcl.preprocessing import Preprocessing
 from seisbench_lcl.results import LabelledDetectionList, StationWindows, WindowList
@@ -87,33 +87,34 @@ def _vertical(stream: obspy.Stream, station: str, preprocessing: Preprocessing) 
     return obspy.Stream(traces[:1])
 
 
-def _draw_traces(waveform: Axes, spectrogram: Axes, traces: obspy.Stream, preprocessing: Preprocessing) -> None:
+def _draw_traces(upper: Axes, lower: Axes, traces: obspy.Stream, preprocessing: Preprocessing) -> None:
     lowest, highest = preprocessing.band
     segments = traces.copy().split()
     for trace in segments:
-        if trace.stats.npts < 2 or trace.data.dtype.kind not in "iuf":
-            continue
+        if trace.stats.npts < 2 or trace.data.dtype.kind not in "iuf" or not np.isfinite(trace.data).all():
+            continue  # the probability panel says why the station abstained
         shown = trace.copy().detrend("demean")
         if trace.stats.sampling_rate >= 2 * highest:
             shown.data = preprocessing.condition(trace.data, trace.stats.sampling_rate)
             shown.stats.sampling_rate = preprocessing.sampling_rate
-        waveform.plot(*_envelope(shown), color="0.2", lw=0.6)
+        upper.plot(*_envelope(shown), color="0.2", lw=0.6)
         rate, n = trace.stats.sampling_rate, trace.stats.npts
         window = min(int(2 * rate), n)
         noverlap = max(0, min(int(0.75 * window), window - max(1, n // 2000)))
-        power, frequencies, times = specgram(trace.data - np.mean(trace.data), window, rate, noverlap=noverlap)
+        raw = trace.data - np.mean(trace.data)
+        frequencies, times, power = spectrogram(raw, rate, nperseg=window, noverlap=noverlap)
         decibels = 10 * np.log10(np.maximum(power, np.finfo(float).tiny))
         low, high = np.percentile(decibels, [20, 99.5])
         days = trace.stats.starttime.matplotlib_date + times / 86400
-        extent = (days[0], days[-1], 0, frequencies[-1])
-        spectrogram.imshow(decibels, origin="lower", aspect="auto", extent=extent, vmin=low, vmax=high)
+        extent = (days[0], days[-1], 0.0, frequencies[-1])
+        lower.imshow(decibels, origin="lower", aspect="auto", extent=extent, vmin=low, vmax=high)
     for frequency in preprocessing.band:
-        spectrogram.axhline(frequency, color="white", lw=0.8, ls="--")
+        lower.axhline(frequency, color="white", lw=0.8, ls="--")
     top = max([2 * highest, *(trace.stats.sampling_rate / 2 for trace in segments)])
-    spectrogram.set(ylabel="Hz", ylim=(0, min(top, 2.5 * highest)))
+    lower.set(ylabel="Hz", ylim=(0, min(top, 2.5 * highest)))
     code = traces[0].stats.channel if traces else ""
-    waveform.set_ylabel(f"{code}\n{lowest:g}–{highest:g} Hz")
-    waveform.ticklabel_format(axis="y", scilimits=(-3, 4))
+    upper.set_ylabel(f"{code}\n{lowest:g}–{highest:g} Hz")
+    upper.ticklabel_format(axis="y", scilimits=(-3, 4))
 
 
 def _envelope(trace: obspy.Trace) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

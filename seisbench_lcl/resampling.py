@@ -30,8 +30,8 @@ def resample(data: Array, rate: float, target_rate: float, highest: float, offse
     ----------
     data : (n,) float64 ndarray
     rate, target_rate : float
-        In Hz, both at least twice `highest`. Their ratio is taken as a fraction of whole numbers up to 20,000: exact for
-        every usual pair of rates, and off by at most 25 parts in a million for any other.
+        In Hz, both at least twice `highest`. Their ratio is taken as a fraction of whole numbers up to 20,000: exact
+        for every usual pair of rates, and off by at most 25 parts in a million for any other.
     highest : float
         Hz.
     offset : float

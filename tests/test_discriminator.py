@@ -234,7 +234,9 @@ class TestWeights:
         model.save(tmp_path / "w", "what they are", version_str="2")
         stock = SeisBenchModel.load.__func__(seisbench.models.MiniRocketRidge, tmp_path / "w", version_str="2")
         assert (stock.weights_version, stock.weights_docstring) == ("2", "what they are")
-        assert all(torch.equal(a, b) for a, b in zip(stock.state_dict().values(), model.state_dict().values()))
+        assert all(
+            torch.equal(a, b) for a, b in zip(stock.state_dict().values(), model.state_dict().values(), strict=True)
+        )
 
     def test_stock_seisbench_finds_weights_in_its_cache(self, model: lcl.MiniRocketRidge, cache: Path) -> None:
         model.save(cache / "minirocketridge" / "mine", version_str="3")

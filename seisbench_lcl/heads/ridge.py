@@ -25,8 +25,8 @@ class Ridge(Head):
 
     Each class is regressed, +1 against −1, on standardised features. One eigendecomposition serves all penalties and
     all held-out rows: a row is predicted from a fit without its event (without itself, where no groups are given).
-    The penalty of the least weighted squared held-out error is taken. The scale of the features and the class weights are
-    those of all rows.
+    The penalty of the least weighted squared held-out error is taken. The scale of the features and the class weights
+    are those of all rows.
 
     Probabilities are ``softmax(scores / T)``. The temperature T minimises the weighted log loss of the *held-out*
     scores; the targets are smoothed as by Platt, counting events rather than windows, so that a small set which

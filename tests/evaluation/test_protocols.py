@@ -29,7 +29,7 @@ def test_event_folds_keep_events_whole_and_classes_even(data: LabelledWindows) -
 
 
 def test_folds_that_events_or_columns_do_not_allow(data: LabelledWindows) -> None:
-    with pytest.raises(TrainingError, match="13 folds need .* 'high' has 12 events"):
+    with pytest.raises(TrainingError, match=r"13 folds need .* 'high' has 12 events"):
         event_folds(data, 13)
     with pytest.raises(DatasetError, match="no column 'network'"):
         column_folds(data, "network")
