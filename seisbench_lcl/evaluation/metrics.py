@@ -56,7 +56,7 @@ def score(probabilities: ArrayLike, truth: ArrayLike, labels: Sequence[str]) -> 
     squared difference between probability and one-hot truth. It runs from 0 to 2, at K = 2 twice the usual
     binary form.
 
-    ``ece`` is the expected calibration error of the top label: Σ_b (n_b / n) |accuracy_b - confidence_b| over
+    ``ece`` is the expected calibration error of the top label: ``Σ_b (n_b / n) |accuracy_b - confidence_b|`` over
     10 bins of equal width, each open to the left.
 
     References

@@ -146,7 +146,7 @@ class MiniRocket(FeatureExtractor):
             subset,
             np.argsort(subset, axis=1, kind="stable"),
             kernels.TAPS,
-            np.append(self.biases.numpy(), np.full(3, np.inf, np.float32)),
+            np.append(self.biases.float().numpy(), np.full(3, np.inf, np.float32)),
         )
         # Threads over a kernel that releases the GIL, not numba's parallel=True: its default threading layer aborts
         # the process when two Python threads enter it, and SeisBench calls forward in worker threads.
