@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -10,27 +9,24 @@ import numpy as np
 import obspy
 import torch
 from numpy.typing import ArrayLike, NDArray
-from seisbench.models import WaveformModel
 from seisbench.util import ClassifyOutput
 from torch import Tensor
 from typing_extensions import Self
 
-from seisbench_lcl import weights
-from seisbench_lcl._version import __version__
-from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError, WeightsError
-from seisbench_lcl.labels import NOISE, check_labels, quakeml_types
+from seisbench_lcl.errors import ConfigurationError
+from seisbench_lcl.labels import NOISE, check_labels, encode, quakeml_types
 from seisbench_lcl.plugins import registry
 from seisbench_lcl.preprocessing import Normalisation, Preprocessing
+from seisbench_lcl.pretrained import PretrainedModel
 from seisbench_lcl.records import Record, Unusable, read_stream
 from seisbench_lcl.results import StationWindows, WindowList
 
-_SEISBENCH_REQUIREMENT = "0.12.6"
 _FEATURE_BATCH = 256
 
 logger = logging.getLogger("seisbench")
 
 
-class Discriminator(WaveformModel):
+class Discriminator(PretrainedModel):
     """A feature extractor followed by a head, as a SeisBench model.
 
     `annotate` and `classify` take any ObsPy stream. Whatever a window lacks is reported, not guessed: a station with a
@@ -67,7 +63,7 @@ class Discriminator(WaveformModel):
 
     Raises
     ------
-    ConfigurationError
+    ConfigurationError, WindowError
         If the description cannot work; the message says why.
     MissingPluginError
         If the extractor or head is not installed.
@@ -81,7 +77,7 @@ class Discriminator(WaveformModel):
         ),
         "min_coverage": ("Least fraction of samples that every component of a window must have", 0.95),
         "strict": ("If true, every sample must be there: the same as min_coverage=1", False),
-        "flexible_horizontal_components": WaveformModel._annotate_args["flexible_horizontal_components"],
+        "flexible_horizontal_components": PretrainedModel._annotate_args["flexible_horizontal_components"],
         "threshold": ("Least probability of a label to make a detection (classify)", 0.5),
     }
     _pair: ClassVar[tuple[str, str] | None] = None
@@ -159,17 +155,22 @@ class Discriminator(WaveformModel):
             If a label is unknown, a class has no window, or an event has windows of two labels.
         """
         x = self._windows(windows)
-        y, events = self._encode(list(labels), None if groups is None else list(groups), len(x))
-        self.extractor.fit(x, y)
+        y, events = encode(labels, groups, self.labels, len(x))
+        # The extractor must see in training what it sees in application: normalised windows.
+        normalised = torch.cat([self.annotate_batch_pre(batch, {}) for batch in x.split(_FEATURE_BATCH)])
+        self.extractor.fit(normalised, y)
         self.head.fit(self.features(x), y, events)
-        return self
+        return self.eval()
 
     def fresh(self, labels: Sequence[str] | None = None) -> Self:
         """Return an unfitted model of the same description, with fewer labels if some are given."""
         description = self.get_model_args()
         if labels is not None:
-            types = {label: description["event_types"][label] for label in labels}
-            description |= {"labels": list(labels), "event_types": types}
+            description |= {
+                "labels": list(labels),
+                "event_types": {label: self.event_types[label] for label in labels},
+                "head_args": self.head.config_of([self.labels.index(label) for label in labels]),
+            }
         return type(self)(**description, default_args=self.default_args)
 
     def predict_proba(self, windows: ArrayLike | Tensor) -> NDArray[np.float32]:
@@ -211,7 +212,7 @@ class Discriminator(WaveformModel):
         ConfigurationError
             For an argument out of range.
         """
-        return self._annotations(self._classify_windows(stream, kwargs))
+        return self._classify_windows(stream, kwargs).to_stream(self.name, self.preprocessing.before)
 
     async def annotate_async(self, stream: obspy.Stream, copy: bool = True, **kwargs: Any) -> obspy.Stream:
         """Do as `annotate` in a worker thread; whatever that raises is raised here."""
@@ -240,10 +241,10 @@ class Discriminator(WaveformModel):
         ConfigurationError
             For an argument out of range.
         """
-        windows = self._classify_windows(stream, kwargs)
         threshold = self._argument(kwargs, "threshold")
         if not 0 < threshold <= 1:
             raise ConfigurationError(f"threshold must lie above 0 and up to 1, but is {threshold!r}")
+        windows = self._classify_windows(stream, kwargs)
         noise = [label for label in self.labels if self.event_types[label] is None or label.lower() == NOISE]
         return ClassifyOutput(self.name, windows=windows, detections=windows.detections(threshold, ignore=noise))
 
@@ -305,11 +306,6 @@ class Discriminator(WaveformModel):
             reasons=np.array([part.reason], dtype=object),
         )
 
-    def _annotations(self, windows: WindowList) -> obspy.Stream:
-        return windows.to_stream(self.name, self.preprocessing.before)
-
-    # Weights --------------------------------------------------------------------------------------------------------
-
     def get_model_args(self) -> dict[str, Any]:
         """Return what the constructor takes, as JSON types."""
         pair = {} if self._pair else {"extractor": self._names[0], "head": self._names[1]}
@@ -322,158 +318,6 @@ class Discriminator(WaveformModel):
             "head_args": self.head.config(),
             "citation": self.citation,
         }
-
-    def save(self, path: str | os.PathLike[str], weights_docstring: str = "", version_str: str | None = None) -> None:
-        """Save in SeisBench's layout, with the tensors as safetensors too.
-
-        Parameters
-        ----------
-        path : path
-            Without suffix; folders are made.
-        weights_docstring : str
-            What the weights are: data, scores, limits.
-        version_str : str, optional
-            Appended to the file names as ``.v<version_str>``; the weights are version "1" without it.
-
-        Raises
-        ------
-        NotFittedError
-            If the model was not fitted.
-        WeightsError
-            If the files cannot be written.
-        """
-        tensors = self.state_dict()
-        if not all(torch.isfinite(t).all() for t in tensors.values() if t.is_floating_point()):
-            raise NotFittedError(f"{self.name} has nothing to save yet: call fit first, or load weights")
-        parts = {
-            "extractor": (self._names[0], type(self.extractor)),
-            "head": (self._names[1], type(self.head)),
-        }
-        requires = {
-            part: dict(zip(("name", "distribution", "version"), (name, *registry().source(cls)), strict=True))
-            for part, (name, cls) in parts.items()
-        }
-        metadata = {
-            "docstring": weights_docstring,
-            "model_args": self.get_model_args(),
-            "seisbench_requirement": _SEISBENCH_REQUIREMENT,
-            "default_args": self.default_args,
-            "version": version_str or "1",
-            "seisbench_lcl": {"version": __version__, "model": self.name, "requires": requires},
-        }
-        weights.write(path, version_str, metadata, tensors)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str], version_str: str | None = None, **kwargs: Any) -> Self:
-        """Load a model; nothing is unpickled.
-
-        Parameters
-        ----------
-        path : path
-            Without suffix.
-        version_str : str, optional
-            As given to `save`.
-        **kwargs
-            Arguments of stock SeisBench's `load` for `torch.load`; without effect.
-
-        Raises
-        ------
-        WeightsError
-            If files are missing, truncated, changed, of another model, or do not fit their description.
-        MissingPluginError
-            If the extractor or head is not installed; the message names the package to install.
-        """
-        metadata, tensors = weights.read(path, version_str)
-        cls._check_metadata(path, metadata)
-        try:
-            model = cls(**metadata["model_args"])
-        except (TypeError, ConfigurationError) as error:
-            raise WeightsError(f"{path}: the description of the model cannot be used: {error}") from error
-        expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
-        found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
-        if expected != found:
-            wrong = sorted(n for n in expected.keys() | found.keys() if expected.get(n) != found.get(n))
-            listed = "; ".join(f"{n}: {found.get(n)} instead of {expected.get(n)}" for n in wrong)
-            raise WeightsError(f"{path}: tensors do not fit the description of the model: {listed}")
-        model.load_state_dict(tensors)
-        model._weights_metadata = metadata
-        model._parse_metadata()
-        return model
-
-    @classmethod
-    def from_pretrained(
-        cls,
-        name: str,
-        version_str: str = "latest",
-        update: bool = False,
-        force: bool = False,
-        wait_for_file: bool = False,
-    ) -> Self:
-        """Load pretrained weights from SeisBench's cache or from the package; no network is used.
-
-        Parameters
-        ----------
-        name : str
-            One of `list_pretrained`.
-        version_str : str
-            A version, or "latest".
-        update, wait_for_file : bool
-            As in SeisBench; without effect.
-        force : bool
-            Pass over the cache.
-
-        Raises
-        ------
-        WeightsError
-            If there are no such weights; the message lists those that there are.
-        """
-        weights.check_name(name)
-        known = weights.available(cls._weight_folders()[1 if force else 0 :])
-        if name not in known:
-            listed = ", ".join(sorted(known)) or "none"
-            raise WeightsError(f"{cls.__name__} has no pretrained weights called {name!r}; there are: {listed}")
-        version = weights.newest(known[name]) if version_str == "latest" else version_str
-        if version not in known[name]:
-            raise WeightsError(f"{name!r} has no version {version!r}; there are: {', '.join(sorted(known[name]))}")
-        return cls.load(known[name][version], version_str=version)
-
-    @classmethod
-    def list_pretrained(cls, details: bool = False, remote: bool = True) -> list[str] | dict[str, str]:
-        """Return the names of pretrained weights, with their docstrings if `details`."""
-        known = weights.available(cls._weight_folders())
-        if not details:
-            return sorted(known)
-        return {
-            name: weights.read(known[name][version], version)[0].get("docstring", "")
-            for name, version in ((name, weights.newest(known[name])) for name in sorted(known))
-        }
-
-    @classmethod
-    def list_versions(cls, name: str, remote: bool = True) -> list[str]:
-        """Return the versions of pretrained weights."""
-        return sorted(weights.available(cls._weight_folders()).get(name, {}))
-
-    @classmethod
-    def _weight_folders(cls) -> list[Any]:
-        return [cls._model_path(), weights.bundled() / cls.__name__.lower()]
-
-    @classmethod
-    def _check_metadata(cls, path: str | os.PathLike[str], metadata: dict[str, Any]) -> None:
-        """Check that the weights are of this class, and that what they need is installed."""
-        ours = metadata["seisbench_lcl"]
-        if ours.get("model") != cls.__name__:
-            raise WeightsError(
-                f"{path} holds weights of {ours.get('model')}, not of {cls.__name__}: "
-                f"use {ours.get('model')}.load, or install the package that has this class"
-            )
-        try:
-            cls._check_version_requirement(metadata)
-        except ValueError as error:
-            raise WeightsError(f"{path}: {error}") from error
-        for part, find in (("extractor", registry().extractor), ("head", registry().head)):
-            needed = ours.get("requires", {}).get(part, {})
-            if needed:
-                find(needed["name"], f"{needed['distribution']}>={needed['version']}")
 
     # Plumbing -------------------------------------------------------------------------------------------------------
 
@@ -511,35 +355,8 @@ class Discriminator(WaveformModel):
 
     def _in_batches(self, windows: Tensor, function: torch.nn.Module, size: int) -> Tensor:
         """Normalise windows and apply a module to them, in evaluation mode, batch by batch."""
-        training = self.training
-        self.eval()
-        try:
-            with torch.no_grad():
-                return torch.cat(
-                    [
-                        function(self.annotate_batch_pre(batch.to(self.device), {})).cpu()
-                        for batch in windows.split(size)
-                    ]
-                )
-        finally:
-            self.train(training)
-
-    def _encode(self, labels: Sequence[str], groups: Sequence[Any] | None, n: int) -> tuple[Tensor, Tensor | None]:
-        """Turn labels and events into indices, and check that they make sense."""
-        names = [str(label) for label in labels]
-        if len(names) != n or (groups is not None and len(groups) != n):
-            found = f"{len(names)} labels" + ("" if groups is None else f" and {len(groups)} groups")
-            raise TrainingError(f"{n} windows came with {found}")
-        if unknown := sorted(set(names) - set(self.labels)):
-            raise TrainingError(f"labels {unknown} are unknown to the model, whose labels are {self.labels}")
-        if absent := [label for label in self.labels if label not in set(names)]:
-            raise TrainingError(f"no window is labelled {absent}: a model cannot learn a class without examples")
-        y = torch.tensor([self.labels.index(name) for name in names])
-        if groups is None:
-            return y, None
-        owner: dict[Any, str] = {}
-        for event, name in zip(groups, names, strict=True):
-            if owner.setdefault(event, name) != name:
-                raise TrainingError(f"event {event!r} has windows labelled {owner[event]!r} and {name!r}")
-        index = {event: i for i, event in enumerate(owner)}
-        return y, torch.tensor([index[event] for event in groups])
+        if self.training:
+            self.eval()
+        with torch.no_grad():
+            batches = [function(self.annotate_batch_pre(batch.to(self.device), {})) for batch in windows.split(size)]
+            return torch.cat(batches).cpu()

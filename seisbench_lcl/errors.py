@@ -7,6 +7,7 @@ __all__ = [
     "EmptyStreamError",
     "MissingPluginError",
     "NotFittedError",
+    "OutputError",
     "SamplingRateError",
     "SeisBenchLCLError",
     "TrainingError",
@@ -54,6 +55,10 @@ class DatasetError(SeisBenchLCLError, ValueError):
 
 class TrainingError(SeisBenchLCLError, ValueError):
     """Labels or groups do not allow the fit: one class only, or fewer events than folds."""
+
+
+class OutputError(SeisBenchLCLError, OSError):
+    """A table, figure or report cannot be written."""
 
 
 class WeightsError(SeisBenchLCLError, ValueError):

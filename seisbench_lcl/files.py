@@ -1,10 +1,10 @@
 """Files that are written whole or not at all."""
 
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 
 def replace(target: Path, write: Callable[[Path], Any]) -> None:
@@ -23,16 +23,11 @@ def replace(target: Path, write: Callable[[Path], Any]) -> None:
         If the folder cannot be written to; nothing is left behind.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=target.name)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = target.with_name(f".{uuid4().hex}.{target.name}")
     try:
         write(temporary)
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)  # mkstemp makes files for their owner only
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)

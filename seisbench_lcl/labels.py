@@ -1,10 +1,13 @@
-"""From free-text labels to the event types of QuakeML."""
+"""Class labels: free text, the event types of QuakeML that they stand for, and their indices in training."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
+import torch
 from obspy.core.event.header import EventType
+from torch import Tensor
 
-from seisbench_lcl.errors import ConfigurationError
+from seisbench_lcl.errors import ConfigurationError, TrainingError
 
 NOISE = "noise"
 """The one label that is no event: it has no QuakeML type and makes no detection."""
@@ -86,3 +89,45 @@ def quakeml_types(labels: Sequence[str], mapping: Mapping[str, str | None] | Non
                 f"choose one of: {', '.join(EventType)}"
             )
     return types
+
+
+def encode(
+    labels: Iterable[Any], groups: Iterable[Any] | None, known: Sequence[str], n_windows: int
+) -> tuple[Tensor, Tensor | None]:
+    """Turn the labels and events of training windows into indices.
+
+    Parameters
+    ----------
+    labels : iterable of N str
+    groups : iterable of N hashables, optional
+    known : sequence of str
+        The labels of the model.
+    n_windows : int
+
+    Returns
+    -------
+    (N,) int64 Tensor and (N,) int64 Tensor or None
+
+    Raises
+    ------
+    TrainingError
+        If lengths disagree, a label is unknown, a class has no window, or an event has windows of two labels.
+    """
+    names = [str(label) for label in labels]
+    events = None if groups is None else list(groups)
+    if len(names) != n_windows or (events is not None and len(events) != n_windows):
+        found = f"{len(names)} labels" + ("" if events is None else f" and {len(events)} groups")
+        raise TrainingError(f"{n_windows} windows came with {found}")
+    if unknown := sorted(set(names) - set(known)):
+        raise TrainingError(f"labels {unknown} are unknown to the model, whose labels are {list(known)}")
+    if absent := [label for label in known if label not in set(names)]:
+        raise TrainingError(f"no window is labelled {absent}: a model cannot learn a class without examples")
+    y = torch.tensor([known.index(name) for name in names])
+    if events is None:
+        return y, None
+    owner: dict[Any, str] = {}
+    for event, name in zip(events, names, strict=True):
+        if owner.setdefault(event, name) != name:
+            raise TrainingError(f"event {event!r} has windows labelled {owner[event]!r} and {name!r}")
+    index = {event: i for i, event in enumerate(owner)}
+    return y, torch.tensor([index[event] for event in events])

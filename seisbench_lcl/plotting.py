@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.signal import spectrogram
 
+from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.preprocessing import Preprocessing
 from seisbench_lcl.results import LabelledDetectionList, StationWindows, WindowList
 
@@ -35,7 +36,8 @@ def plot_stations(
     windows : WindowList
         The result; a probability is drawn at the middle of its window.
     preprocessing : Preprocessing
-        Of the model. Waveforms are band-passed as it saw them; its band is marked in the spectrogram of the raw record.
+        Of the model. Waveforms are band-passed as by the model; the spectrogram is of the raw record, with the band
+        marked.
     detections : LabelledDetectionList, optional
         Drawn as bars above the probabilities.
     stations : sequence of str, optional
@@ -45,27 +47,35 @@ def plot_stations(
     -------
     matplotlib.figure.Figure
         Not known to pyplot, so that it needs no display and no closing.
+
+    Raises
+    ------
+    ConfigurationError
+        If the result is empty or lacks a station.
     """
     blocks: dict[str, list[StationWindows]] = {}
     for block in windows.blocks:
         blocks.setdefault(block.station, []).append(block)
     chosen = list(stations or blocks)[:MAX_STATIONS]
+    if not chosen or (unknown := set(chosen) - set(blocks)):
+        missing = f"has no station {', '.join(sorted(unknown))}" if chosen else "is empty"
+        raise ConfigurationError(f"the result {missing}; it has: {', '.join(blocks) or 'none'}")
     figure = Figure(figsize=(11, 1 + 4.2 * len(chosen)), layout="constrained")
     rows = figure.subplots(3 * len(chosen), 1, squeeze=False, height_ratios=[1, 1, 1.1] * len(chosen))[:, 0]
     colours = {label: _COLOURS[k % len(_COLOURS)] for k, label in enumerate(windows.labels)}
     for i, station in enumerate(chosen):
-        waveform, spectrogram, probability = rows[3 * i : 3 * i + 3]
-        _draw_traces(waveform, spectrogram, _vertical(stream, station, preprocessing), preprocessing)
+        waveform, frequencies, probability = rows[3 * i : 3 * i + 3]
+        _draw_traces(waveform, frequencies, _vertical(stream, station, preprocessing), preprocessing)
         waveform.set_title(station, loc="left", fontweight="bold")
-        for block in blocks.get(station, []):
+        for block in blocks[station]:
             _draw_probabilities(probability, block, windows.labels, colours)
         for detection in detections or []:
             if detection.trace_id == station:
                 span = [detection.start_time.matplotlib_date, detection.end_time.matplotlib_date]
                 probability.plot(span, [1.06, 1.06], color=colours[detection.label], lw=5, solid_capstyle="butt")
         probability.set(ylim=(0, 1.12), ylabel="probability")
-        limits = _limits(blocks.get(station, []))
-        for axes in (waveform, spectrogram, probability):
+        limits = _limits(blocks[station])
+        for axes in (waveform, frequencies, probability):
             axes.set_xlim(*limits)
             locator = mdates.AutoDateLocator(minticks=4, maxticks=9)
             axes.xaxis.set_major_locator(locator)

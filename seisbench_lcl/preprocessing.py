@@ -133,7 +133,7 @@ class Preprocessing:
         windows = windows - mean
         # What a constant leaves after its mean is rounding, and would be blown up to full size.
         rounding = 8 * torch.finfo(windows.dtype).eps * mean.abs()
-        windows = torch.where(windows.abs().amax(dim=-1, keepdim=True) > rounding, windows, 0)
+        windows = torch.where(windows.abs().amax(dim=-1, keepdim=True) <= rounding, 0, windows)  # and NaN stays NaN
         size = windows.square() if self.normalisation.endswith("std") else windows.abs()
         over = (-2, -1) if self.normalisation.startswith("joint") else (-1,)
         if self.normalisation.endswith("std"):

@@ -257,6 +257,8 @@ def _join(traces: list[obspy.Trace]) -> Iterator[tuple[NDArray[Any], Any]]:
 
 
 def _check_finite(data: NDArray[np.floating], start: UTCDateTime, rate: float) -> None:
+    if not len(data):
+        raise WaveformError("has no samples")
     if data.dtype.kind not in "iuf":
         raise WaveformError(f"samples are not numbers but of type {data.dtype}: remove log channels")
     finite = np.isfinite(data)

@@ -13,7 +13,8 @@ Array = NDArray[np.float64]
 
 _STOP_DB = 80.0
 _TRANSITION = 0.15  # width of the upper edge as a fraction of its frequency
-_LARGEST_RATIO = 20_000  # largest numerator or denominator of the ratio of two rates
+_LARGEST_DENOMINATOR = 20_000  # of the ratio of two rates
+_LARGEST_SLIP = 0.02  # of a sample, from the start to the end of a stretch
 _HIGH_PASS_ORDER = 4
 _TOLERANCE = 1e-3  # of a sample: time stamps are rounded to microseconds
 
@@ -30,8 +31,8 @@ def resample(data: Array, rate: float, target_rate: float, highest: float, offse
     ----------
     data : (n,) float64 ndarray
     rate, target_rate : float
-        In Hz, both at least twice `highest`. Their ratio is taken as a fraction of whole numbers up to 20,000: exact
-        for every usual pair of rates, and off by at most 25 parts in a million for any other.
+        In Hz, both at least twice `highest`; any ratio. Where it is no fraction of small numbers, the record is taken
+        in stretches whose start is exact, so that time does not slip by more than a fiftieth of a sample.
     highest : float
         Hz.
     offset : float
@@ -46,14 +47,28 @@ def resample(data: Array, rate: float, target_rate: float, highest: float, offse
     margin = min(len(data) - 1, ceil(_half_length(highest) * rate))
     # Odd reflection keeps level and slope at the ends, where zeros would ring.
     extended = np.pad(data, margin, mode="reflect", reflect_type="odd") if margin else data
-    before = offset + margin / rate
-    skip = floor(before * target_rate + _TOLERANCE)
-    ratio = Fraction(target_rate / rate).limit_denominator(_LARGEST_RATIO)
-    shift = round(before - skip / target_rate, 9)
+    n_out = max(0, ceil((len(data) / rate - offset) * target_rate - _TOLERANCE))
+    ratio = Fraction(target_rate / rate).limit_denominator(_LARGEST_DENOMINATOR)
+    slip = abs(float(ratio) * rate / target_rate - 1)  # samples an output sample
+    stretch = max(1, n_out if slip * n_out <= _LARGEST_SLIP else int(_LARGEST_SLIP / slip))
+    out = np.empty(n_out)
+    for first in range(0, n_out, stretch):
+        start = offset + margin / rate + first / target_rate
+        part = out[first : first + stretch]
+        skipped = max(0, floor((start - 2 * _half_length(highest)) * rate))
+        used = extended[skipped : skipped + ceil((len(part) / target_rate + 4 * _half_length(highest)) * rate) + 2]
+        part[:] = _resample_stretch(used, ratio, rate, target_rate, highest, start - skipped / rate, len(part))
+    return out
+
+
+def _resample_stretch(
+    data: Array, ratio: Fraction, rate: float, target_rate: float, highest: float, start: float, count: int
+) -> Array:
+    """Evaluate `count` samples from `start` seconds after the first of `data`."""
+    skip = floor(start * target_rate + _TOLERANCE)
+    shift = round(start - skip / target_rate, 9)
     kernel, lead = _kernel(ratio.numerator, ratio.denominator, rate, highest, shift)
-    n_out = ceil((len(data) / rate - offset) * target_rate - _TOLERANCE)
-    out = upfirdn(kernel, extended, ratio.numerator, ratio.denominator)
-    return out[lead + skip : lead + skip + n_out]
+    return upfirdn(kernel, data, ratio.numerator, ratio.denominator)[lead + skip : lead + skip + count]
 
 
 def high_pass(data: Array, rate: float, lowest: float) -> Array:

@@ -223,10 +223,26 @@ class TestFit:
         one, two = (self.model().fit(self.X, self.labels).state_dict() for _ in range(2))
         assert all(torch.equal(one[name], two[name]) for name in one)
 
-    def test_normalised_windows_give_the_same(self) -> None:
-        model = self.model().fit(self.X, self.labels)
-        scaled = 1e6 * self.X + 50
-        np.testing.assert_allclose(model.predict_proba(self.X), model.predict_proba(scaled), atol=2e-3)
+    def test_units_and_offsets_change_nothing(self) -> None:
+        """In fitting as in predicting: biases of raw counts would leave features that never change."""
+        one = self.model().fit(self.X, self.labels)
+        other = self.model().fit(1e6 * self.X + 50, self.labels)
+        torch.testing.assert_close(one.extractor.biases, other.extractor.biases, atol=1e-4, rtol=1e-4)
+        np.testing.assert_allclose(one.predict_proba(self.X), other.predict_proba(1e-3 * self.X), atol=2e-3)
+
+    def test_features_of_raw_counts_vary(self, dataset_folder: Path) -> None:
+        model = lcl.MiniRocketRidge(labels=["high", "low"])
+        data = read_windows(open_dataset(dataset_folder), model.preprocessing)
+        model.fit(data.windows, data.labels, data.groups)
+        assert (model.features(data.windows).std(dim=0) == 0).float().mean() < 0.01
+
+    def test_a_model_of_fewer_labels_keeps_what_is_said_of_each(self) -> None:
+        weights = {0: 3.0, 2: 5.0}
+        model = lcl.MiniRocketRidge(
+            labels=["a", "b", "c"], event_types={"c": "collapse"}, head_args={"class_weight": weights}
+        ).fresh(["b", "c"])
+        assert model.event_types == {"b": "other event", "c": "collapse"}
+        assert model.head.class_weight == {1: 5.0}
 
 
 class TestWeights:
@@ -297,6 +313,9 @@ class TestWeights:
             lcl.MiniRocketRidge.load(tmp_path / "w")
         (tmp_path / "w.json").write_text(text.replace('"in_samples"', '"out_samples"'))
         with pytest.raises(errors.WeightsError, match="out_samples"):
+            lcl.MiniRocketRidge.load(tmp_path / "w")
+        (tmp_path / "w.json").write_text(text.replace('"in_samples": 2000', '"in_samples": 8').replace("2.0,", "0,"))
+        with pytest.raises(errors.WeightsError, match="at least 9 samples"):
             lcl.MiniRocketRidge.load(tmp_path / "w")
 
     def test_tensors_that_are_not_finite(self, model: lcl.MiniRocketRidge, tmp_path: Path) -> None:

@@ -1,9 +1,11 @@
 from collections.abc import Callable
 
 import numpy as np
+import pytest
 from matplotlib.figure import Figure
 
 import seisbench_lcl as lcl
+from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.plotting import MAX_STATIONS, plot_stations
 
 
@@ -51,3 +53,5 @@ def test_many_stations_are_cut_to_what_a_page_holds(pretrained: lcl.MiniRocketRi
     assert len(draw(pretrained, stream).axes) == 3 * MAX_STATIONS
     chosen = draw(pretrained, stream, stations=["XX.S13..HH"])
     assert chosen.axes[0].get_title(loc="left") == "XX.S13..HH"
+    with pytest.raises(ConfigurationError, match=r"has no station XX\.S99\.\.HH; it has: XX\.S00"):
+        draw(pretrained, stream, stations=["XX.S99..HH"])

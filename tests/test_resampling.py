@@ -99,3 +99,12 @@ def test_high_pass_takes_any_length(n):
     out = high_pass(np.ones(n), 100, 1.0)
     assert len(out) == n
     np.testing.assert_allclose(out, 0, atol=1e-6)
+
+
+@pytest.mark.parametrize("rate", [100.0024, 99.999, 62.37, 100.05, 125.003, 33.3 * 1.5])
+def test_time_does_not_slip_at_rates_that_are_no_simple_ratio(rate):
+    """An hour of a sine stays in phase: a sample of slip would change it by 0.3."""
+    time = np.arange(round(3600 * rate)) / rate
+    out = resample(np.sin(2 * np.pi * 5 * time), rate, 100.0, 18.0, offset=0.004)
+    expected = np.sin(2 * np.pi * 5 * (0.004 + np.arange(len(out)) / 100))
+    np.testing.assert_allclose(out[300:-300], expected[300:-300], atol=0.01)

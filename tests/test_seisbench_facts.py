@@ -1,7 +1,7 @@
 """What the bridge must respect in SeisBench 0.12.6, each held against a bridge that does the obvious.
 
-`Naive` wraps the same extractor and head as SeisBench's own point models do. Every test passes on ours and fails on it:
-where it stops to fail, SeisBench has changed and the bridge can become simpler.
+`Naive` wraps the same extractor and head as SeisBench's own point models do. Every test passes on ours and fails on it,
+with the error that its mark names: where it stops to fail, SeisBench has changed and the bridge can become simpler.
 """
 
 import asyncio
@@ -60,8 +60,11 @@ class MiniRocketRidge(lcl.MiniRocketRidge):
         return self.annotate_batch_pre(window, {})[0].numpy()
 
 
-@pytest.fixture(params=["ours", pytest.param("naive", marks=pytest.mark.xfail(strict=True))])
+@pytest.fixture(params=["ours", "naive"])
 def bridge(request: pytest.FixtureRequest, pretrained: lcl.MiniRocketRidge) -> Any:
+    if request.param == "naive":
+        error = request.node.get_closest_marker("naive").kwargs["raises"]
+        request.applymarker(pytest.mark.xfail(strict=True, raises=error))
     model: Any = (
         MiniRocketRidge(labels=pretrained.labels) if request.param == "ours" else Naive(labels=pretrained.labels)
     )
@@ -78,6 +81,7 @@ def annotate(model: Any, stream: obspy.Stream, **kwargs: Any) -> obspy.Stream:
     return asyncio.run(bounded())
 
 
+@pytest.mark.naive(raises=asyncio.TimeoutError)
 def test_1_an_exception_in_forward_comes_out(bridge: Any, make_stream: Callable) -> None:
     def fail(features: torch.Tensor) -> torch.Tensor:
         raise ArithmeticError("on purpose")
@@ -87,18 +91,20 @@ def test_1_an_exception_in_forward_comes_out(bridge: Any, make_stream: Callable)
         annotate(bridge, make_stream(), stride=100)
 
 
+@pytest.mark.naive(raises=ValueError)
 def test_2_a_trace_of_one_window_does_not_take_down_the_others(bridge: Any, make_stream: Callable) -> None:
     stream = make_stream(20.05) + make_stream(30, station="XX.DEF..HH")
     out = annotate(bridge, stream, stride=100)
     assert sorted((tr.stats.station, tr.stats.npts) for tr in out) == [("ABC", 1)] * 3 + [("DEF", 11)] * 3
 
 
-@pytest.mark.parametrize("seconds", [20.0])
-def test_3_a_record_of_exactly_one_window_gives_one_output(bridge: Any, make_stream: Callable, seconds: float) -> None:
-    stream = make_stream(seconds) + make_stream(40, station="XX.DEF..HH")
+@pytest.mark.naive(raises=AssertionError)
+def test_3_a_record_of_exactly_one_window_gives_one_output(bridge: Any, make_stream: Callable) -> None:
+    stream = make_stream(20) + make_stream(40, station="XX.DEF..HH")
     assert {tr.stats.station for tr in annotate(bridge, stream, stride=500)} == {"ABC", "DEF"}
 
 
+@pytest.mark.naive(raises=AssertionError)
 def test_4_annotate_resamples_as_training_does(bridge: Any, dataset_folder: Path, monkeypatch: Any) -> None:
     dataset = WaveformDataset(dataset_folder, component_order="ZNE", sampling_rate=None)
     seen: list[torch.Tensor] = []
@@ -116,6 +122,7 @@ def test_4_annotate_resamples_as_training_does(bridge: Any, dataset_folder: Path
         np.testing.assert_allclose(seen[-1][1].numpy(), bridge.training_window(dataset), atol=0.01)
 
 
+@pytest.mark.naive(raises=AssertionError)
 def test_5_two_instruments_of_one_site_stay_apart(bridge: Any, make_stream: Callable) -> None:
     motions = {code: make_stream(30, station=f"XX.ABC..{code}", seed=i) for i, code in enumerate(("HH", "HN"))}
     together = annotate(bridge, motions["HH"] + motions["HN"], stride=100)
@@ -125,6 +132,7 @@ def test_5_two_instruments_of_one_site_stay_apart(bridge: Any, make_stream: Call
         np.testing.assert_array_equal(own, [tr.data for tr in annotate(bridge, alone, stride=100)])
 
 
+@pytest.mark.naive(raises=AssertionError)
 @pytest.mark.parametrize("lost", ["component", "gap"])
 def test_6_what_is_missing_is_not_filled_with_zeros(bridge: Any, make_stream: Callable, lost: str) -> None:
     stream = make_stream(30)
@@ -135,16 +143,22 @@ def test_6_what_is_missing_is_not_filled_with_zeros(bridge: Any, make_stream: Ca
         stream.remove(north)
         stream.extend([north.slice(endtime=START + 12), north.slice(starttime=START + 18)])
     assert len(annotate(bridge, stream, stride=100)) == 0
-    assert "missing" in str(bridge.classify(stream).windows) or "12" in str(bridge.classify(stream).windows)
+    reasons = {window.reason for window in bridge.classify(stream).windows}
+    if lost == "component":
+        assert reasons == {"component N, E missing: found Z of ZNE"}
+    else:
+        assert "70% of component N present (gap, conflicting overlap or flat line)" in reasons
 
 
+@pytest.mark.naive(raises=AssertionError)
 def test_7_the_default_stride_is_one_second(bridge: Any, make_stream: Callable) -> None:
     out = annotate(bridge, make_stream(25))
     assert {tr.stats.sampling_rate for tr in out} == {1.0}
     assert {tr.stats.npts for tr in out} == {6}
 
 
-def test_8_large_offsets_lose_nothing_and_samples_are_float32(bridge: Any, make_stream: Callable) -> None:
+@pytest.mark.naive(raises=AssertionError)
+def test_8_large_offsets_lose_nothing(bridge: Any, make_stream: Callable) -> None:
     stream = make_stream(25)
     shifted = stream.copy()
     for trace in shifted:
@@ -154,11 +168,13 @@ def test_8_large_offsets_lose_nothing_and_samples_are_float32(bridge: Any, make_
         np.testing.assert_allclose(a.data, b.data, atol=1e-4)
 
 
+@pytest.mark.naive(raises=AssertionError)
 def test_9_a_short_record_is_reported(bridge: Any, make_stream: Callable) -> None:
-    (window,) = bridge.classify(make_stream(14.2)).windows
-    assert (window.label, window.reason) == (None, "14.2 s of 20 s")
+    windows = getattr(bridge.classify(make_stream(14.2)), "windows", [])
+    assert [(window.label, window.reason) for window in windows] == [(None, "14.2 s of 20 s")]
 
 
+@pytest.mark.naive(raises=TypeError)
 def test_10_saved_weights_load_and_state_their_versions(bridge: Any, tmp_path: Path) -> None:
     bridge.save(tmp_path / "weights", version_str="7")
     loaded = type(bridge).load(tmp_path / "weights", version_str="7")
@@ -166,6 +182,7 @@ def test_10_saved_weights_load_and_state_their_versions(bridge: Any, tmp_path: P
     assert json.loads((tmp_path / "weights.json.v7").read_text())["seisbench_requirement"] == "0.12.6"
 
 
+@pytest.mark.naive(raises=AssertionError)
 def test_11_pretrained_weights_need_no_network(bridge: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: Any) -> None:
         raise AssertionError("the network was asked")
@@ -179,11 +196,13 @@ def test_11_pretrained_weights_need_no_network(bridge: Any, monkeypatch: pytest.
     assert type(bridge).from_pretrained("mixed-3c").weights_version == "1"
 
 
+@pytest.mark.naive(raises=AssertionError)
 def test_12_device_and_dtype_are_those_of_the_buffers(bridge: Any) -> None:
     assert bridge.to(torch.float64).dtype == torch.float64
     assert bridge.to("meta").device == torch.device("meta")
 
 
+@pytest.mark.naive(raises=RuntimeError)
 def test_13_annotate_and_classify_work_inside_a_running_event_loop(bridge: Any, make_stream: Callable) -> None:
     made = []
     annotate_async = bridge.annotate_async

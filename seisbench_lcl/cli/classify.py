@@ -6,7 +6,7 @@ from typing import Annotated
 import obspy
 import typer
 
-from seisbench_lcl.cli.common import console, errors, load_model, progress, write_file
+from seisbench_lcl.cli.common import errors, load_model, progress, say, write_file
 from seisbench_lcl.discriminator import Discriminator
 from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.plotting import MAX_STATIONS, plot_stations
@@ -39,7 +39,7 @@ def classify(
     if stream:
         classify_stream(discriminator, stream, stride, threshold, min_coverage, out, detections, plot)
     for name, reason in broken.items():
-        errors.print(f"could not read {name}: {reason}", markup=False, highlight=False, soft_wrap=True)
+        say(f"could not read {name}: {reason}", errors)
     if broken:
         errors.print(f"{len(broken)} of {len(files)} files could not be read")
         raise typer.Exit(1 if stream else 2)
@@ -63,8 +63,8 @@ def classify_stream(
         )
     with errors.status("classifying"):
         result = model.classify(stream, stride=samples, threshold=threshold, min_coverage=min_coverage)
-    console.print(str(result.windows), markup=False, highlight=False, soft_wrap=True)
-    console.print(str(result.detections), markup=False, highlight=False, soft_wrap=True)
+    say(str(result.windows))
+    say(str(result.detections))
     if out:
         write_file(out, lambda file: result.windows.to_dataframe().to_csv(file, index=False))
     if detections:
@@ -78,4 +78,4 @@ def classify_stream(
 def _say_what_is_not_drawn(windows: WindowList) -> None:
     stations = {block.station for block in windows.blocks}
     if len(stations) > MAX_STATIONS:
-        console.print(f"the figure shows the first {MAX_STATIONS} of {len(stations)} stations")
+        say(f"the figure shows the first {MAX_STATIONS} of {len(stations)} stations")

@@ -10,7 +10,7 @@ from rich.progress import track
 
 import seisbench_lcl
 from seisbench_lcl.discriminator import Discriminator
-from seisbench_lcl.errors import ConfigurationError, WeightsError
+from seisbench_lcl.errors import ConfigurationError, OutputError
 from seisbench_lcl.files import replace
 
 T = TypeVar("T")
@@ -48,6 +48,11 @@ def load_model(model: str, weights: str) -> Discriminator:
     return cls.from_pretrained(weights)
 
 
+def say(text: str, to: Console = console) -> None:
+    """Print text that may hold anything, such as a path with brackets."""
+    to.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
 def write_text(path: Path, text: str) -> None:
     """Write a text file whole."""
     write_file(path, lambda file: file.write_text(text, encoding="utf-8"))
@@ -58,14 +63,14 @@ def write_file(path: Path, write: Callable[[Path], Any]) -> None:
 
     Raises
     ------
-    WeightsError
+    OutputError
         If the folder cannot be written to.
     """
     try:
         replace(path, write)
     except OSError as error:
-        raise WeightsError(f"cannot write {path}: {error}") from error
-    console.print(f"wrote {path}", highlight=False)
+        raise OutputError(f"cannot write {path}: {error}") from error
+    say(f"wrote {path}")
 
 
 def progress(description: str) -> Callable[[Iterable[T]], Iterable[T]]:

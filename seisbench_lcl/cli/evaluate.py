@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
+import pandas as pd
 import typer
 
-from seisbench_lcl.cli.common import console, load_model, progress, write_text
-from seisbench_lcl.cli.train import warn_of
+from seisbench_lcl.cli.common import console, errors, load_model, progress, say, write_text
+from seisbench_lcl.cli.train import tell_of
 from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.evaluation import EvaluationReport, column_folds, event_folds, held_out_probabilities
 from seisbench_lcl.training import open_dataset, read_windows
@@ -35,23 +36,27 @@ def evaluate(
     if folds is not None and hold_out is not None:
         raise ConfigurationError("give --folds or --hold-out, not both")
     discriminator = load_model(model, weights)
+    waveforms = open_dataset(dataset, discriminator.component_order)
+    there = set(waveforms.metadata.get(label_column, pd.Series(dtype=str)).dropna().astype(str))
     data = read_windows(
-        open_dataset(dataset, discriminator.component_order),
+        waveforms,
         discriminator.preprocessing,
         label_column=label_column,
         group_column=group_column,
         split_column=split_column,
         pick_column=pick_column,
-        labels=discriminator.labels,
+        labels=[label for label in discriminator.labels if label in there] or discriminator.labels,
         progress=progress("reading windows"),
     )
-    warn_of(data)
+    tell_of(data)
     if folds is not None or hold_out is not None:
         fold = column_folds(data, hold_out) if hold_out else event_folds(data, folds or 0, seed)
         probabilities = held_out_probabilities(discriminator, data, fold, progress("training"))
         title = f"{hold_out} held out" if hold_out else f"{folds} folds of events"
         parts = {name: fold == name for name in sorted(set(fold.tolist()))} if hold_out else {}
     else:
+        if split in ("all", "train"):
+            say("these scores are not held out if the weights were trained on the split", errors)
         data = data if split == "all" else data.in_split(split)
         probabilities = discriminator.predict_proba(data.windows)
         title, parts = f"split {split}", {}

@@ -6,8 +6,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from seisbench_lcl.cli.common import console, errors, model_class, parse_settings, progress, write_text
-from seisbench_lcl.errors import DatasetError
+from seisbench_lcl.cli.common import console, errors, model_class, parse_settings, progress, say, write_text
 from seisbench_lcl.evaluation import EvaluationReport
 from seisbench_lcl.preprocessing import Preprocessing
 from seisbench_lcl.training import LabelledWindows, open_dataset, read_windows
@@ -17,6 +16,8 @@ def train(
     dataset: Annotated[str, typer.Option(help="folder of a SeisBench dataset, or its name in seisbench.data")],
     out: Annotated[Path, typer.Option(help="path of the weights to write, without suffix")],
     model: Annotated[str, typer.Option(help="class of the model")] = "MiniRocketRidge",
+    extractor: Annotated[str | None, typer.Option(help="extractor by name, with --model Discriminator")] = None,
+    head: Annotated[str | None, typer.Option(help="head by name, with --model Discriminator")] = None,
     label_column: Annotated[str, typer.Option(help="column of the class")] = "source_type",
     group_column: Annotated[str, typer.Option(help="column of the event")] = "source_id",
     split_column: Annotated[str, typer.Option(help="column of the split")] = "split",
@@ -58,11 +59,13 @@ def train(
         labels=label or None,
         progress=progress("reading windows"),
     )
-    warn_of(data)
+    tell_of(data)
     chosen = data if split == "all" else data.in_split(split)
     labels = label or sorted(set(data.labels.tolist()))
     types = parse_settings(event_type or [], "--event-type")
     discriminator = cls(
+        extractor,
+        head,
         labels=labels,
         **preprocessing.to_dict(),
         event_types={name: None if value in ("none", None) else value for name, value in types.items()},
@@ -72,26 +75,24 @@ def train(
     with errors.status(f"fitting {len(chosen)} windows of {len(set(chosen.groups))} events"):
         discriminator.fit(chosen.windows, chosen.labels, chosen.groups)
     discriminator.save(out, description, version)
-    console.print(f"wrote {out}.{{json,safetensors,pt}}{'' if version is None else '.v' + version}", highlight=False)
+    say(f"wrote {out}.{{json,safetensors,pt}}{'' if version is None else '.v' + version}")
     held_out = getattr(discriminator.head, "held_out", None)
     if held_out is None:
         return
     truth = np.array([labels.index(name) for name in chosen.labels])
     scores = EvaluationReport.from_predictions(held_out, truth, chosen.groups, labels)
-    console.rule("leave one event out, on the training windows")
+    console.rule("training windows, the head fitted without each event in turn")
     console.print(scores)
     if report:
-        write_text(report, f"### Training windows, one event left out at a time\n\n{scores.to_markdown()}\n")
+        title = "### Training windows, the head fitted without each event in turn"
+        write_text(report, f"{title}\n\n{scores.to_markdown()}\n")
 
 
-def warn_of(data: LabelledWindows) -> None:
-    """Say what was left out, and warn where splits share events."""
-    for reason, count in data.skipped.items():
-        errors.print(f"left out {count} traces: {reason}", markup=False, highlight=False)
+def tell_of(data: LabelledWindows) -> None:
+    """Say what was left out or assumed, and warn where splits share events."""
+    for remark, count in data.notes.items():
+        say(f"{count} traces: {remark}", errors)
     if shared := data.shared_events():
-        errors.print(
-            f"[bold yellow]warning:[/] {len(shared)} events have windows in more than one split, so that scores of one "
-            f"are not independent of the other: {', '.join(shared[:5])}{' ...' if len(shared) > 5 else ''}"
-        )
-    if not len(data):
-        raise DatasetError("the dataset gives no window")
+        listed = ", ".join(shared[:5]) + (" ..." if len(shared) > 5 else "")
+        errors.print("[bold yellow]warning:[/] ", end="")
+        say(f"{len(shared)} events have windows in more than one split, so their scores are too good: {listed}", errors)

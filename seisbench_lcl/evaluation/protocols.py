@@ -81,6 +81,11 @@ def held_out_probabilities(
     (N, K) float32 ndarray
         In the order of the template's labels. A class that occurs in one fold alone is unknown to the model tested
         there, and has probability 0: such windows count as errors.
+
+    Raises
+    ------
+    TrainingError
+        If without a fold fewer than two classes are left, or a class of a single event.
     """
     probabilities = np.zeros((len(data), len(template.labels)), dtype=np.float32)
     for fold in progress(sorted(set(folds.tolist()))):

@@ -57,8 +57,10 @@ class MiniRocket(FeatureExtractor):
 
     Raises
     ------
+    WindowError
+        For fewer than 9 samples.
     ConfigurationError
-        For fewer than 9 samples, fewer than 84 features, or an unknown ``channels``.
+        For fewer than 84 features, or an unknown ``channels``.
 
     References
     ----------

@@ -116,6 +116,10 @@ class Head(nn.Module, ABC):
     def config(self) -> dict[str, Any]:
         """Return the constructor's arguments besides the two of the base class, as JSON types."""
 
+    def config_of(self, classes: list[int]) -> dict[str, Any]:
+        """Return `config` for a head of these classes only; a head with arguments by class re-indexes them."""
+        return self.config()
+
     @abstractmethod
     def _fit(self, features: Tensor, labels: Tensor | None, groups: Tensor | None) -> None: ...
 

@@ -96,6 +96,12 @@ class Ridge(Head):
     def config(self) -> dict[str, Any]:  # noqa: D102
         return {"alphas": self.alphas, "class_weight": self.class_weight}
 
+    def config_of(self, classes: list[int]) -> dict[str, Any]:  # noqa: D102
+        weight = self.class_weight
+        if isinstance(weight, Mapping):
+            weight = {i: weight[k] for i, k in enumerate(classes) if k in weight}
+        return self.config() | {"class_weight": weight}
+
     def scores(self, features: Tensor) -> Tensor:
         """Return the (B, K) one-versus-rest scores that the temperature turns into probabilities."""
         return ((features - self.mean) / self.scale) @ self.coefficients.T + self.intercepts

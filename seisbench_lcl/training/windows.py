@@ -34,7 +34,8 @@ class LabelledWindows:
         Class, event and split ("" where the dataset has no split).
     metadata : pandas.DataFrame
         The rows of the dataset, in the same order.
-    skipped : dict from reason to number of traces
+    notes : dict from remark to number of traces
+        What was left out and why, and what was done where the dataset says nothing.
     """
 
     windows: NDArray[np.float32]
@@ -42,7 +43,7 @@ class LabelledWindows:
     groups: NDArray[np.str_]
     splits: NDArray[np.str_]
     metadata: pd.DataFrame
-    skipped: dict[str, int]
+    notes: dict[str, int]
 
     def __len__(self) -> int:
         return len(self.windows)
@@ -55,7 +56,7 @@ class LabelledWindows:
             self.groups[rows],
             self.splits[rows],
             self.metadata[rows] if rows.dtype == bool else self.metadata.iloc[rows],
-            self.skipped,
+            self.notes,
         )
 
     def in_split(self, *names: str) -> Self:
@@ -115,7 +116,7 @@ def read_windows(
 
     A trace with a P pick is cut `preprocessing.before` seconds before it; one without, such as noise, in its middle.
     Traces that cannot give a whole window (sampled too slowly for the band, component missing, too short, gap, NaN) are
-    left out and counted.
+    left out. A trace without event is taken for an event of its own. All of this is counted in `notes`.
 
     Parameters
     ----------
@@ -126,8 +127,8 @@ def read_windows(
     label_column, group_column, split_column : str
         Columns with class, event and split. A dataset may lack the last.
     pick_column : str, optional
-        Column with the P arrival in samples of the stored trace; by default the first of SeisBench's usual names that
-        the dataset has.
+        Column with the P arrival in samples of the stored trace. By default, for each trace, the first of SeisBench's
+        usual columns for P, Pg and Pn that has one.
     labels : iterable of str, optional
         Classes to read; all by default. Traces without label are left out.
     min_coverage : float
@@ -145,54 +146,58 @@ def read_windows(
         If a column is missing, a wanted label does not occur, or no trace gives a window.
     """
     metadata = dataset.metadata
-    pick_column = pick_column or next((column for column in _PICKS if column in metadata), None)
     for column in filter(None, (label_column, group_column, pick_column)):
         if column not in metadata:
             raise DatasetError(f"the dataset has no column {column!r}; it has: {', '.join(sorted(metadata.columns))}")
     names = metadata[label_column].dropna().astype(str)
     wanted = sorted(set(names)) if labels is None else list(labels)
-    if absent := [label for label in wanted if label not in set(names)]:
-        raise DatasetError(f"no trace is labelled {absent} in {label_column!r}; labels are {sorted(set(names))}")
     if not wanted:
         raise DatasetError(f"no trace has a label in {label_column!r}")
-    skipped: Counter[str] = Counter()
+    if absent := [label for label in wanted if label not in set(names)]:
+        raise DatasetError(f"no trace is labelled {absent} in {label_column!r}; labels are {sorted(set(names))}")
+    picks = metadata[[pick_column] if pick_column else [column for column in _PICKS if column in metadata]]
+    p_arrival = picks.bfill(axis=1).iloc[:, 0] if len(picks.columns) else pd.Series(np.nan, index=metadata.index)
+    notes: Counter[str] = Counter()
     rows, windows = [], []
-    for position in progress(np.flatnonzero(metadata[label_column].isin(wanted)).tolist()):
-        row = metadata.iloc[position]
+    for index in progress(names.index[names.isin(wanted)].tolist()):
+        pick = float(p_arrival[index])
         try:
-            pick = float("nan") if pick_column is None else float(row[pick_column])
-            windows.append(_window(dataset, position, row, pick, preprocessing, min_coverage))
-            rows.append(position)
+            windows.append(_window(dataset, index, metadata.loc[index], pick, preprocessing, min_coverage))
         except WaveformError as error:
-            skipped[_kind(error)] += 1
+            notes[f"left out: {_kind(error)}"] += 1
+            continue
+        rows.append(index)
+        if np.isnan(pick):
+            notes[f"no P arrival, cut in the middle: {names[index]}"] += 1
     if not windows:
-        raise DatasetError(f"no trace of the dataset gives a window: {dict(skipped)}")
-    chosen = metadata.iloc[rows].reset_index(drop=True)
-    if chosen[group_column].isna().any():
-        raise DatasetError(f"{chosen[group_column].isna().sum()} traces have no event in {group_column!r}")
+        raise DatasetError(f"no trace of the dataset gives a window: {dict(notes)}")
+    chosen = metadata.loc[rows].reset_index(drop=True)
+    own = pd.Series([f"trace {index}" for index in rows])
+    if n_without := int(chosen[group_column].isna().sum()):
+        notes["no event, taken for one of its own"] = n_without
     splits = chosen[split_column].fillna("") if split_column in chosen else pd.Series([""] * len(chosen))
     return LabelledWindows(
         np.stack(windows),
-        chosen[label_column].astype(str).to_numpy(dtype=str),
-        chosen[group_column].astype(str).to_numpy(dtype=str),
+        names[rows].to_numpy(dtype=str),
+        chosen[group_column].astype(object).where(chosen[group_column].notna(), own).astype(str).to_numpy(dtype=str),
         splits.astype(str).to_numpy(dtype=str),
         chosen,
-        dict(skipped),
+        dict(notes),
     )
 
 
 def _window(
     dataset: WaveformDataset,
-    position: int,
+    index: int,
     row: pd.Series,
     pick: float,
     preprocessing: Preprocessing,
     min_coverage: float,
 ) -> NDArray[np.float32]:
-    if missing := set(preprocessing.component_order) - set(_as_named(row, preprocessing)):
+    if missing := set(preprocessing.component_order) - set(str(row["trace_component_order"])):
         raise WaveformError(f"component missing: {', '.join(sorted(missing))}")
     rate = float(row["trace_sampling_rate_hz"])
-    record = read_array(dataset.get_waveforms(position), rate, preprocessing)
+    record = read_array(dataset.get_waveforms(index), rate, preprocessing)
     length, found = preprocessing.in_samples, record.data.shape[1]
     if np.isnan(pick):
         start = (found - length) // 2
@@ -203,13 +208,6 @@ def _window(
     if record.coverage(np.array([start]), length).min() < min_coverage:
         raise WaveformError("gap or flat line in the window")
     return record.data[:, start : start + length]
-
-
-def _as_named(row: pd.Series, preprocessing: Preprocessing) -> Iterable[str]:
-    """Return the components of a stored trace under the names that the model has for them."""
-    order = preprocessing.component_order
-    rows = preprocessing.component_rows(set(str(row["trace_component_order"])), flexible=False)
-    return (order[r] for r in rows.values())
 
 
 @contextmanager
@@ -225,4 +223,4 @@ def _without_warnings() -> Iterator[None]:
 
 def _kind(error: WaveformError) -> str:
     """Shorten an error to what many traces share."""
-    return str(error).split(", but")[0].split(", the first")[0]
+    return "samples are NaN or infinite" if "NaN" in str(error) else str(error).split(", but")[0]

@@ -125,6 +125,7 @@ def test_train_evaluate_classify(run: Callable, dataset_folder: Path, tmp_path: 
     done = run("evaluate", *same, "--split", "test")
     assert done.returncode == 2
     assert "splits are dev, train" in done.stderr
+    assert "not held out" in run("evaluate", *same, "--split", "all").stderr
     obspy.read().write(str(tmp_path / "a.mseed"), "MSEED")
     assert run("classify", "a.mseed", "--weights", "w/mine.json.v2").returncode == 0
 

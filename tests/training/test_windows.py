@@ -1,7 +1,9 @@
 import logging
+import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import ground_motion
 from seisbench.data import WaveformDataWriter
@@ -19,7 +21,7 @@ def test_windows_start_before_the_pick_whatever_the_native_rate(dataset_folder: 
     assert np.abs(data.windows[..., :180]).max() < 0.5 * np.abs(data.windows[..., 220:600]).max(axis=(1, 2)).min()
     assert data.labels[:2].tolist() == ["low", "low"]
     assert data.groups[:3].tolist() == ["event0", "event0", "event1"]
-    assert data.skipped == {}
+    assert data.notes == {}
     assert data.shared_events() == []
     assert len(data.in_split("train")) == 32
     assert len(data.in_split("train", "dev")) == 48
@@ -36,7 +38,7 @@ def test_equal_motion_at_unequal_rates_gives_equal_windows(dataset_folder: Path)
 
 def test_a_band_that_slow_records_do_not_reach_leaves_them_out(dataset_folder: Path) -> None:
     data = read_windows(open_dataset(dataset_folder), Preprocessing(band=(1, 22)))
-    assert data.skipped == {"sampled at 40 Hz": 12}
+    assert data.notes == {"left out: sampled at 40 Hz": 12}
     assert len(data) == 36
 
 
@@ -78,17 +80,20 @@ def odd_dataset(tmp_path: Path) -> Path:
         nan[0, 5] = np.nan
         add(nan, 1000, "q4")
         add(good[:1], 1000, "q5")
+        add(good[:, :0], 1000, "q6")
     return tmp_path
 
 
 def test_traces_that_give_no_window_are_counted_by_reason(odd_dataset: Path) -> None:
     data = read_windows(open_dataset(odd_dataset), Preprocessing())
     assert data.labels.tolist() == ["noise", "quake", "quake"]
-    assert data.skipped == {
-        "trace does not hold the whole window": 1,
-        "gap or flat line in the window": 1,
-        "1 samples are NaN or infinite": 1,
-        "component missing: E, N": 1,
+    assert data.notes == {
+        "left out: trace does not hold the whole window": 1,
+        "left out: gap or flat line in the window": 1,
+        "left out: samples are NaN or infinite": 1,
+        "left out: component missing: E, N": 1,
+        "left out: has no samples": 1,
+        "no P arrival, cut in the middle: noise": 1,
     }
     assert data.shared_events() == ["q1"]
 
@@ -132,3 +137,39 @@ def test_mixed_sampling_rates_are_not_warned_about(dataset_folder: Path, caplog:
     with caplog.at_level(logging.WARNING, logger="seisbench"):
         open_dataset(dataset_folder)
     assert caplog.records == []
+
+
+def change(dataset_folder: Path, tmp_path: Path, **columns: object) -> Path:
+    """A copy of the dataset with other metadata; a column of None is dropped."""
+    copy = shutil.copytree(dataset_folder, tmp_path / "changed")
+    metadata = pd.read_csv(copy / "metadata.csv").assign(**columns)
+    metadata.drop(columns=[name for name, value in columns.items() if value is None]).to_csv(copy / "metadata.csv")
+    return copy
+
+
+def test_the_first_pick_that_a_trace_has_is_taken(dataset_folder: Path, tmp_path: Path) -> None:
+    expected = read_windows(open_dataset(dataset_folder), Preprocessing())
+    p = expected.metadata["trace_p_arrival_sample"]
+    copy = change(
+        dataset_folder,
+        tmp_path,
+        trace_p_arrival_sample=None,
+        trace_P_arrival_sample=p.where(p.index % 2 == 0),
+        trace_Pg_arrival_sample=p.where(p.index % 2 == 1),
+    )
+    found = read_windows(open_dataset(copy), Preprocessing())
+    np.testing.assert_array_equal(found.windows, expected.windows)
+    assert found.notes == {}
+
+
+def test_numeric_labels_missing_events_and_no_split(dataset_folder: Path, tmp_path: Path) -> None:
+    rows = np.arange(48)
+    events = pd.Series([f"event{row // 2}" for row in rows]).where(rows != 5)
+    copy = change(dataset_folder, tmp_path, source_type=rows // 2 % 2, source_id=events, split=None)
+    data = read_windows(open_dataset(copy), Preprocessing(), labels=["1"])
+    assert set(data.labels) == {"1"}
+    data = read_windows(open_dataset(copy), Preprocessing())
+    assert data.groups[4:7].tolist() == ["event2", "trace 5", "event3"]
+    assert data.notes == {"no event, taken for one of its own": 1}
+    with pytest.raises(DatasetError, match="none: the dataset has no split column"):
+        data.in_split("train")

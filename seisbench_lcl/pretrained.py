@@ -1,0 +1,180 @@
+"""Saving, loading and finding weights: what every model of the package has in common."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from seisbench.models import WaveformModel
+from typing_extensions import Self
+
+from seisbench_lcl import weights
+from seisbench_lcl._version import __version__
+from seisbench_lcl.errors import ConfigurationError, NotFittedError, WeightsError, WindowError
+from seisbench_lcl.extractors import FeatureExtractor
+from seisbench_lcl.heads import Head
+from seisbench_lcl.plugins import registry
+
+_SEISBENCH_REQUIREMENT = "0.12.6"
+
+
+class PretrainedModel(WaveformModel):
+    """A SeisBench model of an extractor and a head, whose weights are files of `seisbench_lcl.weights`.
+
+    A subclass has the modules `extractor` and `head`, and a constructor that takes what `get_model_args` returns.
+    """
+
+    extractor: FeatureExtractor
+    head: Head
+
+    def save(self, path: str | os.PathLike[str], weights_docstring: str = "", version_str: str | None = None) -> None:
+        """Save in SeisBench's layout, with the tensors as safetensors too.
+
+        Parameters
+        ----------
+        path : path
+            Without suffix; folders are made.
+        weights_docstring : str
+            What the weights are: data, scores, limits.
+        version_str : str, optional
+            Appended to the file names as ``.v<version_str>``; the weights are version "1" without it.
+
+        Raises
+        ------
+        NotFittedError
+            If the model was not fitted.
+        WeightsError
+            If the files cannot be written.
+        """
+        tensors = self.state_dict()
+        if not all(torch.isfinite(t).all() for t in tensors.values() if t.is_floating_point()):
+            raise NotFittedError(f"{self.name} has nothing to save yet: call fit first, or load weights")
+        parts = {
+            "extractor": (self._names[0], type(self.extractor)),
+            "head": (self._names[1], type(self.head)),
+        }
+        requires = {
+            part: dict(zip(("name", "distribution", "version"), (name, *registry().source(cls)), strict=True))
+            for part, (name, cls) in parts.items()
+        }
+        metadata = {
+            "docstring": weights_docstring,
+            "model_args": self.get_model_args(),
+            "seisbench_requirement": _SEISBENCH_REQUIREMENT,
+            "default_args": self.default_args,
+            "version": version_str or "1",
+            "seisbench_lcl": {"version": __version__, "model": self.name, "requires": requires},
+        }
+        weights.write(path, version_str, metadata, tensors)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], version_str: str | None = None, **kwargs: Any) -> Self:
+        """Load a model; nothing is unpickled.
+
+        Parameters
+        ----------
+        path : path
+            Without suffix.
+        version_str : str, optional
+            As given to `save`.
+        **kwargs
+            Arguments of stock SeisBench's `load` for `torch.load`; without effect.
+
+        Raises
+        ------
+        WeightsError
+            If files are missing, truncated, changed, of another model, or do not fit their description.
+        MissingPluginError
+            If the extractor or head is not installed; the message names the package to install.
+        """
+        metadata, tensors = weights.read(path, version_str)
+        cls._check_metadata(path, metadata)
+        try:
+            model = cls(**metadata["model_args"])
+        except (TypeError, ConfigurationError, WindowError) as error:
+            raise WeightsError(f"{path}: the description of the model cannot be used: {error}") from error
+        expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+        found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+        if expected != found:
+            wrong = sorted(n for n in expected.keys() | found.keys() if expected.get(n) != found.get(n))
+            listed = "; ".join(f"{n}: {found.get(n)} instead of {expected.get(n)}" for n in wrong)
+            raise WeightsError(f"{path}: tensors do not fit the description of the model: {listed}")
+        model.load_state_dict(tensors)
+        model._weights_metadata = metadata
+        model._parse_metadata()
+        return model.eval()
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str,
+        version_str: str = "latest",
+        update: bool = False,
+        force: bool = False,
+        wait_for_file: bool = False,
+    ) -> Self:
+        """Load pretrained weights from SeisBench's cache or from the package; no network is used.
+
+        Parameters
+        ----------
+        name : str
+            One of `list_pretrained`.
+        version_str : str
+            A version, or "latest".
+        update, wait_for_file : bool
+            As in SeisBench; without effect.
+        force : bool
+            Pass over the cache.
+
+        Raises
+        ------
+        WeightsError
+            If there are no such weights; the message lists those that there are.
+        """
+        weights.check_name(name)
+        known = weights.available(cls._weight_folders()[1 if force else 0 :])
+        if name not in known:
+            listed = ", ".join(sorted(known)) or "none"
+            raise WeightsError(f"{cls.__name__} has no pretrained weights called {name!r}; there are: {listed}")
+        version = weights.newest(known[name]) if version_str == "latest" else version_str
+        if version not in known[name]:
+            raise WeightsError(f"{name!r} has no version {version!r}; there are: {', '.join(sorted(known[name]))}")
+        return cls.load(known[name][version], version_str=version)
+
+    @classmethod
+    def list_pretrained(cls, details: bool = False, remote: bool = True) -> list[str] | dict[str, str]:
+        """Return the names of pretrained weights, with their docstrings if `details`."""
+        known = weights.available(cls._weight_folders())
+        if not details:
+            return sorted(known)
+        return {
+            name: weights.read(known[name][version], version)[0].get("docstring", "")
+            for name, version in ((name, weights.newest(known[name])) for name in sorted(known))
+        }
+
+    @classmethod
+    def list_versions(cls, name: str, remote: bool = True) -> list[str]:
+        """Return the versions of pretrained weights."""
+        return sorted(weights.available(cls._weight_folders()).get(name, {}))
+
+    @classmethod
+    def _weight_folders(cls) -> list[Path]:
+        return [cls._model_path(), weights.bundled() / cls.__name__.lower()]
+
+    @classmethod
+    def _check_metadata(cls, path: str | os.PathLike[str], metadata: dict[str, Any]) -> None:
+        """Check that the weights are of this class, and that what they need is installed."""
+        ours = metadata["seisbench_lcl"]
+        if ours.get("model") != cls.__name__:
+            raise WeightsError(
+                f"{path} holds weights of {ours.get('model')}, not of {cls.__name__}: "
+                f"use {ours.get('model')}.load, or install the package that has this class"
+            )
+        try:
+            cls._check_version_requirement(metadata)
+        except ValueError as error:
+            raise WeightsError(f"{path}: {error}") from error
+        for part, find in (("extractor", registry().extractor), ("head", registry().head)):
+            needed = ours.get("requires", {}).get(part, {})
+            if needed:
+                find(needed["name"], f"{needed['distribution']}>={needed['version']}")
