@@ -13,7 +13,7 @@ from seisbench.util import ClassifyOutput
 from torch import Tensor
 from typing_extensions import Self
 
-from seisbench_lcl.errors import ConfigurationError
+from seisbench_lcl.errors import ConfigurationError, SeisBenchLCLError, WaveformError, WindowError
 from seisbench_lcl.labels import NOISE, check_labels, encode, quakeml_types
 from seisbench_lcl.plugins import registry
 from seisbench_lcl.preprocessing import Normalisation, Preprocessing
@@ -108,6 +108,7 @@ class Discriminator(PretrainedModel):
     ) -> None:
         names = check_labels(labels)
         self._names = self._resolve_pair(extractor, head)
+        preprocessing = Preprocessing(sampling_rate, in_samples, component_order, band, before, normalisation)
         super().__init__(
             component_order=component_order,
             sampling_rate=sampling_rate,
@@ -119,14 +120,16 @@ class Discriminator(PretrainedModel):
             grouping="instrument",
             citation=citation,
         )
-        self.preprocessing = Preprocessing(sampling_rate, in_samples, component_order, band, before, normalisation)
+        self.preprocessing = preprocessing
         self.event_types = quakeml_types(names, event_types)
         extractor_class = registry().extractor(self._names[0])
         head_class = registry().head(self._names[1])
         try:
             self.extractor = extractor_class(len(component_order), in_samples, sampling_rate, **(extractor_args or {}))
             self.head = head_class(self.extractor.n_features, len(names), **(head_args or {}))
-        except TypeError as error:
+        except SeisBenchLCLError:
+            raise
+        except (TypeError, ValueError) as error:
             raise ConfigurationError(f"{'+'.join(self._names)}: {error}") from error
 
     # Training and plain windows -------------------------------------------------------------------------------------
@@ -150,9 +153,9 @@ class Discriminator(PretrainedModel):
         Raises
         ------
         WindowError
-            If the windows have another shape or hold NaN or infinite values.
+            If the windows have another shape, hold NaN or infinite values, or a component without motion.
         TrainingError
-            If a label is unknown, a class has no window, or an event has windows of two labels.
+            If a label is unknown, a class has no window or a single event, or an event has windows of two labels.
         """
         x = self._windows(windows)
         y, events = encode(labels, groups, self.labels, len(x))
@@ -241,9 +244,7 @@ class Discriminator(PretrainedModel):
         ConfigurationError
             For an argument out of range.
         """
-        threshold = self._argument(kwargs, "threshold")
-        if not 0 < threshold <= 1:
-            raise ConfigurationError(f"threshold must lie above 0 and up to 1, but is {threshold!r}")
+        threshold = self._fraction(kwargs, "threshold")
         windows = self._classify_windows(stream, kwargs)
         noise = [label for label in self.labels if self.event_types[label] is None or label.lower() == NOISE]
         return ClassifyOutput(self.name, windows=windows, detections=windows.detections(threshold, ignore=noise))
@@ -257,6 +258,9 @@ class Discriminator(PretrainedModel):
         return self.preprocessing.normalise(batch)
 
     def _classify_windows(self, stream: obspy.Stream, kwargs: dict[str, Any]) -> WindowList:
+        if not isinstance(stream, obspy.Stream):
+            hint = ": wrap it in obspy.Stream([trace])" if isinstance(stream, obspy.Trace) else ""
+            raise WaveformError(f"an ObsPy Stream is needed, but found a {type(stream).__name__}{hint}")
         self._verify_argdict(kwargs)
         stride = self._argument(kwargs, "stride")
         stride = round(self.sampling_rate) if stride is None else stride
@@ -264,9 +268,7 @@ class Discriminator(PretrainedModel):
         for name, value in (("stride", stride), ("batch_size", batch_size)):
             if not isinstance(value, int | np.integer) or value < 1:
                 raise ConfigurationError(f"{name} must be a whole number of 1 or more, but is {value!r}")
-        min_coverage = 1.0 if self._argument(kwargs, "strict") else self._argument(kwargs, "min_coverage")
-        if not 0 < min_coverage <= 1:
-            raise ConfigurationError(f"min_coverage must lie above 0 and up to 1, but is {min_coverage!r}")
+        min_coverage = 1.0 if self._argument(kwargs, "strict") else self._fraction(kwargs, "min_coverage")
         records, unusable = read_stream(
             stream, self.preprocessing, self._argument(kwargs, "flexible_horizontal_components")
         )
@@ -289,7 +291,9 @@ class Discriminator(PretrainedModel):
         reasons = np.full(len(offsets), "", dtype=object)
         for i in np.flatnonzero(least < min_coverage):
             component = self.component_order[int(coverage[i].argmin())]
-            reasons[i] = f"{least[i]:.0%} of component {component} present (gap, conflicting overlap or flat line)"
+            reasons[i] = (
+                f"{100 * least[i]:.4g}% of component {component} present (gap, conflicting overlap or flat line)"
+            )
         rate = self.sampling_rate
         return StationWindows(
             record.station, record.start, stride / rate, self.in_samples / rate, probabilities, least, reasons
@@ -349,12 +353,33 @@ class Discriminator(PretrainedModel):
     def _argument(self, kwargs: dict[str, Any], name: str) -> Any:
         return {**self.default_args, **kwargs}.get(name, self._annotate_args[name][1])
 
+    def _fraction(self, kwargs: dict[str, Any], name: str) -> float:
+        value = self._argument(kwargs, name)
+        if not isinstance(value, int | float | np.number) or not 0 < value <= 1:
+            raise ConfigurationError(f"{name} must be a number above 0 and up to 1, but is {value!r}")
+        return float(value)
+
     @staticmethod
     def _windows(windows: ArrayLike | Tensor) -> Tensor:
-        return torch.as_tensor(windows, dtype=torch.float32)
+        try:
+            x = torch.as_tensor(windows, dtype=torch.float32)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise WindowError(f"windows must be numbers of shape (N, components, samples): {error}") from error
+        if x.ndim == 3 and x.numel():
+            dead = (x.amax(dim=-1) == x.amin(dim=-1)).any(dim=-1)
+            if dead.any():
+                raise WindowError(
+                    f"{int(dead.sum())} of {len(x)} windows have a component without any motion, the first at index "
+                    f"{int(dead.nonzero()[0])}: leave them out"
+                )
+        return x
 
     def _in_batches(self, windows: Tensor, function: torch.nn.Module, size: int) -> Tensor:
         """Normalise windows and apply a module to them, in evaluation mode, batch by batch."""
+        if self.dtype not in (torch.float32, torch.float64):
+            raise ConfigurationError(
+                f"the model was cast to {self.dtype}, too coarse for its weights: call model.float()"
+            )
         if self.training:
             self.eval()
         with torch.no_grad():

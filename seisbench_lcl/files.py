@@ -10,6 +10,8 @@ from uuid import uuid4
 def replace(target: Path, write: Callable[[Path], Any]) -> None:
     """Let `write` fill a temporary file beside the target, sync it, and give it the target's name.
 
+    A link is followed. What is no regular file, such as a pipe or a device, is written to as it is.
+
     Parameters
     ----------
     target : Path
@@ -22,6 +24,10 @@ def replace(target: Path, write: Callable[[Path], Any]) -> None:
     OSError
         If the folder cannot be written to; nothing is left behind.
     """
+    target = target.resolve()
+    if target.exists() and not target.is_file() and not target.is_dir():
+        write(target)
+        return
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{uuid4().hex}.{target.name}")
     try:

@@ -1,8 +1,10 @@
 """Class labels: free text, the event types of QuakeML that they stand for, and their indices in training."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from obspy.core.event.header import EventType
 from torch import Tensor
@@ -48,6 +50,8 @@ def check_labels(labels: Sequence[str] | None) -> list[str]:
             f"labels must name at least two classes, such as ['earthquake', 'noise'], but is {labels!r}"
         )
     names = [str(label) for label in labels]
+    if not all(isinstance(label, str) and label.strip() for label in labels):
+        raise ConfigurationError(f"labels must be names, but are {list(labels)}")
     if len(set(names)) < len(names):
         raise ConfigurationError(f"labels must be distinct, but are {names}")
     if clash := sorted(_RESERVED & set(names)):
@@ -111,10 +115,11 @@ def encode(
     Raises
     ------
     TrainingError
-        If lengths disagree, a label is unknown, a class has no window, or an event has windows of two labels.
+        If lengths disagree, a label is unknown, a class has no window or a single event, or an event has windows of
+        two labels.
     """
     names = [str(label) for label in labels]
-    events = None if groups is None else list(groups)
+    events = groups.tolist() if isinstance(groups, np.ndarray) else None if groups is None else list(groups)
     if len(names) != n_windows or (events is not None and len(events) != n_windows):
         found = f"{len(names)} labels" + ("" if events is None else f" and {len(events)} groups")
         raise TrainingError(f"{n_windows} windows came with {found}")
@@ -125,9 +130,17 @@ def encode(
     y = torch.tensor([known.index(name) for name in names])
     if events is None:
         return y, None
+    if not all(isinstance(event, Hashable) for event in events):
+        raise TrainingError("groups must be one name or number for each window")
     owner: dict[Any, str] = {}
     for event, name in zip(events, names, strict=True):
         if owner.setdefault(event, name) != name:
             raise TrainingError(f"event {event!r} has windows labelled {owner[event]!r} and {name!r}")
+    for label, n_events in Counter(owner.values()).items():
+        if n_events < 2:
+            raise TrainingError(
+                f"class {label!r} has a single event: with that one held out nothing of the class is left to learn "
+                "from; give at least two events of each class"
+            )
     index = {event: i for i, event in enumerate(owner)}
     return y, torch.tensor([index[event] for event in events])

@@ -1,5 +1,6 @@
 """What happens to samples before the extractor: one code path for training, `annotate` and evaluation."""
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
@@ -55,7 +56,15 @@ class Preprocessing:
     normalisation: Normalisation = "component-std"
 
     def __post_init__(self) -> None:
-        lowest, highest = (float(f) for f in self.band)
+        if not (0 < self.sampling_rate < math.inf and isinstance(self.in_samples, int) and self.in_samples > 0):
+            raise ConfigurationError(
+                f"a window needs a positive sampling rate and whole number of samples, but has {self.sampling_rate!r} "
+                f"Hz and {self.in_samples!r} samples"
+            )
+        try:
+            lowest, highest = (float(f) for f in self.band)
+        except (TypeError, ValueError) as error:
+            raise ConfigurationError(f"band must be two frequencies in Hz, but is {self.band!r}") from error
         object.__setattr__(self, "band", (lowest, highest))
         if not 0 < lowest < highest <= self.sampling_rate / 2:
             raise ConfigurationError(
@@ -134,13 +143,12 @@ class Preprocessing:
         # What a constant leaves after its mean is rounding, and would be blown up to full size.
         rounding = 8 * torch.finfo(windows.dtype).eps * mean.abs()
         windows = torch.where(windows.abs().amax(dim=-1, keepdim=True) <= rounding, 0, windows)  # and NaN stays NaN
-        size = windows.square() if self.normalisation.endswith("std") else windows.abs()
         over = (-2, -1) if self.normalisation.startswith("joint") else (-1,)
+        tiny = torch.finfo(windows.dtype).tiny
+        windows = windows / windows.abs().amax(dim=over, keepdim=True).clamp_min(tiny)  # squares stay in range
         if self.normalisation.endswith("std"):
-            scale = size.mean(dim=over, keepdim=True).sqrt()
-        else:
-            scale = size.amax(dim=over, keepdim=True)
-        return windows / scale.clamp_min(torch.finfo(windows.dtype).tiny)
+            windows = windows / windows.square().mean(dim=over, keepdim=True).sqrt().clamp_min(tiny)
+        return windows
 
     def component_rows(self, codes: set[str], flexible: bool = True) -> dict[str, int]:
         """Map the component codes of a station to rows of its windows.

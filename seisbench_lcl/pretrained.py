@@ -10,7 +10,7 @@ from typing_extensions import Self
 
 from seisbench_lcl import weights
 from seisbench_lcl._version import __version__
-from seisbench_lcl.errors import ConfigurationError, NotFittedError, WeightsError, WindowError
+from seisbench_lcl.errors import NotFittedError, WeightsError
 from seisbench_lcl.extractors import FeatureExtractor
 from seisbench_lcl.heads import Head
 from seisbench_lcl.plugins import registry
@@ -88,10 +88,13 @@ class PretrainedModel(WaveformModel):
             If the extractor or head is not installed; the message names the package to install.
         """
         metadata, tensors = weights.read(path, version_str)
-        cls._check_metadata(path, metadata)
         try:
-            model = cls(**metadata["model_args"])
-        except (TypeError, ConfigurationError, WindowError) as error:
+            cls._check_metadata(path, metadata)
+            metadata["default_args"] = metadata.get("default_args") or {}
+            model = cls(**metadata["model_args"], default_args=metadata["default_args"])
+        except WeightsError:
+            raise
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise WeightsError(f"{path}: the description of the model cannot be used: {error}") from error
         expected = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
         found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}

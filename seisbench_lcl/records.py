@@ -279,7 +279,10 @@ def _piece(
     first = ceil(position - Fraction(_GRID_TOLERANCE))
     offset = max(0.0, float(first - position) / target)
     dead = list(_dead_runs(data, rate))
-    conditioned = preprocessing.condition(_bridge(data, dead), rate, offset)
+    with np.errstate(over="ignore"):
+        conditioned = preprocessing.condition(_bridge(data, dead), rate, offset)
+    if not np.isfinite(conditioned).all():
+        raise WaveformError("amplitudes are too large for single precision: rescale the record")
     present = np.ones(len(conditioned), dtype=bool)
     for run in dead:
         present[ceil(max(0.0, run.start / rate - offset) * target) : ceil((run.stop / rate - offset) * target)] = False
@@ -287,11 +290,12 @@ def _piece(
 
 
 def _dead_runs(data: NDArray[np.floating], rate: float) -> Iterable[slice]:
-    """Find stretches of equal samples that last longer than any ground motion would let them."""
-    changes = np.flatnonzero(np.diff(data)) + 1
-    edges = np.concatenate([[0], changes, [len(data)]])
-    for run in np.flatnonzero(np.diff(edges) >= _DEAD_SECONDS * rate):
-        yield slice(int(edges[run]), int(edges[run + 1]))
+    """Find stretches on a straight line, flat or interpolated, longer than any ground motion would stay on one."""
+    bends = np.abs(np.diff(data.astype(np.float64), n=2))
+    rounding = 2 * np.finfo(data.dtype).eps * np.abs(data).max() if data.dtype.kind == "f" else 0
+    edges = np.concatenate([[0], np.flatnonzero(bends > rounding) + 1, [len(data)]])
+    for run in np.flatnonzero(np.diff(edges) >= _DEAD_SECONDS * rate - 1):
+        yield slice(int(edges[run]), int(edges[run + 1]) + 1)
 
 
 def _bridge(data: NDArray[Any], dead: list[slice]) -> NDArray[Any]:

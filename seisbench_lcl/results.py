@@ -128,15 +128,16 @@ class WindowList(Sequence[Window]):
         names = np.array([*self.labels, None], dtype=object)
         frames = []
         for block in self.blocks:
-            start = np.datetime64(block.start.ns, "ns") + np.round(np.arange(len(block)) * block.step * 1e9).astype(
-                "timedelta64[ns]"
-            )
+            # Microseconds, for nanoseconds reach only from the year 1677 to 2262.
+            start = np.datetime64(block.start.ns // 1000, "us") + np.round(
+                np.arange(len(block)) * block.step * 1e6
+            ).astype("timedelta64[us]")
             frames.append(
                 pd.DataFrame(
                     {
                         "station": block.station,
                         "start_time": start,
-                        "end_time": start + np.timedelta64(round(block.length * 1e9), "ns"),
+                        "end_time": start + np.timedelta64(round(block.length * 1e6), "us"),
                         **dict(zip(self.labels, block.probabilities.T, strict=True)),
                         "label": pd.Series(names[block.best], dtype=object),
                         "reason": block.reasons.astype(object),

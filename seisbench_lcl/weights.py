@@ -30,6 +30,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 def paths(path: str | os.PathLike[str], version: str | None) -> dict[str, Path]:
     """Return the three files of a model, keyed "json", "safetensors" and "pt"."""
     base = Path(path)
+    if not base.name:
+        raise WeightsError(f"{str(path)!r} does not name a file of weights")
     suffix = "" if version is None else f".v{version}"
     return {kind: base.with_name(f"{base.name}.{kind}{suffix}") for kind in ("json", "safetensors", "pt")}
 
@@ -46,7 +48,8 @@ def write(
     """
     files = paths(path, version)
     content = dump_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
-    metadata["seisbench_lcl"]["sha256"] = hashlib.sha256(content).hexdigest()
+    digests = {"sha256": hashlib.sha256(content).hexdigest(), "description_sha256": _digest(metadata)}
+    metadata["seisbench_lcl"] |= digests
     text = json.dumps(metadata, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     try:
         replace(files["safetensors"], lambda file: file.write_bytes(content))
@@ -87,6 +90,11 @@ def read(path: str | os.PathLike[str], version: str | None) -> tuple[dict[str, A
         raise WeightsError(
             f"{files['safetensors']} is truncated or changed: its SHA-256 is {found}, but {files['json'].name} "
             f"names {ours.get('sha256')}; copy or download the weights anew"
+        )
+    if _digest(metadata) != ours.get("description_sha256"):
+        raise WeightsError(
+            f"the description of the model in {files['json']} was changed, so its tensors could be read wrongly: copy "
+            "or download the weights anew; to change what a model is, load it and save it again"
         )
     try:
         tensors = load_tensors(content)
@@ -139,3 +147,8 @@ def newest(versions: Mapping[str, Path]) -> str:
             return Version("0")
 
     return max(versions, key=order)
+
+
+def _digest(metadata: Mapping[str, Any]) -> str:
+    """Hash what decides how the tensors are read, such as the order of the labels."""
+    return hashlib.sha256(json.dumps(metadata["model_args"], sort_keys=True).encode()).hexdigest()

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from seisbench.models.base import SeisBenchModel
 
 import seisbench_lcl as lcl
-from seisbench_lcl import errors
+from seisbench_lcl import errors, weights
 from seisbench_lcl.training import open_dataset, read_windows
 
 RATES = (40, 50, 100, 125, 200)
@@ -162,8 +162,9 @@ def test_a_bad_station_abstains_beside_a_good_one(model: lcl.MiniRocketRidge, ma
         ({"stride": 0}, "stride must be a whole number"),
         ({"stride": 2.5}, "stride must be a whole number"),
         ({"batch_size": 0}, "batch_size must be"),
-        ({"min_coverage": 0}, "min_coverage must lie"),
-        ({"threshold": 1.5}, "threshold must lie"),
+        ({"min_coverage": 0}, "min_coverage must be a number above 0"),
+        ({"threshold": 1.5}, "threshold must be a number above 0"),
+        ({"threshold": "high"}, "threshold must be a number above 0"),
     ],
 )
 def test_arguments_out_of_range(
@@ -171,6 +172,46 @@ def test_arguments_out_of_range(
 ) -> None:
     with pytest.raises(errors.ConfigurationError, match=message):
         model.classify(make_stream(), **argument)
+
+
+def test_what_is_no_stream_is_refused(model: lcl.MiniRocketRidge) -> None:
+    with pytest.raises(errors.WaveformError, match=r"found a Trace: wrap it in obspy\.Stream"):
+        model.classify(obspy.read()[0])
+    with pytest.raises(errors.WaveformError, match="found a str"):
+        model.annotate("file.mseed")
+
+
+@pytest.mark.parametrize("factor", [1e-30, 1e-15, 1e12, 1e30])
+def test_units_do_not_matter(model: lcl.MiniRocketRidge, make_stream: Callable, factor: float) -> None:
+    stream = make_stream(30)
+    expected = model.classify(stream).windows.to_dataframe()[model.labels]
+    for trace in stream:
+        trace.data = trace.data * factor
+    np.testing.assert_allclose(model.classify(stream).windows.to_dataframe()[model.labels], expected, atol=2e-3)
+
+
+def test_amplitudes_beyond_single_precision_abstain(model: lcl.MiniRocketRidge, make_stream: Callable) -> None:
+    stream = make_stream(30)
+    for trace in stream:
+        trace.data = trace.data * 1e50
+    with pytest.raises(errors.WaveformError, match="too large"):
+        model.classify(stream)
+
+
+def test_straight_lines_are_no_signal(model: lcl.MiniRocketRidge, make_stream: Callable) -> None:
+    """A gap filled by interpolation, and a ramp from end to end."""
+    stream = make_stream(90)
+    stream[2].data[3000:6000] = np.linspace(500, -800, 3000)
+    frame = model.classify(stream).windows.to_dataframe()
+    assert frame["label"].isna().tolist() == [12 <= second <= 58 for second in range(71)]
+    for trace in stream:
+        trace.data = np.arange(9000) * 3.0
+    assert model.classify(stream).windows.to_dataframe()["label"].isna().all()
+
+
+def test_a_model_cast_to_half_precision_is_refused(model: lcl.MiniRocketRidge, make_stream: Callable) -> None:
+    with pytest.raises(errors.ConfigurationError, match=r"call model\.float"):
+        model.half().classify(make_stream())
 
 
 def test_default_arguments_travel_with_the_weights(
@@ -210,6 +251,18 @@ class TestFit:
     def test_labels_and_groups_that_make_no_sense(self, labels: Any, groups: Any, message: str) -> None:
         with pytest.raises(errors.TrainingError, match=message):
             self.model().fit(self.X, labels, groups)
+
+    @pytest.mark.parametrize("method", ["fit", "predict_proba"])
+    def test_windows_that_say_nothing(self, method: str) -> None:
+        model = self.model().fit(self.X, self.labels)
+        arguments = (self.labels,) if method == "fit" else ()
+        for value, message in ((np.nan, "NaN"), (7.0, "without any motion, the first at index 3")):
+            spoilt = self.X.copy()
+            spoilt[3, 1] = value
+            with pytest.raises(errors.WindowError, match=message):
+                getattr(model, method)(spoilt, *arguments)
+        with pytest.raises(errors.WindowError, match="must be numbers"):
+            getattr(model, method)("windows", *arguments)
 
     def test_windows_of_another_shape_or_with_nan(self) -> None:
         with pytest.raises(errors.WindowError, match=r"\(B, 3, 200\)"):
@@ -307,15 +360,40 @@ class TestWeights:
 
     def test_a_description_that_does_not_fit(self, model: lcl.MiniRocketRidge, tmp_path: Path) -> None:
         model.save(tmp_path / "w")
-        text = (tmp_path / "w.json").read_text()
-        (tmp_path / "w.json").write_text(text.replace('"in_samples": 2000', '"in_samples": 1000'))
-        with pytest.raises(errors.WeightsError, match=r"do not fit.*extractor.biases|do not fit.*extractor.subsets"):
+        metadata, tensors = weights.read(tmp_path / "w", None)
+        for change, message in (
+            ({"in_samples": 1000}, r"do not fit.*extractor\.subsets"),
+            ({"out_samples": 1000}, "out_samples"),
+            ({"in_samples": 8, "before": 0}, "at least 9 samples"),
+            ({"band": "x"}, "band must be two frequencies"),
+            ({"sampling_rate": None}, "cannot be used"),
+            ({"head_args": {"alphas": "x"}}, "cannot be used"),
+        ):
+            changed = metadata | {"model_args": metadata["model_args"] | change}
+            weights.write(tmp_path / "w", None, changed, tensors)
+            with pytest.raises(errors.WeightsError, match=message):
+                lcl.MiniRocketRidge.load(tmp_path / "w")
+
+    @pytest.mark.parametrize("change", [{"default_args": "x"}, {"seisbench_lcl": {"requires": "x"}}])
+    def test_metadata_of_the_wrong_kind(self, model: lcl.MiniRocketRidge, tmp_path: Path, change: Any) -> None:
+        model.save(tmp_path / "w")
+        metadata = json.loads((tmp_path / "w.json").read_text())
+        metadata["seisbench_lcl"] |= change.pop("seisbench_lcl", {})
+        (tmp_path / "w.json").write_text(json.dumps(metadata | change))
+        with pytest.raises(errors.WeightsError, match="cannot be used"):
             lcl.MiniRocketRidge.load(tmp_path / "w")
-        (tmp_path / "w.json").write_text(text.replace('"in_samples"', '"out_samples"'))
-        with pytest.raises(errors.WeightsError, match="out_samples"):
-            lcl.MiniRocketRidge.load(tmp_path / "w")
-        (tmp_path / "w.json").write_text(text.replace('"in_samples": 2000', '"in_samples": 8').replace("2.0,", "0,"))
-        with pytest.raises(errors.WeightsError, match="at least 9 samples"):
+
+    def test_labels_in_another_order(self, model: lcl.MiniRocketRidge, tmp_path: Path) -> None:
+        """Of all changes by hand the worst: every probability would be of another class."""
+        model.save(tmp_path / "w")
+        text = (
+            (tmp_path / "w.json")
+            .read_text()
+            .replace('"noise",', '"earthquake",', 1)
+            .replace('"earthquake",', '"noise",', 1)
+        )
+        (tmp_path / "w.json").write_text(text)
+        with pytest.raises(errors.WeightsError, match="was changed"):
             lcl.MiniRocketRidge.load(tmp_path / "w")
 
     def test_tensors_that_are_not_finite(self, model: lcl.MiniRocketRidge, tmp_path: Path) -> None:
@@ -357,6 +435,9 @@ def test_generic_discriminator_round_trip(tmp_path: Path) -> None:
     [
         ({}, "labels must name at least two"),
         ({"labels": ["a"]}, "labels must name at least two"),
+        ({"labels": ["a", ""]}, "labels must be names"),
+        ({"labels": ["a", "b"], "sampling_rate": float("nan")}, "positive sampling rate"),
+        ({"labels": ["a", "b"], "band": None}, "band must be two frequencies"),
         ({"labels": ["a", "b"], "extractor": "other"}, "MiniRocketRidge is minirocket with ridge"),
         ({"labels": ["a", "b"], "band": (1, 60)}, "band must satisfy"),
         ({"labels": ["a", "b"], "extractor_args": {"kernels": 3}}, "kernels"),

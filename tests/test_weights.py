@@ -61,7 +61,7 @@ def test_a_file_of_another_package_is_refused(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_to(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(WeightsError, match="cannot write weights"):
-        weights.write(tmp_path / "file" / "w", None, {"seisbench_lcl": {}}, {"a": torch.ones(1)})
+        weights.write(tmp_path / "file" / "w", None, {"model_args": {}, "seisbench_lcl": {}}, {"a": torch.ones(1)})
 
 
 @pytest.mark.parametrize("name", ["../up", "a/b", "", ".hidden", "a\\b", "a b"])

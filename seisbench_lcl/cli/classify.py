@@ -1,14 +1,17 @@
 """``seisbench-lcl classify``: files in, table and figure out."""
 
+import math
+import warnings
 from pathlib import Path
 from typing import Annotated
 
 import obspy
 import typer
+from matplotlib.figure import Figure
 
 from seisbench_lcl.cli.common import errors, load_model, progress, say, write_file
 from seisbench_lcl.discriminator import Discriminator
-from seisbench_lcl.errors import ConfigurationError
+from seisbench_lcl.errors import ConfigurationError, OutputError
 from seisbench_lcl.plotting import MAX_STATIONS, plot_stations
 from seisbench_lcl.results import WindowList
 
@@ -29,11 +32,16 @@ def classify(
     Exit status 0: all files were read; 1: some were not, the rest is done; 2: nothing could be done.
     """
     discriminator = load_model(model, weights)
+    _check_outputs(files, out, detections, plot)
     stream = obspy.Stream()
     broken: dict[str, str] = {}
     for name in progress("reading")(files):
         try:
-            stream += obspy.read(name)
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                stream += obspy.read(name)
+            for warning in caught:
+                say(f"{name}: {warning.message}", errors)
         except Exception as error:  # ObsPy's readers raise whatever their format's library does
             broken[name] = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     if stream:
@@ -43,6 +51,22 @@ def classify(
     if broken:
         errors.print(f"{len(broken)} of {len(files)} files could not be read")
         raise typer.Exit(1 if stream else 2)
+
+
+def _check_outputs(files: list[str], *outputs: Path | None) -> None:
+    """Refuse before the work what would destroy an input, or cannot be drawn; the last output is the figure."""
+    inputs = {Path(name).resolve() for name in files}
+    for output in filter(None, outputs):
+        if output.resolve() in inputs:
+            raise OutputError(f"{output} is one of the recordings: choose another name for the output")
+        if output.is_dir():
+            raise OutputError(f"{output} is a folder: give the name of a file in it")
+    plot = outputs[-1]
+    formats = Figure().canvas.get_supported_filetypes()
+    if plot and plot.suffix.lower().lstrip(".") not in formats:
+        raise OutputError(
+            f"a figure cannot be written as {plot.name!r}; end its name with one of: {', '.join(formats)}"
+        )
 
 
 def classify_stream(
@@ -56,7 +80,7 @@ def classify_stream(
     plot: Path | None,
 ) -> None:
     """Classify a stream, print what was found, and write what was asked for."""
-    samples = round(stride * model.sampling_rate)
+    samples = round(stride * model.sampling_rate) if math.isfinite(stride) else 0
     if samples < 1:
         raise ConfigurationError(
             f"stride must be at least one sample, {1 / model.sampling_rate:g} s, but is {stride:g}"

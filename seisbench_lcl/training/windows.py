@@ -91,7 +91,7 @@ def open_dataset(name: str | Path, component_order: str = "ZNE") -> WaveformData
         try:
             with _without_warnings():
                 return WaveformDataset(Path(name), component_order=component_order, dimension_order="NCW")
-        except (FileNotFoundError, ValueError, KeyError) as error:
+        except (FileNotFoundError, ValueError, KeyError, IndexError) as error:
             raise DatasetError(f"{name} is a folder, but no SeisBench dataset: {error}") from error
     known = getattr(seisbench.data, str(name), None)
     if not (isinstance(known, type) and issubclass(known, seisbench.data.BenchmarkDataset)):
@@ -143,7 +143,7 @@ def read_windows(
     Raises
     ------
     DatasetError
-        If a column is missing, a wanted label does not occur, or no trace gives a window.
+        If a column is missing or unusable, or a wanted label does not occur or gives no window.
     """
     metadata = dataset.metadata
     for column in filter(None, (label_column, group_column, pick_column)):
@@ -156,6 +156,10 @@ def read_windows(
     if absent := [label for label in wanted if label not in set(names)]:
         raise DatasetError(f"no trace is labelled {absent} in {label_column!r}; labels are {sorted(set(names))}")
     picks = metadata[[pick_column] if pick_column else [column for column in _PICKS if column in metadata]]
+    try:
+        picks = picks.astype(float)
+    except ValueError as error:
+        raise DatasetError(f"column {', '.join(picks.columns)} does not hold P arrivals in samples: {error}") from error
     p_arrival = picks.bfill(axis=1).iloc[:, 0] if len(picks.columns) else pd.Series(np.nan, index=metadata.index)
     notes: Counter[str] = Counter()
     rows, windows = [], []
@@ -169,8 +173,8 @@ def read_windows(
         rows.append(index)
         if np.isnan(pick):
             notes[f"no P arrival, cut in the middle: {names[index]}"] += 1
-    if not windows:
-        raise DatasetError(f"no trace of the dataset gives a window: {dict(notes)}")
+    if lost := [label for label in wanted if not names[rows].eq(label).any()]:
+        raise DatasetError(f"no trace of {lost} gives a window: {dict(notes)}; choose other labels, or another band")
     chosen = metadata.loc[rows].reset_index(drop=True)
     own = pd.Series([f"trace {index}" for index in rows])
     if n_without := int(chosen[group_column].isna().sum()):

@@ -76,6 +76,10 @@ def test_a_broken_file_is_reported_and_the_rest_is_done(run: Callable, sac_files
         (["Z.sac", "--weights", "mixed-3c", "--model", "PhaseNet"], "no model is called 'PhaseNet'; there are:"),
         (["Z.sac", "--weights", "mixed-3c", "--stride", "0.001"], "at least one sample, 0.01 s"),
         (["Z.sac", "--weights", "mixed-3c", "--out", "Z.sac/t.csv"], "cannot write"),
+        (["Z.sac", "--weights", "mixed-3c", "--stride", "nan"], "at least one sample"),
+        (["Z.sac", "--weights", "mixed-3c", "--out", "Z.sac"], "is one of the recordings"),
+        (["Z.sac", "--weights", "mixed-3c", "--plot", "figure.xyz"], "end its name with one of"),
+        (["Z.sac", "--weights", "mixed-3c", "--plot", "."], "is a folder"),
         (["H.sac", "--weights", "mixed-3c"], "has components H, but the model needs ZNE"),
     ],
 )
@@ -147,6 +151,8 @@ def test_training_the_same_twice_gives_the_same_file(run: Callable, dataset_fold
         (["--extractor-arg", "channels"], "takes key=value"),
         (["--event-type", "high=bang"], "no QuakeML event type"),
         (["--band", "1", "70"], "band must satisfy"),
+        (["--pick-column", "region"], "does not hold P arrivals"),
+        (["--head-arg", "alphas=x"], "minirocket+ridge"),
     ],
 )
 def test_training_that_cannot_work(

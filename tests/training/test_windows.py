@@ -120,7 +120,7 @@ def test_what_a_dataset_lacks_is_named(dataset_folder: Path, arguments: dict, me
 
 
 def test_a_dataset_of_no_use(dataset_folder: Path) -> None:
-    with pytest.raises(DatasetError, match=r"no trace of the dataset gives a window: .*whole window.*48"):
+    with pytest.raises(DatasetError, match=r"no trace of \['high', 'low'\] gives a window: .*whole window.*48"):
         read_windows(open_dataset(dataset_folder), Preprocessing(in_samples=5000))
     with pytest.raises(DatasetError, match="no usable window is in split test; splits are dev, train"):
         read_windows(open_dataset(dataset_folder), Preprocessing()).in_split("test")
@@ -160,6 +160,15 @@ def test_the_first_pick_that_a_trace_has_is_taken(dataset_folder: Path, tmp_path
     found = read_windows(open_dataset(copy), Preprocessing())
     np.testing.assert_array_equal(found.windows, expected.windows)
     assert found.notes == {}
+
+
+def test_a_class_that_is_lost_is_an_error(dataset_folder: Path, tmp_path: Path) -> None:
+    """All of one class recorded too slowly: a model of the others would be trained without a word."""
+    expected = open_dataset(dataset_folder).metadata
+    slow = expected["trace_sampling_rate_hz"] == 40
+    copy = change(dataset_folder, tmp_path, source_type=expected["source_type"].where(~slow, "slow"))
+    with pytest.raises(DatasetError, match=r"no trace of \['slow'\] gives a window: .*sampled at 40 Hz"):
+        read_windows(open_dataset(copy), Preprocessing(band=(1, 22)))
 
 
 def test_numeric_labels_missing_events_and_no_split(dataset_folder: Path, tmp_path: Path) -> None:
