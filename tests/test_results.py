@@ -83,7 +83,7 @@ def test_times_keep_microseconds_at_odd_strides():
     windows = WindowList(LABELS, [block([EQ] * 4000, step=1 / 3, length=20.01)])
     table = windows.to_dataframe()
     for i in (1, 2, 3999):
-        assert windows[i].start_time.ns // 1000 == table["start_time"][i].value // 1000
+        assert abs(windows[i].start_time.ns - table["start_time"][i].value) < 1000
         assert abs(windows[i].start_time - (T0 + i / 3)) < 1e-8
 
 
