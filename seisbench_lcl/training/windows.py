@@ -145,7 +145,7 @@ def read_windows(
     DatasetError
         If a column is missing or unusable, or a wanted label does not occur or gives no window.
     """
-    metadata = dataset.metadata
+    metadata = dataset.metadata.reset_index(drop=True)  # a filtered dataset counts its waveforms anew
     for column in filter(None, (label_column, group_column, pick_column)):
         if column not in metadata:
             raise DatasetError(f"the dataset has no column {column!r}; it has: {', '.join(sorted(metadata.columns))}")
@@ -211,7 +211,7 @@ def _window(
         raise WaveformError("trace does not hold the whole window")
     if record.coverage(np.array([start]), length).min() < min_coverage:
         raise WaveformError("gap or flat line in the window")
-    return record.data[:, start : start + length]
+    return record.data[:, start : start + length].copy()  # a view would keep the whole record
 
 
 @contextmanager

@@ -182,3 +182,12 @@ def test_numeric_labels_missing_events_and_no_split(dataset_folder: Path, tmp_pa
     assert data.notes == {"no event, taken for one of its own": 1}
     with pytest.raises(DatasetError, match="none: the dataset has no split column"):
         data.in_split("train")
+
+
+def test_a_filtered_dataset_gives_the_waveforms_of_its_rows(dataset_folder: Path) -> None:
+    dataset = open_dataset(dataset_folder)
+    expected = read_windows(dataset, Preprocessing())
+    dataset.filter((dataset.metadata["station_code"] == "ST1").to_numpy(), inplace=True)
+    found = read_windows(dataset, Preprocessing())
+    np.testing.assert_array_equal(found.windows, expected.windows[1::2])
+    assert found.labels.tolist() == expected.labels[1::2].tolist()
