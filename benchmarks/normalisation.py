@@ -30,7 +30,7 @@ def main() -> None:
     dataset = open_dataset(arguments.folder, arguments.components)
     data = read_windows(dataset, Preprocessing(component_order=arguments.components))
     labels = sorted(set(data.labels.tolist()))
-    truth = np.array([labels.index(label) for label in data.labels])
+    truth = data.truth(labels)
     print(f"{len(data)} windows of {len(set(data.groups))} events, {arguments.folds} folds, {arguments.seeds} seeds\n")
     print("| normalisation | channels | accuracy per event | balanced accuracy per event | accuracy per station |")
     print("| --- | --- | ---: | ---: | ---: |")

@@ -27,14 +27,8 @@ _COMMON = {
     "volcano-tectonic": "earthquake",
 }
 
-_RESERVED = {
-    "station",
-    "start_time",
-    "end_time",
-    "label",
-    "reason",
-    "coverage",
-}  # columns of the window table
+# Columns of the window table.
+_RESERVED = {"station", "start_time", "end_time", "label", "reason", "coverage"}
 
 
 def check_labels(labels: Sequence[str] | None) -> list[str]:

@@ -1,6 +1,7 @@
 """Figures: what the model saw, and what it made of it."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import matplotlib.dates as mdates
 import numpy as np
@@ -10,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy.signal import spectrogram
 
-from seisbench_lcl.errors import ConfigurationError
+from seisbench_lcl.errors import ConfigurationError, SamplingRateError
 from seisbench_lcl.preprocessing import Preprocessing
 from seisbench_lcl.results import LabelledDetectionList, StationWindows, WindowList
 
@@ -104,7 +105,7 @@ def _draw_traces(upper: Axes, lower: Axes, traces: obspy.Stream, preprocessing: 
         if trace.stats.npts < 2 or trace.data.dtype.kind not in "iuf" or not np.isfinite(trace.data).all():
             continue  # the probability panel says why the station abstained
         shown = trace.copy().detrend("demean")
-        if trace.stats.sampling_rate >= 2 * highest:
+        with suppress(SamplingRateError):  # a record too slow for the band is drawn as it is
             shown.data = preprocessing.condition(trace.data, trace.stats.sampling_rate)
             shown.stats.sampling_rate = preprocessing.sampling_rate
         upper.plot(*_envelope(shown), color="0.2", lw=0.6)

@@ -49,14 +49,10 @@ class PretrainedModel(WaveformModel):
         tensors = self.state_dict()
         if not all(torch.isfinite(t).all() for t in tensors.values() if t.is_floating_point()):
             raise NotFittedError(f"{self.name} has nothing to save yet: call fit first, or load weights")
-        parts = {
-            "extractor": (self._names[0], type(self.extractor)),
-            "head": (self._names[1], type(self.head)),
-        }
-        requires = {
-            part: dict(zip(("name", "distribution", "version"), (name, *registry().source(cls)), strict=True))
-            for part, (name, cls) in parts.items()
-        }
+        requires = {}
+        for part, module in (("extractor", self.extractor), ("head", self.head)):
+            distribution, version = registry().source(type(module))
+            requires[part] = {"name": module.name, "distribution": distribution, "version": version}
         metadata = {
             "docstring": weights_docstring,
             "model_args": self.get_model_args(),

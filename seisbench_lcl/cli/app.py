@@ -3,9 +3,9 @@
 import sys
 
 import typer
-from rich.console import Console
 
 from seisbench_lcl.cli.classify import classify
+from seisbench_lcl.cli.common import errors, say
 from seisbench_lcl.cli.demo import demo
 from seisbench_lcl.cli.evaluate import evaluate
 from seisbench_lcl.cli.train import train
@@ -26,6 +26,6 @@ def main() -> None:
     try:
         app()
     except SeisBenchLCLError as error:
-        Console(stderr=True).print(f"[bold red]error:[/] {type(error).__name__}: ", end="")
-        Console(stderr=True).print(str(error), markup=False, highlight=False, soft_wrap=True)
+        errors.print("[bold red]error:[/] ", end="")
+        say(f"{type(error).__name__}: {error}", errors)
         sys.exit(2)

@@ -12,6 +12,7 @@ import seisbench_lcl
 from seisbench_lcl.discriminator import Discriminator
 from seisbench_lcl.errors import ConfigurationError, OutputError
 from seisbench_lcl.files import replace
+from seisbench_lcl.training import LabelledWindows
 
 T = TypeVar("T")
 
@@ -51,6 +52,16 @@ def load_model(model: str, weights: str) -> Discriminator:
 def say(text: str, to: Console = console) -> None:
     """Print text that may hold anything, such as a path with brackets."""
     to.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def tell_of(data: LabelledWindows) -> None:
+    """Say what was left out or assumed, and warn where splits share events."""
+    for remark, count in data.notes.items():
+        say(f"{count} traces: {remark}", errors)
+    if shared := data.shared_events():
+        listed = ", ".join(shared[:5]) + (" ..." if len(shared) > 5 else "")
+        errors.print("[bold yellow]warning:[/] ", end="")
+        say(f"{len(shared)} events have windows in more than one split, so their scores are too good: {listed}", errors)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -7,8 +7,7 @@ import numpy as np
 import pandas as pd
 import typer
 
-from seisbench_lcl.cli.common import console, errors, load_model, progress, say, write_text
-from seisbench_lcl.cli.train import tell_of
+from seisbench_lcl.cli.common import console, errors, load_model, progress, say, tell_of, write_text
 from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.evaluation import EvaluationReport, column_folds, event_folds, held_out_probabilities
 from seisbench_lcl.training import open_dataset, read_windows
@@ -53,20 +52,20 @@ def evaluate(
         fold = column_folds(data, hold_out) if hold_out else event_folds(data, folds or 0, seed)
         probabilities = held_out_probabilities(discriminator, data, fold, progress("training"))
         title = f"{hold_out} held out" if hold_out else f"{folds} folds of events"
-        parts = {name: fold == name for name in sorted(set(fold.tolist()))} if hold_out else {}
+        names = sorted(set(fold.tolist())) if hold_out else []
     else:
         if split in ("all", "train"):
             say("these scores are not held out if the weights were trained on the split", errors)
         data = data if split == "all" else data.in_split(split)
         probabilities = discriminator.predict_proba(data.windows)
-        title, parts = f"split {split}", {}
-    truth = np.array([discriminator.labels.index(name) for name in data.labels])
+        title, names = f"split {split}", []
+    parts = [(title, np.ones(len(data), dtype=bool)), *((f"{title}: {name}", fold == name) for name in names)]
+    truth = data.truth(discriminator.labels)
     text = []
-    for name, rows in {"all": np.ones(len(data), dtype=bool), **parts}.items():
+    for heading, rows in parts:
         scores = EvaluationReport.from_predictions(
             probabilities[rows], truth[rows], data.groups[rows], discriminator.labels, seed=seed
         )
-        heading = title if name == "all" else f"{title}: {name}"
         console.rule(heading)
         console.print(scores)
         text.append(f"### {heading[0].upper()}{heading[1:]}\n\n{scores.to_markdown()}\n")

@@ -3,13 +3,21 @@
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
-from seisbench_lcl.cli.common import console, errors, model_class, parse_settings, progress, say, write_text
+from seisbench_lcl.cli.common import (
+    console,
+    errors,
+    model_class,
+    parse_settings,
+    progress,
+    say,
+    tell_of,
+    write_text,
+)
 from seisbench_lcl.evaluation import EvaluationReport
 from seisbench_lcl.preprocessing import Preprocessing
-from seisbench_lcl.training import LabelledWindows, open_dataset, read_windows
+from seisbench_lcl.training import open_dataset, read_windows
 
 
 def train(
@@ -79,20 +87,9 @@ def train(
     held_out = getattr(discriminator.head, "held_out", None)
     if held_out is None:
         return
-    truth = np.array([labels.index(name) for name in chosen.labels])
-    scores = EvaluationReport.from_predictions(held_out, truth, chosen.groups, labels)
+    scores = EvaluationReport.from_predictions(held_out, chosen.truth(labels), chosen.groups, labels)
     console.rule("training windows, the head fitted without each event in turn")
     console.print(scores)
     if report:
         title = "### Training windows, the head fitted without each event in turn"
         write_text(report, f"{title}\n\n{scores.to_markdown()}\n")
-
-
-def tell_of(data: LabelledWindows) -> None:
-    """Say what was left out or assumed, and warn where splits share events."""
-    for remark, count in data.notes.items():
-        say(f"{count} traces: {remark}", errors)
-    if shared := data.shared_events():
-        listed = ", ".join(shared[:5]) + (" ..." if len(shared) > 5 else "")
-        errors.print("[bold yellow]warning:[/] ", end="")
-        say(f"{len(shared)} events have windows in more than one split, so their scores are too good: {listed}", errors)

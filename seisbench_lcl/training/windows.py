@@ -1,7 +1,7 @@
 """Training windows from SeisBench datasets, through the same preprocessing as `annotate`."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +72,10 @@ class LabelledWindows:
             there = ", ".join(sorted(set(self.splits.tolist()) - {""})) or "none: the dataset has no split column"
             raise DatasetError(f"no usable window is in split {' or '.join(names)}; splits are {there}")
         return self.select(rows)
+
+    def truth(self, labels: Sequence[str]) -> NDArray[np.int64]:
+        """Return the index of each window's class in `labels`, (N,)."""
+        return np.array([labels.index(label) for label in self.labels])
 
     def shared_events(self) -> list[str]:
         """Return the events that have windows in more than one split."""
