@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,8 +21,10 @@ from seisbench_lcl.preprocessing import Normalisation, Preprocessing
 from seisbench_lcl.pretrained import PretrainedModel
 from seisbench_lcl.records import Record, Unusable, read_stream
 from seisbench_lcl.results import StationWindows, WindowList
+from seisbench_lcl.rows import RowFile
 
 _FEATURE_BATCH = 256
+_OVERLAPS = 5  # windows that cover a sample, from which on it pays to convolve a record once for all of them
 
 logger = logging.getLogger("seisbench")
 
@@ -134,12 +137,17 @@ class Discriminator(PretrainedModel):
 
     # Training and plain windows -------------------------------------------------------------------------------------
 
-    def fit(self, windows: ArrayLike | Tensor, labels: Iterable[str], groups: Iterable[Any] | None = None) -> Self:
+    def fit(
+        self, windows: ArrayLike | Tensor | RowFile, labels: Iterable[str], groups: Iterable[Any] | None = None
+    ) -> Self:
         """Fit extractor and head.
+
+        An extractor that says how many windows are `enough` learns from as many, drawn with a fixed seed; the head
+        learns from the features of all. Where the windows come in a file, so do the features: neither is held whole.
 
         Parameters
         ----------
-        windows : (N, C, T) float32 ndarray or Tensor
+        windows : (N, C, T) float32 ndarray, Tensor or RowFile
             In the rate and band of the model, as `seisbench_lcl.training.read_windows` returns them. Normalised here.
         labels : iterable of N str
         groups : iterable of N hashables, optional
@@ -157,12 +165,18 @@ class Discriminator(PretrainedModel):
         TrainingError
             If a label is unknown, a class has no window or a single event, or an event has windows of two labels.
         """
-        x = self._windows(windows)
+        x = windows if isinstance(windows, RowFile) else self._windows(windows)
         y, events = encode(labels, groups, self.labels, len(x))
+        drawn = np.sort(np.random.default_rng(0).permutation(len(x))[: self.extractor.enough])
         # The extractor must see in training what it sees in application: normalised windows.
-        normalised = torch.cat([self.annotate_batch_pre(batch, {}) for batch in x.split(_FEATURE_BATCH)])
-        self.extractor.fit(normalised, y)
-        self.head.fit(self.features(x), y, events)
+        self.extractor.fit(self.annotate_batch_pre(self._windows(x[drawn]), {}), y[drawn])
+        if isinstance(x, RowFile):
+            features = RowFile(self.extractor.n_features)
+            for start in range(0, len(x), _FEATURE_BATCH):
+                features.extend(self.features(x[start : start + _FEATURE_BATCH]).numpy())
+            self.head.fit(features, y, events)
+        else:
+            self.head.fit(self.features(x), y, events)
         return self.eval()
 
     def fresh(self, labels: Sequence[str] | None = None) -> Self:
@@ -284,10 +298,17 @@ class Discriminator(PretrainedModel):
         least = coverage.min(axis=1)
         probabilities = np.full((len(offsets), len(self.labels)), np.nan, dtype=np.float32)
         complete = np.flatnonzero(least >= min_coverage)
+        slide = self._slides(stride)
         for start in range(0, len(complete), batch_size):
             batch = complete[start : start + batch_size]
-            windows = torch.from_numpy(record.cut(offsets[batch], self.in_samples))
-            probabilities[batch] = self._in_batches(windows, self, batch_size).numpy()
+            if slide:
+                runs = record.runs(offsets[batch], stride, self.preprocessing)
+                with self._inference():
+                    features = self.extractor.slide([torch.from_numpy(run) for run in runs], stride)
+                    probabilities[batch] = self.head(features).numpy()
+            else:
+                windows = torch.from_numpy(record.cut(offsets[batch], self.in_samples))
+                probabilities[batch] = self._in_batches(windows, self, batch_size).numpy()
         reasons = np.full(len(offsets), "", dtype=object)
         for i in np.flatnonzero(least < min_coverage):
             component = self.component_order[int(coverage[i].argmin())]
@@ -298,6 +319,11 @@ class Discriminator(PretrainedModel):
         return StationWindows(
             record.station, record.start, stride / rate, self.in_samples / rate, probabilities, least, reasons
         )
+
+    def _slides(self, stride: int) -> bool:
+        """Whether windows share their scale, and enough of their samples, for `FeatureExtractor.slide` to pay."""
+        on_cpu = self.device.type == "cpu"
+        return on_cpu and self.extractor.slides and self.preprocessing.peak and _OVERLAPS * stride <= self.in_samples
 
     def _abstain(self, part: Unusable) -> StationWindows:
         return StationWindows(
@@ -375,7 +401,14 @@ class Discriminator(PretrainedModel):
         return x
 
     def _in_batches(self, windows: Tensor, function: torch.nn.Module, size: int) -> Tensor:
-        """Normalise windows and apply a module to them, in evaluation mode, batch by batch."""
+        """Normalise windows and apply a module to them, batch by batch."""
+        with self._inference():
+            batches = [function(self.annotate_batch_pre(batch.to(self.device), {})) for batch in windows.split(size)]
+            return torch.cat(batches).cpu()
+
+    @contextmanager
+    def _inference(self) -> Iterator[None]:
+        """Compute in evaluation mode, without gradients, in a precision that the weights allow."""
         if self.dtype not in (torch.float32, torch.float64):
             raise ConfigurationError(
                 f"the model was cast to {self.dtype}, too coarse for its weights: call model.float()"
@@ -383,5 +416,4 @@ class Discriminator(PretrainedModel):
         if self.training:
             self.eval()
         with torch.no_grad():
-            batches = [function(self.annotate_batch_pre(batch.to(self.device), {})) for batch in windows.split(size)]
-            return torch.cat(batches).cpu()
+            yield

@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d
 from torch import Tensor
 
 from seisbench_lcl.errors import ConfigurationError, SamplingRateError
@@ -22,7 +23,7 @@ class Preprocessing:
     """The part of a model that stands before its extractor; its values travel with the weights.
 
     A record is demeaned in double precision, resampled and low-passed by one kernel that is the same for every native
-    rate (`seisbench_lcl.resampling`), high-passed, and cast to float32. A window is demeaned and normalised.
+    rate (`seisbench_lcl.resampling`), high-passed, and cast to float32. A window is normalised.
 
     Parameters
     ----------
@@ -127,7 +128,10 @@ class Preprocessing:
         return high_pass(data, self.sampling_rate, lowest).astype(np.float32)
 
     def normalise(self, windows: Tensor) -> Tensor:
-        """Demean each component of each window and divide by the scale that `normalisation` names.
+        """Divide each component of each window by the scale that `normalisation` names.
+
+        Before division by a standard deviation the mean is removed. A largest amplitude is taken as it is: the mean of
+        a high-passed window is small, and overlapping windows often share their peak, and with it their work.
 
         Parameters
         ----------
@@ -138,17 +142,42 @@ class Preprocessing:
         (B, C, T) float32 Tensor
             A component without any motion stays zero.
         """
+        over = (-2, -1) if self._joint else (-1,)
+        tiny = torch.finfo(windows.dtype).tiny
+        if self.peak:
+            return windows / windows.abs().amax(dim=over, keepdim=True).clamp_min(tiny)
         mean = windows.mean(dim=-1, keepdim=True)
         windows = windows - mean
         # What a constant leaves after its mean is rounding, and would be blown up to full size.
         rounding = 8 * torch.finfo(windows.dtype).eps * mean.abs()
         windows = torch.where(windows.abs().amax(dim=-1, keepdim=True) <= rounding, 0, windows)  # and NaN stays NaN
-        over = (-2, -1) if self.normalisation.startswith("joint") else (-1,)
-        tiny = torch.finfo(windows.dtype).tiny
         windows = windows / windows.abs().amax(dim=over, keepdim=True).clamp_min(tiny)  # squares stay in range
-        if self.normalisation.endswith("std"):
-            windows = windows / windows.square().mean(dim=over, keepdim=True).sqrt().clamp_min(tiny)
-        return windows
+        return windows / windows.square().mean(dim=over, keepdim=True).sqrt().clamp_min(tiny)
+
+    def peaks(self, data: NDArray[np.float32], offsets: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return what `normalise` divides the windows of a record by, (B, C), where that is their peak.
+
+        Parameters
+        ----------
+        data : (C, n) float32 ndarray
+        offsets : (B,) int64 ndarray
+            First samples of the windows.
+        """
+        amplitude = np.abs(data)
+        if self._joint:
+            amplitude = amplitude.max(axis=0, keepdims=True)
+        peaks = maximum_filter1d(amplitude, self.in_samples, axis=-1)[:, offsets + self.in_samples // 2]
+        peaks = np.maximum(peaks, np.finfo(np.float32).tiny)
+        return np.broadcast_to(peaks, (len(data), len(offsets))).T
+
+    @property
+    def peak(self) -> bool:
+        """Whether windows are divided by a largest amplitude, and nothing else happens to them."""
+        return self.normalisation.endswith("peak")
+
+    @property
+    def _joint(self) -> bool:
+        return self.normalisation.startswith("joint")
 
     def component_rows(self, codes: set[str], flexible: bool = True) -> dict[str, int]:
         """Map the component codes of a station to rows of its windows.

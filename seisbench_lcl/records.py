@@ -46,6 +46,26 @@ class Record:
         views = np.lib.stride_tricks.sliding_window_view(self.data, length, axis=1)
         return np.ascontiguousarray(views[:, offsets].swapaxes(0, 1))
 
+    def runs(self, offsets: NDArray[np.int64], stride: int, preprocessing: Preprocessing) -> list[NDArray[np.float32]]:
+        """Normalise the stretches (C, n) under windows that follow each other by the stride and have the same peaks.
+
+        Parameters
+        ----------
+        offsets : (B,) int64 ndarray
+            First samples of the windows, ascending.
+        stride : int
+            In samples.
+        preprocessing : Preprocessing
+            Of a model that divides windows by their peaks.
+        """
+        length = preprocessing.in_samples
+        data, offsets = self.data[:, offsets[0] : offsets[-1] + length], offsets - offsets[0]
+        peaks = preprocessing.peaks(data, offsets)
+        breaks = (np.diff(offsets) != stride) | (np.diff(peaks, axis=0) != 0).any(axis=1)
+        first = np.concatenate([[0], np.flatnonzero(breaks) + 1])
+        last = np.append(first[1:], len(offsets)) - 1
+        return [data[:, offsets[i] : offsets[j] + length] / peaks[i, :, None] for i, j in zip(first, last, strict=True)]
+
     def coverage(self, offsets: NDArray[np.int64], length: int) -> NDArray[np.float32]:
         """Return the fraction of samples present in each component of each window, (B, C)."""
         if self.present.all():

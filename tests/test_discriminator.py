@@ -4,10 +4,11 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import obspy
+import pandas as pd
 import pytest
 import seisbench.models
 import torch
@@ -17,6 +18,7 @@ from seisbench.models.base import SeisBenchModel
 
 import seisbench_lcl as lcl
 from seisbench_lcl import errors, weights
+from seisbench_lcl.preprocessing import Normalisation
 from seisbench_lcl.training import open_dataset, read_windows
 
 RATES = (40, 50, 100, 125, 200)
@@ -82,6 +84,51 @@ def test_probabilities_do_not_depend_on_batch_stride_or_company(
     some = other.to_dataframe().query("station == 'XX.ABC..HH'")
     np.testing.assert_allclose(every[model.labels][::3], some[model.labels], atol=1e-6)
     assert (every[model.labels].sum(axis=1) - 1).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("normalisation", get_args(Normalisation))
+@pytest.mark.parametrize("padding", ["alternate", "none"])
+def test_overlapping_windows_get_what_each_gets_by_itself(
+    model: lcl.MiniRocketRidge,
+    make_stream: Callable,
+    monkeypatch: pytest.MonkeyPatch,
+    normalisation: Normalisation,
+    padding: str,
+) -> None:
+    state = model.state_dict()
+    description = model.get_model_args() | {"normalisation": normalisation, "extractor_args": {"padding": padding}}
+    model = lcl.MiniRocketRidge(**description)
+    model.load_state_dict(state)
+    stream = (
+        make_stream(70) + make_stream(47.3, rate=50, station="YY.Z..EH", seed=3) + make_stream(5, station="A.B..HH")
+    )
+    stream[0].data[6_200:] *= 0  # a dead channel
+    stream[4].data = np.ma.masked_array(stream[4].data, mask=False)
+    stream[4].data[900:960] = np.ma.masked
+    stream[3].data[1_500] *= 30  # of which some windows take their scale, and others not
+
+    def count(*arguments: Any, **keywords: Any) -> Any:
+        calls.append(arguments)
+        return slide(*arguments, **keywords)
+
+    calls: list[Any] = []
+    slide = model.extractor.slide
+    monkeypatch.setattr(model.extractor, "slide", count)
+    for stride in (45, 400, 401):
+        calls.clear()
+        found = model.classify(stream, stride=stride, batch_size=50)
+        assert bool(calls) == (normalisation.endswith("peak") and stride <= 400)
+        with monkeypatch.context() as patch:
+            patch.setattr(type(model.extractor), "slides", False)
+            expected = model.classify(stream, stride=stride, batch_size=7)
+            expected_traces = model.annotate(stream, stride=stride, batch_size=7)
+        windows = expected.windows.to_dataframe()
+        assert windows["label"].notna().sum() > 10
+        assert windows["reason"].str.contains("component N present").any()
+        pd.testing.assert_frame_equal(found.windows.to_dataframe(), windows)
+        for trace, other in zip(model.annotate(stream, stride=stride), expected_traces, strict=True):
+            assert trace.stats == other.stats
+            np.testing.assert_allclose(trace.data, other.data, atol=1e-6)
 
 
 def test_calls_from_several_threads_at_once(model: lcl.MiniRocketRidge, make_stream: Callable) -> None:

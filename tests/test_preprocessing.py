@@ -19,7 +19,8 @@ def windows(n=4, seed=0):
 def slow_normalise(window, normalisation):
     """Normalise one window (C, T) sample by sample, in Python floats."""
     rows = [[float(v) for v in row] for row in window]
-    rows = [[v - sum(row) / len(row) for v in row] for row in rows]
+    if "std" in normalisation:
+        rows = [[v - sum(row) / len(row) for v in row] for row in rows]
     groups = [[v for row in rows for v in row]] * len(rows) if "joint" in normalisation else rows
     scales = [(sum(v * v for v in g) / len(g)) ** 0.5 if "std" in normalisation else max(map(abs, g)) for g in groups]
     return [[v / scale for v in row] for row, scale in zip(rows, scales, strict=True)]
@@ -119,7 +120,7 @@ def test_component_codes_find_their_rows(order, codes, flexible, rows):
     assert Preprocessing(component_order=order).component_rows(set(codes), flexible) == rows
 
 
-@pytest.mark.parametrize("normalisation", ALL)
+@pytest.mark.parametrize("normalisation", ["component-std", "joint-std"])
 def test_a_constant_component_is_zero_whatever_its_level(normalisation: str) -> None:
     windows = torch.full((1, 2, 500), 7.1)
     windows[0, 1] = torch.randn(500, generator=torch.Generator().manual_seed(0))

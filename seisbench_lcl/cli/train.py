@@ -46,6 +46,10 @@ def train(
     description: Annotated[str, typer.Option(help="what the weights are, kept in their file")] = "",
     version: Annotated[str | None, typer.Option(help="version of the weights, a suffix of the file names")] = None,
     report: Annotated[Path | None, typer.Option(help="Markdown file for the held-out scores")] = None,
+    memory: Annotated[
+        float,
+        typer.Option(help="GB of windows to hold; if there are more, they and their features go to temporary files"),
+    ] = 1.0,
 ) -> None:
     """Train a model on labelled traces and save its weights."""
     preprocessing = Preprocessing(
@@ -65,6 +69,7 @@ def train(
         split_column=split_column,
         pick_column=pick_column,
         labels=label or None,
+        memory=memory,
         progress=progress("reading windows"),
     )
     tell_of(data)

@@ -1,4 +1,4 @@
-"""The numeric kernel of MiniRocket: dilated convolutions, counted against their biases.
+"""The numeric kernels of MiniRocket: dilated convolutions, counted against their biases.
 
 A kernel has nine taps: weight 2 on three of them, −1 on the other six. So with the zero-padded sum ``x`` of the
 components of one subset,
@@ -7,55 +7,113 @@ components of one subset,
     A[t] = −Σ_j x[t + (j − 4) d]
 
 where A is shared by all kernels of one subset and dilation ``d``, and each kernel costs three additions a sample. The
-comparison with four biases is fused into the same pass, so that C never reaches memory. Convolution is linear, so the
-components are added before, not after: three components have only seven subsets.
+comparison with several biases is fused into the same pass, so that C never reaches memory. Convolution is linear, so
+components are added before, not after: three components have only seven subsets, and A is convolved for each component
+once.
 
-The order of additions is fixed (no fastmath): a window's features do not depend on its batch or on the threads.
+Where windows overlap, and all are scaled alike, so do their convolutions: only the outputs near the ends of a window,
+less than ``4 d`` away, know where it ends. `count_windows` counts all outputs of each window; `count_interiors` counts
+those of the interior for a run of windows together, and `count_windows` then adds the ends.
+
+The order of additions is fixed (no fastmath): a window's counts do not depend on its batch, its run or the threads.
 """
 
 from itertools import combinations
+from typing import NamedTuple
 
 import numpy as np
-from numba import njit, types
+from numba import njit
+from numpy.typing import NDArray
+
+from seisbench_lcl.extractors._count_above import LANES, count_above
 
 N_KERNELS = 84
 KERNEL_LENGTH = 9
 TAPS = np.array(list(combinations(range(KERNEL_LENGTH), 3)), dtype=np.int64)
 """Positions of the three weights 2 in each kernel, (84, 3); the six other weights are −1."""
 
-_COUNTER = types.int32  # numba widens to 64 bits unless told, which halves the SIMD lanes
+
+class Plan(NamedTuple):
+    """What a transform computes, but for the biases.
+
+    Attributes
+    ----------
+    dilations, n_biases : (D,) int64 ndarray
+        Dilations, and the number of biases of each kernel at that dilation.
+    masks : (U, C) bool ndarray
+        The distinct subsets of components.
+    subsets : (D, 84) int64 ndarray
+        Row of `masks` that a kernel uses at a dilation.
+    order : (D, 84) int64 ndarray
+        Kernels of a dilation sorted by subset, so that the shared part is summed once for each.
+    pads : (D, 84) bool ndarray
+        Whether a kernel has outputs up to the ends of the window, beyond which lie zeros, or only where all nine taps
+        lie inside.
+    taps : (84, 3) int64 ndarray
+    """
+
+    dilations: NDArray[np.int64]
+    n_biases: NDArray[np.int64]
+    masks: NDArray[np.bool_]
+    subsets: NDArray[np.int64]
+    order: NDArray[np.int64]
+    pads: NDArray[np.bool_]
+    taps: NDArray[np.int64] = TAPS
+
+    def positions(self, n_samples: int) -> NDArray[np.int64]:
+        """Return the number of outputs that each feature is a proportion of, (F,)."""
+        outputs = n_samples - np.where(self.pads, 0, (KERNEL_LENGTH - 1) * self.dilations[:, None])
+        return np.repeat(outputs.ravel(), np.repeat(self.n_biases, N_KERNELS))
 
 
-@njit(nogil=True, cache=True, locals={"n0": _COUNTER, "n1": _COUNTER, "n2": _COUNTER, "n3": _COUNTER})
-def _count_above(base, xa, xb, xc, b0, b1, b2, b3):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    """Count the samples of one convolution output above each of four biases."""
-    n0 = n1 = n2 = n3 = 0
-    for t in range(base.size):
-        c = base[t] + xa[t] + xb[t] + xc[t]
-        n0 += c > b0
-        n1 += c > b1
-        n2 += c > b2
-        n3 += c > b3
-    return n0, n1, n2, n3
+_MOST = 8  # biases a pass: their counters stay in registers
 
 
 @njit(nogil=True, cache=True)
-def _subset_sums(window, masks, margin, sums):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    """Write the sum of each subset's components into the middle of a buffer with ``margin`` zeros at both ends."""
-    n_components, n_samples = window.shape
-    sums[:] = 0
+def _count(k, base, first, x, a, b, c, n, biases, f, counts, g):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    """Call the pass of k biases: how many a pass counts is settled when it is compiled."""
+    if k == 1:
+        count_above(1, base, first, x, a, b, c, n, biases, f, counts, g)
+    elif k == 2:
+        count_above(2, base, first, x, a, b, c, n, biases, f, counts, g)
+    elif k == 3:
+        count_above(3, base, first, x, a, b, c, n, biases, f, counts, g)
+    elif k == 4:
+        count_above(4, base, first, x, a, b, c, n, biases, f, counts, g)
+    elif k == 5:
+        count_above(5, base, first, x, a, b, c, n, biases, f, counts, g)
+    elif k == 6:
+        count_above(6, base, first, x, a, b, c, n, biases, f, counts, g)
+    elif k == 7:
+        count_above(7, base, first, x, a, b, c, n, biases, f, counts, g)
+    else:
+        count_above(8, base, first, x, a, b, c, n, biases, f, counts, g)
+
+
+@njit(nogil=True, cache=True)
+def _add_components(parts, mask, total):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    """Sum the rows of ``parts`` that ``mask`` names into ``total``, from left to right."""
+    total[:] = 0
+    for component in range(mask.size):
+        if mask[component]:
+            part = parts[component]
+            for t in range(total.size):
+                total[t] += part[t]
+
+
+@njit(nogil=True, cache=True)
+def _tripled_sums(padded, masks):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    """Return three times the sum of each subset of components."""
+    tripled = np.empty((masks.shape[0], padded.shape[1]), dtype=np.float32)
     for u in range(masks.shape[0]):
-        middle = sums[u, margin : margin + n_samples]
-        for component in range(n_components):
-            if masks[u, component]:
-                x = window[component]
-                for t in range(n_samples):
-                    middle[t] += x[t]
+        _add_components(padded, masks[u], tripled[u])
+        tripled[u] *= np.float32(3)
+    return tripled
 
 
 @njit(nogil=True, cache=True)
 def _shared_part(x, margin, dilation, base):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    """``base[t] = −Σ_j x[t + (j − 4) d]``, the part of the convolution that all 84 kernels share."""
+    """``base[t] = −Σ_j x[margin + t + (j − 4) d]``, the part of the convolution that all 84 kernels share."""
     n = base.size
     first = margin - 4 * dilation
     x0, x1, x2 = x[first : first + n], x[first + dilation : first + dilation + n], x[first + 2 * dilation :]
@@ -66,59 +124,135 @@ def _shared_part(x, margin, dilation, base):  # type: ignore[no-untyped-def] # n
 
 
 @njit(nogil=True, cache=True)
-def transform(windows, dilations, counts, masks, subsets, order, taps, biases, features):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    """Fill ``features`` with the proportion of positive values of each (dilation, kernel, bias).
+def count_windows(windows, ends, plan, biases, counts):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    """Add to ``counts`` how many outputs of each (dilation, kernel) of each window lie above each bias.
 
     Parameters
     ----------
     windows : (B, C, T) float32
-    dilations, counts : (D,) int64
-        Dilations, and the number of biases of each kernel at that dilation.
-    masks : (U, C) bool
-        The distinct subsets of components.
-    subsets : (D, 84) int64
-        Row of ``masks`` that a kernel uses at a dilation.
-    order : (D, 84) int64
-        Kernels of a dilation sorted by subset, so that the shared part is computed once for each.
-    taps : (84, 3) int64
-    biases : (F + 3,) float32
-        Ordered by dilation, kernel, bias; three values of padding close the last pass of four.
-    features : (B, F) float32
+    ends : bool
+        Whether to count only outputs less than 4 d from an end of the window.
+    plan : Plan
+    biases : (F,) float32
+        Ordered by dilation, kernel, bias.
+    counts : (B, F) int32
         Output.
     """
-    n_samples = windows.shape[2]
+    dilations, n_biases, masks, subsets, order, pads, taps = plan
+    n_windows, n_components, n_samples = windows.shape
     margin = 4 * dilations[-1]
-    sums = np.empty((masks.shape[0], n_samples + 2 * margin), dtype=np.float32)
-    tripled = np.empty_like(sums)
-    base = np.empty(n_samples, dtype=np.float32)
-    for w in range(windows.shape[0]):
-        _subset_sums(windows[w], masks, margin, sums)
-        tripled[:] = np.float32(3) * sums
-        first_feature = 0
+    padded = np.zeros((n_components, n_samples + 2 * margin + LANES), dtype=np.float32)
+    shared = np.empty((n_components, n_samples), dtype=np.float32)
+    base = np.zeros(n_samples + LANES, dtype=np.float32)
+    for w in range(n_windows):
+        padded[:, margin : margin + n_samples] = windows[w]
+        tripled = _tripled_sums(padded, masks)
+        row = counts[w]
+        f = 0
         for d in range(dilations.size):
-            dilation, n_biases = dilations[d], counts[d]
-            current = -1
+            dilation, most = dilations[d], _most(n_biases[d])
+            edge = 4 * dilation
+            for component in range(n_components):
+                _shared_part(padded[component], margin, dilation, shared[component])
+            current, x = -1, tripled[0]
             for i in range(N_KERNELS):
                 kernel = order[d, i]
+                pad = pads[d, kernel]
+                if ends and not pad:
+                    continue
                 subset = subsets[d, kernel]
                 if subset != current:
-                    current = subset
-                    _shared_part(sums[subset], margin, dilation, base)
-                # Kernels alternate between zero padding and the positions where all nine taps lie inside.
-                edge = 4 * dilation if (d + kernel) % 2 else 0
-                n = n_samples - 2 * edge
-                a = margin + edge + (taps[kernel, 0] - 4) * dilation
-                b = margin + edge + (taps[kernel, 1] - 4) * dilation
-                c = margin + edge + (taps[kernel, 2] - 4) * dilation
-                x = tripled[subset]
-                f = first_feature + kernel * n_biases
-                end = f + n_biases
-                while f < end:
-                    above = _count_above(
-                        base[edge : edge + n], x[a : a + n], x[b : b + n], x[c : c + n],
-                        biases[f], biases[f + 1], biases[f + 2], biases[f + 3],
-                    )  # fmt: skip
-                    for j in range(min(4, end - f)):
-                        features[w, f + j] = np.float32(above[j] / n)
-                    f += 4
-            first_feature += N_KERNELS * n_biases
+                    current, x = subset, tripled[subset]
+                    _add_components(shared, masks[subset], base[:n_samples])
+                a = margin + (taps[kernel, 0] - 4) * dilation
+                b = margin + (taps[kernel, 1] - 4) * dilation
+                c = margin + (taps[kernel, 2] - 4) * dilation
+                start = f + kernel * n_biases[d]
+                end = start + n_biases[d]
+                for g in range(start, end, most):
+                    k = min(most, end - g)
+                    if ends:
+                        t = n_samples - edge
+                        _count(k, base, 0, x, a, b, c, edge, biases, g, row, g)
+                        _count(k, base, t, x, a + t, b + t, c + t, edge, biases, g, row, g)
+                    else:
+                        t = 0 if pad else edge
+                        _count(k, base, t, x, a + t, b + t, c + t, n_samples - 2 * t, biases, g, row, g)
+            f += N_KERNELS * n_biases[d]
+
+
+@njit(nogil=True, cache=True)
+def count_interiors(record, stride, n_samples, plan, biases, counts):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    """Add to ``counts`` the outputs of each window of a run at which all nine taps lie inside the window.
+
+    The interiors ``[i s + 4 d, i s + T − 4 d)`` of neighbouring windows share all but the stride at each end. So the
+    stretch that is common to all is counted once, and each stride that one window has and the next has not.
+
+    Parameters
+    ----------
+    record : (C, (B − 1) s + T) float32
+        Windows ``record[:, i s : i s + T]``, all normalised alike.
+    stride, n_samples : int
+        s and T.
+    plan, biases
+        As for `count_windows`.
+    counts : (B, F) int32
+        Output.
+    """
+    dilations, n_biases, masks, subsets, order, _, taps = plan
+    n_windows = counts.shape[0]
+    n_components, length = record.shape
+    padded = np.zeros((n_components, length + LANES), dtype=np.float32)
+    padded[:, :length] = record
+    tripled = _tripled_sums(padded, masks)
+    shared = np.empty((n_components, length), dtype=np.float32)
+    base = np.zeros(length + LANES, dtype=np.float32)
+    leaving = np.empty(n_windows * _MOST, dtype=np.int32)
+    now = np.empty(_MOST, dtype=np.int32)
+    f = 0
+    for d in range(dilations.size):
+        dilation, most = dilations[d], _most(n_biases[d])
+        edge = 4 * dilation
+        interior = n_samples - 2 * edge
+        together = min(n_windows, 1 + interior // stride)  # windows with a stretch in common
+        for component in range(n_components):
+            _shared_part(padded[component], edge, dilation, shared[component, : length - 2 * edge])
+        current, x = -1, tripled[0]
+        for i in range(N_KERNELS):
+            kernel = order[d, i]
+            subset = subsets[d, kernel]
+            if subset != current:
+                current, x = subset, tripled[subset]
+                _add_components(shared, masks[subset], base[: length - 2 * edge])
+            a, b, c = taps[kernel, 0] * dilation, taps[kernel, 1] * dilation, taps[kernel, 2] * dilation
+            start = f + kernel * n_biases[d]
+            end = start + n_biases[d]
+            for g in range(start, end, most):
+                k = min(most, end - g)
+                for w in range(0, n_windows, together):
+                    last = min(w + together, n_windows) - 1
+                    now[:] = 0
+                    leaving[:] = 0
+                    t = last * stride
+                    _count(k, base, t, x, a + t, b + t, c + t, w * stride + interior - t, biases, g, now, 0)
+                    for v in range(w, last):
+                        t, row = v * stride, v * _MOST
+                        _count(k, base, t, x, a + t, b + t, c + t, stride, biases, g, leaving, row)
+                        for j in range(k):
+                            now[j] += leaving[row + j]
+                    for v in range(w, last):
+                        t, row = v * stride + interior, v * _MOST
+                        for j in range(k):
+                            counts[v, g + j] += now[j]
+                            now[j] -= leaving[row + j]
+                        _count(k, base, t, x, a + t, b + t, c + t, stride, biases, g, now, 0)
+                    for j in range(k):
+                        counts[last, g + j] += now[j]
+        f += N_KERNELS * n_biases[d]
+
+
+@njit(nogil=True, cache=True)
+def _most(n_biases):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    """Return how many biases to count a pass, so that the passes are about equal."""
+    n_passes = (n_biases + _MOST - 1) // _MOST
+    return (n_biases + n_passes - 1) // n_passes

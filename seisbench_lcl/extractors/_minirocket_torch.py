@@ -4,48 +4,39 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from seisbench_lcl.extractors._minirocket_kernels import KERNEL_LENGTH, N_KERNELS, TAPS
+from seisbench_lcl.extractors._minirocket_kernels import KERNEL_LENGTH, N_KERNELS, Plan
 
 _BLOCK_BYTES = 256 * 2**20  # of convolution output held at once
 
 
-def transform(
-    windows: Tensor, dilations: list[int], counts: list[int], masks: Tensor, subsets: Tensor, biases: Tensor
-) -> Tensor:
-    """Return the same features as the numba kernel, to within the rounding of the order of additions.
+def transform(windows: Tensor, plan: Plan, biases: Tensor) -> Tensor:
+    """Return the same features as the numba kernels, to within the rounding of the order of additions.
 
     Parameters
     ----------
     windows : (B, C, T) float32 Tensor
-        On any device; all other tensors lie on the same one.
-    dilations, counts : list of int, length D
-        Dilations, and the number of biases of each kernel at that dilation.
-    masks : (U, C) bool Tensor
-        The distinct subsets of components.
-    subsets : (D, 84) int64 Tensor
-        Row of ``masks`` that each kernel uses at each dilation.
+        On any device.
+    plan : Plan
     biases : (F,) float32 Tensor
+        On the same device.
 
     Returns
     -------
     (B, F) float32 Tensor
     """
     block = max(1, _BLOCK_BYTES // (4 * N_KERNELS * windows.shape[-1]))
-    features = [_block(part, dilations, counts, masks, subsets, biases) for part in torch.split(windows, block)]
-    return torch.cat(features)
+    return torch.cat([_block(part, plan, biases) for part in torch.split(windows, block)])
 
 
-def _block(
-    windows: Tensor, dilations: list[int], counts: list[int], masks: Tensor, subsets: Tensor, biases: Tensor
-) -> Tensor:
-    n_samples = windows.shape[-1]
+def _block(windows: Tensor, plan: Plan, biases: Tensor) -> Tensor:
+    device, n_samples = windows.device, windows.shape[-1]
+    masks, subsets, pads = (torch.from_numpy(array).to(device) for array in (plan.masks, plan.subsets, plan.pads))
     # No matrix product: at a lower float32_matmul_precision that would round the samples to 8 or 11 bits.
     sums = (windows[:, None] * masks[:, :, None]).sum(dim=2)
-    a, b, c = torch.as_tensor(TAPS, device=windows.device).T
-    kernels = torch.arange(N_KERNELS, device=windows.device)
+    a, b, c = torch.from_numpy(plan.taps).to(device).T
     features = windows.new_empty(len(windows), len(biases))
     first = 0
-    for d, (dilation, n_biases) in enumerate(zip(dilations, counts, strict=True)):
+    for d, (dilation, n_biases) in enumerate(zip(plan.dilations.tolist(), plan.n_biases.tolist(), strict=True)):
         edge = 4 * dilation
         shifted = pad(sums, (edge, edge)).unfold(-1, n_samples, dilation)  # (B, U, 9, T), a view
         assert shifted.shape[2] == KERNEL_LENGTH
@@ -55,10 +46,9 @@ def _block(
         size = N_KERNELS * n_biases
         levels = biases[first : first + size].view(N_KERNELS, n_biases)
         out = features[:, first : first + size].view(len(windows), N_KERNELS, n_biases)
-        valid = (kernels + d) % 2 == 1
         for i in range(n_biases):
             above = conv > levels[:, i, None]
-            inside = above[..., edge : n_samples - edge]
-            out[..., i] = torch.where(valid, inside.float().mean(dim=-1), above.float().mean(dim=-1))
+            inside = above[..., edge : n_samples - edge].sum(dim=-1)
+            out[..., i] = torch.where(pads[d], above.sum(dim=-1), inside)
         first += size
-    return features
+    return features / torch.from_numpy(plan.positions(n_samples)).to(device)

@@ -1,6 +1,7 @@
 """The first of the two interfaces: what turns windows into features."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
@@ -26,6 +27,16 @@ class FeatureExtractor(nn.Module, ABC):
     sampling_rate : float
         Sampling rate of the windows in Hz.
 
+    Attributes
+    ----------
+    name : str
+        Key of the extractor in ``Discriminator(extractor=...)``.
+    slides : bool
+        Tag: whether `slide` costs less than `forward` of windows that overlap by most of their length.
+
+    enough : int or None
+        Tag: how many windows it takes to fit; None for as many as there are.
+
     Raises
     ------
     ConfigurationError
@@ -33,6 +44,8 @@ class FeatureExtractor(nn.Module, ABC):
     """
 
     name: ClassVar[str]
+    slides: ClassVar[bool] = False
+    enough: ClassVar[int | None] = None
     n_features: int
 
     def __init__(self, in_channels: int, in_samples: int, sampling_rate: float) -> None:
@@ -91,6 +104,36 @@ class FeatureExtractor(nn.Module, ABC):
         """
         return self._extract(self._checked(windows))
 
+    def slide(self, records: Sequence[Tensor], stride: int) -> Tensor:
+        """Compute the features of overlapping windows: those of `forward`, exactly.
+
+        Parameters
+        ----------
+        records : sequence of (C, (B_i − 1) stride + T) float32 Tensor
+            B_i windows each, the first at the first sample, the others a stride after one another.
+        stride : int
+            In samples.
+
+        Returns
+        -------
+        (sum of B_i, n_features) float32 Tensor
+
+        Raises
+        ------
+        WindowError
+            If a record has other components, is shorter than a window, or holds NaN or infinite values.
+        NotFittedError
+            If the extractor learns from data and has not yet.
+        """
+        for record in records:
+            if record.ndim != 2 or len(record) != self.in_channels or record.shape[1] < self.in_samples:
+                raise WindowError(
+                    f"{type(self).__name__} slides over records of {self.in_channels} components and "
+                    f"{self.in_samples} samples or more, but found shape {tuple(record.shape)}"
+                )
+            self._check_finite(record[None])
+        return self._slide([record.float() for record in records], stride)
+
     @abstractmethod
     def config(self) -> dict[str, Any]:
         """Return the constructor's arguments besides the three of the base class, as JSON types."""
@@ -101,6 +144,10 @@ class FeatureExtractor(nn.Module, ABC):
     @abstractmethod
     def _extract(self, windows: Tensor) -> Tensor: ...
 
+    def _slide(self, records: Sequence[Tensor], stride: int) -> Tensor:
+        windows = [record.unfold(1, self.in_samples, stride).transpose(0, 1) for record in records]
+        return self._extract(torch.cat(windows))
+
     def _checked(self, windows: Tensor) -> Tensor:
         windows = windows.float()  # first: what float64 holds may be infinite in float32
         expected = (self.in_channels, self.in_samples)
@@ -109,6 +156,13 @@ class FeatureExtractor(nn.Module, ABC):
                 f"{type(self).__name__} takes windows of shape (B, {expected[0]}, {expected[1]}): windows, "
                 f"components, samples; found {tuple(windows.shape)}"
             )
+        self._check_finite(windows)
+        return windows
+
+    @staticmethod
+    def _check_finite(windows: Tensor) -> None:
+        if torch.isfinite(windows.sum()):  # one pass over the samples; they are looked at again where it is in doubt
+            return
         finite = torch.isfinite(windows).all(dim=-1).all(dim=-1)
         if not finite.all():
             bad = torch.nonzero(~finite).flatten().tolist()
@@ -116,4 +170,3 @@ class FeatureExtractor(nn.Module, ABC):
                 f"{len(bad)} of {len(windows)} windows hold NaN or infinite samples, the first at index {bad[0]}; "
                 "drop those windows, or mask the samples in the stream so that they count as a gap"
             )
-        return windows

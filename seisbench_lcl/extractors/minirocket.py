@@ -1,7 +1,8 @@
 """MiniRocket: 84 fixed kernels at many dilations, and the proportion of positive values of each output."""
 
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 
 import numpy as np
 import torch
@@ -15,8 +16,12 @@ from seisbench_lcl.extractors._minirocket_kernels import KERNEL_LENGTH, N_KERNEL
 from seisbench_lcl.extractors.base import FeatureExtractor
 
 Channels = Literal["subsets", "sum"]
+Padding = Literal["alternate", "none"]
+
+_T = TypeVar("_T")
 
 _CHUNK = 8  # windows a task: large enough to hide the cost of a task, small enough to balance threads
+_RUN = 32  # overlapping windows a task
 _MAX_SUBSET = 9  # components summed at most, as in the multivariate original
 
 
@@ -43,6 +48,10 @@ class MiniRocket(FeatureExtractor):
         does. "sum" always sums all of them, as Yin et al. do: convolution is linear, so this equals the univariate
         transform of Z + N + E. It needs a third of the convolutions of a transform that treats components one by one,
         and it cannot see what differs between components: polarisation, or a horizontal S against a vertical P.
+    padding : {"alternate", "none"}
+        "alternate" lets every other kernel have outputs up to the ends of the window, beyond which lie zeros, as the
+        original does. With "none" all kernels have outputs only where their nine taps lie inside, so that overlapping
+        windows share nearly all of their work.
     seed : int
         Seed of the subsets and of the draw of training windows for the biases.
 
@@ -60,7 +69,7 @@ class MiniRocket(FeatureExtractor):
     WindowError
         For fewer than 9 samples.
     ConfigurationError
-        For fewer than 84 features, or an unknown ``channels``.
+        For fewer than 84 features, or an unknown ``channels`` or ``padding``.
 
     References
     ----------
@@ -76,6 +85,8 @@ class MiniRocket(FeatureExtractor):
     """
 
     name = "minirocket"
+    slides = True
+    enough = 2000
 
     biases: Tensor
     subsets: Tensor
@@ -89,6 +100,7 @@ class MiniRocket(FeatureExtractor):
         max_features: int = 10_000,
         max_dilations: int = 32,
         channels: Channels = "subsets",
+        padding: Padding = "alternate",
         seed: int = 0,
     ) -> None:
         super().__init__(in_channels, in_samples, sampling_rate)
@@ -102,11 +114,13 @@ class MiniRocket(FeatureExtractor):
                 f"MiniRocket needs max_features >= {N_KERNELS}, one for each kernel, and max_dilations >= 1; "
                 f"found {max_features} and {max_dilations}"
             )
-        if channels not in get_args(Channels):
-            raise ConfigurationError(f"channels must be one of {get_args(Channels)}, but is {channels!r}")
+        for name, value, choices in (("channels", channels, Channels), ("padding", padding, Padding)):
+            if value not in get_args(choices):
+                raise ConfigurationError(f"{name} must be one of {get_args(choices)}, but is {value!r}")
         self.max_features = max_features
         self.max_dilations = max_dilations
         self.channels: Channels = channels
+        self.padding: Padding = padding
         self.seed = seed
         self.dilations, self.biases_per_kernel = _dilations(in_samples, max_features, max_dilations)
         self.n_features = N_KERNELS * sum(self.biases_per_kernel)
@@ -119,6 +133,7 @@ class MiniRocket(FeatureExtractor):
             "max_features": self.max_features,
             "max_dilations": self.max_dilations,
             "channels": self.channels,
+            "padding": self.padding,
             "seed": self.seed,
         }
 
@@ -129,33 +144,65 @@ class MiniRocket(FeatureExtractor):
         self.biases.copy_(torch.from_numpy(self._draw_biases(windows.cpu().numpy(), rng)))
 
     def _extract(self, windows: Tensor) -> Tensor:
+        plan = self._plan()
+        if windows.device.type != "cpu":
+            return torch_path.transform(windows, plan, self.biases)
+        x = np.ascontiguousarray(windows.numpy())
+        biases, positions = self.biases.float().numpy(), plan.positions(self.in_samples)
+        features = np.empty((len(x), self.n_features), dtype=np.float32)
+
+        def fill(chunk: slice) -> None:
+            counts = np.zeros(features[chunk].shape, dtype=np.int32)
+            kernels.count_windows(x[chunk], False, plan, biases, counts)
+            np.divide(counts, positions, out=features[chunk], casting="same_kind")
+
+        _in_threads(fill, [slice(i, i + _CHUNK) for i in range(0, len(x), _CHUNK)])
+        return torch.from_numpy(features)
+
+    def _slide(self, records: Sequence[Tensor], stride: int) -> Tensor:
+        plan = self._plan()
+        biases, positions = self.biases.float().numpy(), plan.positions(self.in_samples)
+        length = self.in_samples
+        sizes = [(record.shape[1] - length) // stride + 1 for record in records]
+        features = np.empty((sum(sizes), self.n_features), dtype=np.float32)
+        runs, first = [], 0
+        for record, size in zip(records, sizes, strict=True):
+            for i in range(0, size, _RUN):
+                n = min(_RUN, size - i)
+                samples = record[:, i * stride : (i + n - 1) * stride + length]
+                runs.append((np.ascontiguousarray(samples.numpy()), features[first + i : first + i + n]))
+            first += size
+
+        def fill(run: tuple[NDArray[np.float32], NDArray[np.float32]]) -> None:
+            record, rows = run
+            windows = np.lib.stride_tricks.sliding_window_view(record, length, axis=1)[:, ::stride].swapaxes(0, 1)
+            counts = np.zeros(rows.shape, dtype=np.int32)
+            alone = len(rows) == 1
+            if not alone:
+                kernels.count_interiors(record, stride, length, plan, biases, counts)
+            if alone or plan.pads.any():
+                kernels.count_windows(np.ascontiguousarray(windows), not alone, plan, biases, counts)
+            np.divide(counts, positions, out=rows, casting="same_kind")
+
+        _in_threads(fill, runs)
+        return torch.from_numpy(features)
+
+    def _plan(self) -> kernels.Plan:
         if torch.isnan(self.biases[0]):
             raise NotFittedError("MiniRocket has no biases yet: call fit(windows) first, or load weights")
         subsets = self.subsets.cpu().numpy()
         codes = subsets.view(f"V{self.in_channels}")[..., 0]  # one item a subset, for any number of components
-        _, first, subset = np.unique(codes, return_index=True, return_inverse=True)
-        masks = subsets.reshape(-1, self.in_channels)[first]
-        subset = subset.reshape(codes.shape)
-        if windows.device.type != "cpu":
-            u, s = torch.from_numpy(masks).to(windows.device), torch.from_numpy(subset).to(windows.device)
-            return torch_path.transform(windows, self.dilations, self.biases_per_kernel, u, s, self.biases)
-        features = np.empty((len(windows), self.n_features), dtype=np.float32)
-        x = np.ascontiguousarray(windows.numpy())
-        plan = (
+        _, first, rows = np.unique(codes, return_index=True, return_inverse=True)
+        rows = rows.reshape(codes.shape)
+        even = np.add.outer(np.arange(len(self.dilations)), np.arange(N_KERNELS)) % 2 == 0
+        return kernels.Plan(
             np.array(self.dilations),
             np.array(self.biases_per_kernel),
-            masks,
-            subset,
-            np.argsort(subset, axis=1, kind="stable"),
-            kernels.TAPS,
-            np.append(self.biases.float().numpy(), np.full(3, np.inf, np.float32)),
+            masks=subsets.reshape(-1, self.in_channels)[first],
+            subsets=rows,
+            order=np.argsort(rows, axis=1, kind="stable"),
+            pads=even & (self.padding == "alternate"),
         )
-        # Threads over a kernel that releases the GIL, not numba's parallel=True: its default threading layer aborts
-        # the process when two Python threads enter it, and SeisBench calls forward in worker threads.
-        chunks = [slice(i, i + _CHUNK) for i in range(0, len(x), _CHUNK)]
-        with ThreadPoolExecutor(min(torch.get_num_threads(), max(1, len(chunks)))) as pool:
-            list(pool.map(lambda chunk: kernels.transform(x[chunk], *plan, features[chunk]), chunks))
-        return torch.from_numpy(features)
 
     def _draw_subsets(self, rng: np.random.Generator) -> NDArray[np.bool_]:
         """Subset sizes are log-uniform, so that single components are drawn most often."""
@@ -181,6 +228,16 @@ class MiniRocket(FeatureExtractor):
                 biases[first : first + n_biases] = np.quantile(output, quantiles[first : first + n_biases])
                 first += n_biases
         return biases
+
+
+def _in_threads(function: Callable[[_T], None], tasks: Iterable[_T]) -> None:
+    """Call a function that releases the GIL for each task.
+
+    Not numba's ``parallel=True``: its default threading layer aborts the process when two Python threads enter it, and
+    SeisBench calls ``forward`` in worker threads.
+    """
+    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+        list(pool.map(function, tasks))
 
 
 def _dilations(in_samples: int, max_features: int, max_dilations: int) -> tuple[list[int], list[int]]:

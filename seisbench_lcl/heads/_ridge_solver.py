@@ -1,149 +1,169 @@
-"""Ridge regression from one eigendecomposition: every penalty, and every held-out event, in closed form.
+"""Ridge regression for all penalties, and every held-out event, from one decomposition in closed form.
 
-Rows are weighted and centred, X̃ = √w (X − x̄_w) / σ, which takes the intercept out of the penalty. With V and λ the
-eigenvectors and eigenvalues of X̃ᵀX̃ and Z = X̃V, the hat matrix of penalty α, intercept included, is
+Rows are weighted and centred, X̃ = √w (X − x̄_w) / σ, which takes the intercept out of the penalty; y likewise, and
+q = √w / ‖√w‖ is what the intercept fits. Leaving a block of rows g out changes their residuals e to (I − H_gg)⁻¹ e_g,
+exactly (Cook and Weisberg 1982, section 2.2), H the hat matrix with the intercept. With a block for each event, this
+is leave-one-event-out at the price of one fit. The smaller Gram matrix is decomposed, in double precision:
 
-    H(α) = Z diag(1 / (λ + α)) Zᵀ + q qᵀ,    q = √w / ‖√w‖
-
-and leaving a block of rows g out changes their residuals e to (I − H_gg)⁻¹ e_g, exactly (Cook and Weisberg 1982,
-section 2.2). With a block for each event, this is leave-one-event-out at the price of one fit.
-
-Where rows are fewer than features, the eigenvectors U of X̃X̃ᵀ give the same Z = U √λ.
+- Where rows are many, C = X̃ᵀX̃, and H = X̃ (C + αI)⁻¹ X̃ᵀ + q qᵀ.
+- Where features are, K = X̃X̃ᵀ + c q qᵀ, with any c > 0: for X̃ᵀq = 0, the intercept is a feature of its own with a
+  penalty of α / c, which is taken out again. With M = (K + αI)⁻¹, e = α M y and I − H = α (M − q qᵀ / (c + α)), of
+  which α cancels. Without c, small penalties would leave a difference of large numbers.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
-from scipy.linalg import eigh
-from scipy.linalg.blas import dsyrk
+
+from seisbench_lcl.heads._banded import WIDTH, Banded, tiles
+from seisbench_lcl.rows import Rows
 
 Array = NDArray[np.float64]
 
-_BLOCK = 512  # rows or columns cast to double precision at a time
+_BLOCK = 1024  # rows or columns cast to double precision at a time
+_HELD_OUT = 96  # rows whose residuals are solved for together: whole events, so that many or more
+_ENTRIES = 2**24  # of the hat matrix of these rows, over all penalties at once
 
 
 @dataclass(frozen=True)
 class Design:
     """Features as given, with the weights, centre and scale that standardise them block by block."""
 
-    features: NDArray[np.float32]
+    features: Rows
     weights: Array
     mean: Array
     scale: Array
 
-    def rows(self, block: slice) -> Array:
+    def rows(self, block: slice | NDArray[np.int64]) -> Array:
         """Return rows of X̃."""
-        x = (self.features[block] - self.mean) / self.scale
-        return x * np.sqrt(self.weights[block])[:, None]
+        x = self.features[block] - self.mean
+        x /= self.scale
+        x *= np.sqrt(self.weights[block])[:, None]
+        return x
 
     def columns(self, block: slice) -> Array:
-        """Return columns of X̃."""
-        x = (self.features[:, block] - self.mean[block]) / self.scale[block]
-        return x * np.sqrt(self.weights)[:, None]
+        """Return columns of X̃, of features that are an array."""
+        x = self.features[:, block] - self.mean[block]
+        x /= self.scale[block]
+        x *= np.sqrt(self.weights)[:, None]
+        return x
 
     @classmethod
-    def standardised(cls, features: NDArray[np.float32], weights: Array) -> "Design":
+    def standardised(cls, features: Rows, weights: Array) -> "Design":
         """Weight, centre and scale; a constant feature gets the largest scale and thereby no influence."""
-        weights = weights * (len(weights) / weights.sum())
-        mean, square = np.zeros(features.shape[1]), np.zeros(features.shape[1])
-        for block in _blocks(len(features)):
-            mean += weights[block] @ features[block]
-        mean /= len(features)
-        for block in _blocks(len(features)):
-            square += weights[block] @ (features[block] - mean) ** 2
-        scale = np.sqrt(square / len(features))
+        n, n_features = features.shape
+        weights = weights * (n / weights.sum())
+        # In one pass, by differences to the first row: these can only be large where the deviation is, too.
+        shift = features[:1][0].astype(float)
+        mean, square = np.zeros(n_features), np.zeros(n_features)
+        for block in _blocks(n, _BLOCK // 8):
+            x = features[block] - shift
+            mean += weights[block] @ x
+            square += weights[block] @ np.square(x, out=x)
+        mean /= n
+        scale = np.sqrt(np.maximum(square / n - mean**2, 0))
+        mean += shift
         # Constant to within the rounding of float32; relative, for a feature may be a displacement in metres.
         float32 = np.finfo(np.float32)
         scale[scale <= np.maximum(1e-6 * np.abs(mean), float32.tiny)] = float32.max
         return cls(features, weights, mean, scale)
 
 
-@dataclass(frozen=True)
-class Spectrum:
-    """The decomposition: Z of shape (n, r) and λ of shape (r,), r the smaller of rows and features."""
+class Solver:
+    """The decomposition, and what it gives for every penalty.
 
-    design: Design
-    eigenvalues: Array
-    projections: Array
-    vectors: Array  # V (F, r) if rows are many, U (n, r) if features are
-    primal: bool
+    Parameters
+    ----------
+    design : Design
+        Where rows are many, they are read three times block by block; where features are, all are held.
+    targets : (n, K)
+    """
 
-    @classmethod
-    def of(cls, design: Design) -> "Spectrum":
-        """Decompose the smaller of the two Gram matrices, accumulated by blocks in double precision."""
+    def __init__(self, design: Design, targets: Array) -> None:
         n, n_features = design.features.shape
-        primal = n > n_features
-        gram = np.zeros((min(n, n_features),) * 2, order="F")
-        for block in _blocks(n if primal else n_features):
-            part = design.rows(block) if primal else design.columns(block).T
-            gram = dsyrk(1.0, part, trans=True, beta=1.0, c=gram, overwrite_c=True)  # upper triangle, in place
-        eigenvalues, vectors = eigh(gram, lower=False, overwrite_a=True, check_finite=False, driver="evd")
-        eigenvalues = np.maximum(eigenvalues, 0)
-        if primal:
-            projections = np.empty((n, n_features))
-            for block in _blocks(n):
-                projections[block] = design.rows(block) @ vectors
-        else:
-            projections = vectors * np.sqrt(eigenvalues)
-        return cls(design, eigenvalues, projections, vectors, primal)
+        self.primal = n > n_features
+        if not self.primal:
+            design = Design(design.features[:], design.weights, design.mean, design.scale)
+        self.design = design
+        self.targets = targets
+        root = np.sqrt(design.weights)[:, None]
+        self.intercepts: Array = design.weights @ targets / design.weights.sum()
+        self.y = torch.from_numpy(root * (targets - self.intercepts))
+        self.q = torch.from_numpy(root / np.linalg.norm(root))
 
-    def coefficients(self, targets: Array, alpha: float) -> tuple[Array, Array]:
-        """Solve for (K, F) coefficients of the standardised features and (K,) intercepts.
+        size = min(n, n_features)
+        padded = torch.zeros((-(-size // WIDTH) * WIDTH,) * 2, dtype=torch.float64)  # zeros change nothing
+        gram = padded[:size, :size]
+        moments = torch.zeros(n_features, targets.shape[1], dtype=torch.float64) if self.primal else self.y
+        for block in _blocks(n if self.primal else n_features):
+            part = torch.from_numpy(design.rows(block).T if self.primal else design.columns(block))
+            for tile in tiles(len(padded)):
+                gram[tile, : tile.stop].addmm_(part[tile], part[: tile.stop].T)
+            if self.primal:
+                moments.addmm_(part, self.y[block])
+        self.c = float(gram.trace() / size)
+        if not self.primal:
+            for tile in tiles(len(padded)):
+                gram[tile, : tile.stop].addmm_(self.q[tile], self.q[: tile.stop].T, alpha=self.c)
+        self.banded = Banded.of(padded)
+        self.basis = self.banded.q[:size]
+        self.moments = self.basis.T @ moments
 
-        Parameters
-        ----------
-        targets : (n, K)
-        alpha : float
-        """
-        intercepts, y = self._centred(targets)
-        inner = (self.projections.T @ y) / (self.eigenvalues + alpha)[:, None]
+    def coefficients(self, alpha: float) -> tuple[Array, Array]:
+        """Solve for (K, F) coefficients of the standardised features and (K,) intercepts."""
+        solved = self.basis @ self.banded.factor(torch.tensor([alpha], dtype=torch.float64)).solve(self.moments)[0]
         if self.primal:
-            return (self.vectors @ inner).T, intercepts
-        # X̃ᵀ U diag(1/√λ) inner, with Zᵀy = √λ Uᵀy: divide once, where λ is zero nothing was projected.
-        root = np.sqrt(self.eigenvalues)
-        dual = self.vectors @ (inner / np.where(root > 0, root, 1)[:, None])
-        n_features = self.design.features.shape[1]
-        return np.concatenate(
-            [dual.T @ self.design.columns(block) for block in _blocks(n_features)], axis=1
-        ), intercepts
+            return solved.T.numpy(), self.intercepts
+        dual = solved.T.numpy()
+        blocks = _blocks(self.design.features.shape[1])
+        return np.concatenate([dual @ self.design.columns(block) for block in blocks], axis=1), self.intercepts
 
-    def held_out(self, targets: Array, alpha: float, groups: NDArray[np.int64]) -> Array:
-        """Predict each row from a fit without its group, exactly.
+    def held_out(self, alphas: list[float], groups: NDArray[np.int64]) -> Array:
+        """Predict each row from fits without its group, exactly.
 
         Parameters
         ----------
-        targets : (n, K)
-        alpha : float
+        alphas : list of A float
         groups : (n,)
 
         Returns
         -------
-        (n, K)
+        (A, n, K)
         """
-        root = np.sqrt(self.design.weights)[:, None]
-        shrink = 1 / (self.eigenvalues + alpha)
-        _, y = self._centred(targets)
-        residuals = y - self.projections @ (shrink[:, None] * (self.projections.T @ y))
-        intercept = self.design.weights.sum()
-        for rows in _members(groups):
-            z, q = self.projections[rows], root[rows]
-            hat = (z * shrink) @ z.T + q @ q.T / intercept
-            residuals[rows] = np.linalg.solve(np.eye(len(rows)) - hat, residuals[rows])
-        return targets - residuals / root
+        penalties = torch.tensor(alphas, dtype=torch.float64)
+        factor = self.banded.factor(penalties)
+        residuals = self.y.new_empty(len(alphas), *self.y.shape)
+        for block in _whole_groups(groups, _BLOCK):
+            z = self.basis.T @ torch.from_numpy(self.design.rows(block)).T if self.primal else self.basis[block].T
+            for part in _whole_groups(groups[block], _HELD_OUT):
+                rows, n = block[part], len(part)
+                y, q = self.y[rows], self.q[rows]
+                strangers = torch.from_numpy(groups[rows, None] != groups[rows])
+                for some in _blocks(len(alphas), max(1, _ENTRIES // n**2)):
+                    products = factor[some].inner(z[:, part], self.moments)
+                    kept, e = products[..., :n], products[..., n:]
+                    if self.primal:
+                        kept, e = torch.eye(n, dtype=y.dtype) - kept - q @ q.T, y - e
+                    else:
+                        kept = kept - q @ q.T / (self.c + factor.alphas[some, None, None])
+                    residuals[some, rows] = torch.linalg.solve(kept.masked_fill(strangers, 0), e)
+        return self.targets - residuals.numpy() / np.sqrt(self.design.weights)[:, None]
 
-    def _centred(self, targets: Array) -> tuple[Array, Array]:
-        weights = self.design.weights
-        mean = weights @ targets / weights.sum()
-        return mean, np.sqrt(weights)[:, None] * (targets - mean)
+
+def _blocks(n: int, size: int | None = None) -> Iterator[slice]:
+    size = size or _BLOCK
+    return (slice(i, min(i + size, n)) for i in range(0, n, size))
 
 
-def _blocks(n: int) -> Iterator[slice]:
-    return (slice(i, min(i + _BLOCK, n)) for i in range(0, n, _BLOCK))
-
-
-def _members(groups: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+def _whole_groups(groups: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
+    """Yield indices of rows, whole groups until they are `size` or more."""
     order = np.argsort(groups, kind="stable")
     _, first = np.unique(groups[order], return_index=True)
-    return np.split(order, first[1:])
+    start = 0
+    for end in [*first[1:], len(order)]:
+        if end - start >= size or end == len(order):
+            yield order[start:end]
+            start = end

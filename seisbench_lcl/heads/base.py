@@ -8,13 +8,17 @@ from torch import Tensor, nn
 from typing_extensions import Self
 
 from seisbench_lcl.errors import ConfigurationError, TrainingError, WindowError
+from seisbench_lcl.rows import RowFile, Rows
+
+_BLOCK = 1024  # rows of a file checked at a time
 
 
 class Head(nn.Module, ABC):
     """Features in, one row of class probabilities a window out.
 
     As in an extractor, the whole state is buffers and parameters of shapes that follow from the constructor's
-    arguments. A subclass sets the tags and implements `_fit`, `_probabilities` and `config`.
+    arguments. A subclass sets the tags and implements `_fit`, `_probabilities` and `config`; one that learns from rows
+    block by block implements `_fit_rows` too.
 
     Parameters
     ----------
@@ -52,12 +56,13 @@ class Head(nn.Module, ABC):
         self.n_features = n_features
         self.n_classes = n_classes
 
-    def fit(self, features: Tensor, labels: Tensor | None = None, groups: Tensor | None = None) -> Self:
+    def fit(self, features: Tensor | RowFile, labels: Tensor | None = None, groups: Tensor | None = None) -> Self:
         """Learn from features.
 
         Parameters
         ----------
-        features : (N, F) float32 Tensor
+        features : (N, F) float32 Tensor or RowFile
+            A head that cannot learn from a file in blocks reads it whole.
         labels : (N,) int64 Tensor, optional
             Class indices from 0 to K − 1. Needed by a supervised head.
         groups : (N,) int64 Tensor, optional
@@ -75,7 +80,11 @@ class Head(nn.Module, ABC):
         TrainingError
             If labels are missing, out of range or of one class only, or lengths disagree.
         """
-        features = self._checked(features)
+        if isinstance(features, Tensor):
+            features = self._checked(features)
+        else:
+            for start in range(0, max(len(features), 1), _BLOCK):
+                self._checked(torch.from_numpy(features[start : start + _BLOCK]))
         for what, values in (("labels", labels), ("groups", groups)):
             if values is not None and len(values) != len(features):
                 raise TrainingError(f"{len(features)} rows of features came with {len(values)} {what}")
@@ -88,7 +97,10 @@ class Head(nn.Module, ABC):
                     f"labels must be class indices from 0 to {self.n_classes - 1} with at least two classes among "
                     f"them, but hold {present.tolist()}"
                 )
-        self._fit(features, labels, groups)
+        if isinstance(features, Tensor):
+            self._fit(features, labels, groups)
+        else:
+            self._fit_rows(features, labels, groups)
         return self
 
     def forward(self, features: Tensor) -> Tensor:
@@ -122,6 +134,9 @@ class Head(nn.Module, ABC):
 
     @abstractmethod
     def _fit(self, features: Tensor, labels: Tensor | None, groups: Tensor | None) -> None: ...
+
+    def _fit_rows(self, rows: Rows, labels: Tensor | None, groups: Tensor | None) -> None:
+        self._fit(torch.from_numpy(rows[:]), labels, groups)
 
     @abstractmethod
     def _probabilities(self, features: Tensor) -> Tensor: ...

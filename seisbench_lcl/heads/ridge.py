@@ -12,8 +12,9 @@ from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError
-from seisbench_lcl.heads._ridge_solver import Design, Spectrum
+from seisbench_lcl.heads._ridge_solver import Design, Solver
 from seisbench_lcl.heads.base import Head
+from seisbench_lcl.rows import Rows
 
 ClassWeight = Literal["balanced"] | Mapping[int, float] | None
 
@@ -23,10 +24,13 @@ DEFAULT_ALPHAS = tuple(np.logspace(-1, 7, 17).tolist())
 class Ridge(Head):
     """Ridge classifier with exact leave-one-event-out and calibrated probabilities.
 
-    Each class is regressed, +1 against −1, on standardised features. One eigendecomposition serves all penalties and
-    all held-out rows: a row is predicted from a fit without its event (without itself, where no groups are given).
-    The penalty of the least weighted squared held-out error is taken. The scale of the features and the class weights
-    are those of all rows.
+    Each class is regressed, +1 against −1, on standardised features. One decomposition serves all penalties and all
+    held-out rows: a row is predicted from a fit without its event (without itself, where no groups are given). The
+    penalty of the least weighted squared held-out error is taken. The scale of the features and the class weights are
+    those of all rows. Penalties below the rounding of the Gram matrix count as that.
+
+    Where rows are more than features, memory depends on the features alone (two matrices F × F of float64, 1.6 GB for
+    9,996): `fit` takes a `seisbench_lcl.rows.RowFile` as well, and reads it in blocks.
 
     Probabilities are ``softmax(scores / T)``. The temperature T minimises the weighted log loss of the *held-out*
     scores; the targets are smoothed as by Platt, counting events rather than windows, so that a small set which
@@ -104,7 +108,7 @@ class Ridge(Head):
 
     def scores(self, features: Tensor) -> Tensor:
         """Return the (B, K) one-versus-rest scores that the temperature turns into probabilities."""
-        return ((features - self.mean) / self.scale) @ self.coefficients.T + self.intercepts
+        return (features - self.mean) @ (self.coefficients / self.scale).T + self.intercepts
 
     def _probabilities(self, features: Tensor) -> Tensor:
         if torch.isnan(self.intercepts[0]):
@@ -112,23 +116,24 @@ class Ridge(Head):
         return torch.softmax(self.scores(features) / self.temperature, dim=-1)
 
     def _fit(self, features: Tensor, labels: Tensor | None, groups: Tensor | None) -> None:
+        self._fit_rows(features.cpu().numpy(), labels, groups)
+
+    def _fit_rows(self, rows: Rows, labels: Tensor | None, groups: Tensor | None) -> None:
         assert labels is not None
         y = labels.cpu().numpy()
         events = np.arange(len(y)) if groups is None else groups.cpu().numpy()
         self._check_events(y, events)
         targets = np.where(np.arange(self.n_classes) == y[:, None], 1.0, -1.0)
-        # BLAS threads that contend with each other, or with the process's other workers, slow this down many times.
-        with threadpool_limits(torch.get_num_threads(), user_api="blas"):
-            design = Design.standardised(features.cpu().numpy(), self._weights(y))
-            spectrum = Spectrum.of(design)
-            held_out = {alpha: spectrum.held_out(targets, alpha, events) for alpha in self.alphas}
-            loss = {
-                alpha: float(design.weights @ ((targets - scores) ** 2).sum(axis=1))
-                for alpha, scores in held_out.items()
-            }
-            alpha = min(self.alphas, key=loss.__getitem__)
-            coefficients, intercepts = spectrum.coefficients(targets, alpha)
-        scores = held_out[alpha]
+        # Numpy's BLAS must not start more threads than torch, which does the heavy part: threads that contend slow this
+        # down many times. And a default device of the caller's is not meant for what numpy prepares here.
+        with torch.device("cpu"), threadpool_limits(torch.get_num_threads(), user_api="blas"):
+            design = Design.standardised(rows, self._weights(y))
+            solver = Solver(design, targets)
+            held_out = solver.held_out(self.alphas, events)
+            best = int(np.argmin(design.weights @ ((targets - held_out) ** 2).sum(axis=2).T))
+            alpha = self.alphas[best]
+            coefficients, intercepts = solver.coefficients(alpha)
+        scores = held_out[best]
         temperature = _temperature(scores, y, design.weights, n_events=len(np.unique(events)))
         self.held_out = np.exp(log_softmax(scores / temperature, axis=1)).astype(np.float32)
         for buffer, value in (

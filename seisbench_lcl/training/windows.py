@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from typing_extensions import Self
 from seisbench_lcl.errors import DatasetError, WaveformError
 from seisbench_lcl.preprocessing import Preprocessing
 from seisbench_lcl.records import read_array
+from seisbench_lcl.rows import RowFile
 
 _PICKS = ("trace_p_arrival_sample", "trace_P_arrival_sample", "trace_Pg_arrival_sample", "trace_Pn_arrival_sample")
 
@@ -28,7 +30,7 @@ class LabelledWindows:
 
     Attributes
     ----------
-    windows : (N, C, T) float32 ndarray
+    windows : (N, C, T) float32 ndarray or RowFile
         In the rate and band of the model, not normalised.
     labels, groups, splits : (N,) ndarray of str
         Class, event and split ("" where the dataset has no split).
@@ -38,7 +40,7 @@ class LabelledWindows:
         What was left out and why, and what was done where the dataset says nothing.
     """
 
-    windows: NDArray[np.float32]
+    windows: NDArray[np.float32] | RowFile
     labels: NDArray[np.str_]
     groups: NDArray[np.str_]
     splits: NDArray[np.str_]
@@ -51,7 +53,7 @@ class LabelledWindows:
     def select(self, rows: NDArray[Any]) -> Self:
         """Return the windows of a boolean mask or of indices."""
         return type(self)(
-            self.windows[rows],
+            self.windows.select(rows) if isinstance(self.windows, RowFile) else self.windows[rows],
             self.labels[rows],
             self.groups[rows],
             self.splits[rows],
@@ -114,6 +116,7 @@ def read_windows(
     pick_column: str | None = None,
     labels: Iterable[str] | None = None,
     min_coverage: float = 0.95,
+    memory: float = np.inf,
     progress: Callable[[Iterable[int]], Iterable[int]] = iter,
 ) -> LabelledWindows:
     """Cut one window from each labelled trace of a dataset.
@@ -137,6 +140,9 @@ def read_windows(
         Classes to read; all by default. Traces without label are left out.
     min_coverage : float
         As in `Discriminator.annotate`.
+    memory : float
+        In GB. If more windows are to be read than that, they go to a temporary file, from which
+        `Discriminator.fit` takes them block by block.
     progress : callable
         Wraps the sequence of traces, for a progress bar.
 
@@ -166,8 +172,13 @@ def read_windows(
         raise DatasetError(f"column {', '.join(picks.columns)} does not hold P arrivals in samples: {error}") from error
     p_arrival = picks.bfill(axis=1).iloc[:, 0] if len(picks.columns) else pd.Series(np.nan, index=metadata.index)
     notes: Counter[str] = Counter()
-    rows, windows = [], []
-    for index in progress(names.index[names.isin(wanted)].tolist()):
+    indices = names.index[names.isin(wanted)].tolist()
+    shape = len(preprocessing.component_order), preprocessing.in_samples
+    rows: list[int] = []
+    windows: list[NDArray[np.float32]] | RowFile = []
+    if 4e-9 * len(indices) * prod(shape) > memory:
+        windows = RowFile(*shape)
+    for index in progress(indices):
         pick = float(p_arrival[index])
         try:
             windows.append(_window(dataset, index, metadata.loc[index], pick, preprocessing, min_coverage))
@@ -185,7 +196,7 @@ def read_windows(
         notes["no event, taken for one of its own"] = n_without
     splits = chosen[split_column].fillna("") if split_column in chosen else pd.Series([""] * len(chosen))
     return LabelledWindows(
-        np.stack(windows),
+        windows if isinstance(windows, RowFile) else np.stack(windows),
         names[rows].to_numpy(dtype=str),
         chosen[group_column].astype(object).where(chosen[group_column].notna(), own).astype(str).to_numpy(dtype=str),
         splits.astype(str).to_numpy(dtype=str),

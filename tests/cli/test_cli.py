@@ -135,10 +135,14 @@ def test_train_evaluate_classify(run: Callable, dataset_folder: Path, tmp_path: 
 
 
 def test_training_the_same_twice_gives_the_same_file(run: Callable, dataset_folder: Path, tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        done = run("train", "--dataset", dataset_folder, "--out", name, "--extractor-arg", "max_features=840")
+    for name, memory in {"one": 1, "two": 1, "streamed": 0}.items():
+        done = run(
+            *("train", "--dataset", dataset_folder, "--out", name, "--extractor-arg", "max_features=840"),
+            *("--memory", memory),
+        )
         assert done.returncode == 0, done.stderr
     assert (tmp_path / "one.safetensors").read_bytes() == (tmp_path / "two.safetensors").read_bytes()
+    assert (tmp_path / "one.safetensors").read_bytes() == (tmp_path / "streamed.safetensors").read_bytes()
 
 
 @pytest.mark.parametrize(

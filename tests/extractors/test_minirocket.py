@@ -1,5 +1,9 @@
 import copy
+import os
 import pickle
+import platform
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -30,11 +34,16 @@ def seismograms(n_samples, n_components=3):
     return torch.from_numpy((windows / windows.std(axis=-1, keepdims=True)).astype(np.float32))
 
 
+def valid_only(model, d, k):
+    """Return whether a kernel has outputs only where all nine taps lie inside the window."""
+    return (d + k) % 2 if model.padding == "alternate" else 1 + 0 * k
+
+
 def positions(model):
     """Return the number of samples that each feature is a proportion of."""
     return np.concatenate(
         [
-            np.repeat(model.in_samples - (d + np.arange(84)) % 2 * 8 * dilation, n_biases)
+            np.repeat(model.in_samples - valid_only(model, d, np.arange(84)) * 8 * dilation, n_biases)
             for d, (dilation, n_biases) in enumerate(zip(model.dilations, model.biases_per_kernel, strict=True))
         ]
     )
@@ -67,7 +76,7 @@ def reference(model, windows):
                 inside = (i >= 0) & (i < n_samples)
                 conv[:, inside] += weights[j] * used[:, :, i[inside]].sum(axis=1)
                 reach[:, inside] += cost[j] * np.abs(used[:, :, i[inside]]).sum(axis=1)
-            edge = 4 * dilation if (d + k) % 2 else 0
+            edge = 4 * dilation if valid_only(model, d, k) else 0
             conv, reach = conv[:, edge : n_samples - edge], reach[:, edge : n_samples - edge]
             for _ in range(model.biases_per_kernel[d]):
                 b = biases[len(above)]
@@ -78,11 +87,7 @@ def reference(model, windows):
 
 def torch_path(model, windows):
     """Call the GPU path where the windows are."""
-    masks, rows = np.unique(model.subsets.numpy().reshape(-1, model.in_channels), axis=0, return_inverse=True)
-    rows = torch.from_numpy(rows.reshape(-1, len(TAPS)))
-    return _minirocket_torch.transform(
-        windows, model.dilations, model.biases_per_kernel, torch.from_numpy(masks), rows, model.biases
-    )
+    return _minirocket_torch.transform(windows, model._plan(), model.biases)
 
 
 models = st.builds(
@@ -92,6 +97,7 @@ models = st.builds(
     max_features=st.integers(84, 84 * 12),
     max_dilations=st.integers(1, 10),
     channels=st.sampled_from(["subsets", "sum"]),
+    padding=st.sampled_from(["alternate", "none"]),
     seed=st.integers(0, 2**32),
 )
 
@@ -133,6 +139,53 @@ def test_close_calls_are_rare_in_windows_as_models_use_them():
     model = MiniRocket(3, 500, max_features=84 * 8).fit(windows)
     _, close = reference(model, windows)
     assert close.sum() / (positions(model).sum() * len(windows)) < 1e-4
+
+
+@given(models, st.lists(st.integers(1, 30), max_size=4), st.integers(1, 150), st.integers(0, 2**32))
+@settings(max_examples=60, deadline=None)
+def test_windows_of_a_record_have_the_features_that_they_have_alone(model, sizes, stride, seed):
+    records = [
+        gaussian((model.in_channels, (n - 1) * stride + model.in_samples), seed + i) for i, n in enumerate(sizes)
+    ]
+    windows = [record.unfold(1, model.in_samples, stride).transpose(0, 1) for record in records]
+    windows = torch.cat([*windows, torch.empty(0, model.in_channels, model.in_samples)])
+    model.fit(windows if len(windows) else gaussian((1, model.in_channels, model.in_samples)))
+    assert torch.equal(model.slide(records, stride), model(windows))
+
+
+@pytest.mark.parametrize("padding", ["alternate", "none"])
+def test_windows_of_a_seismogram_have_the_features_that_they_have_alone(padding):
+    record = torch.from_numpy(np.stack([trace.data for trace in obspy.read()])).float()
+    windows = record.unfold(1, 2000, 25).transpose(0, 1)
+    model = MiniRocket(padding=padding).fit(windows)
+    assert torch.equal(model.slide([record], 25), model(windows))
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("cpu", ["generic", "haswell"])
+def test_features_are_the_same_on_a_cpu_with_other_vectors(tmp_path, cpu):
+    if platform.machine() not in ("x86_64", "AMD64"):
+        pytest.skip("the names of these CPUs are those of one architecture")
+    windows = gaussian((9, 3, 500))
+    model = MiniRocket(3, 500, max_features=84 * 30).fit(windows)
+    torch.save({"windows": windows, "biases": model.biases, "subsets": model.subsets}, tmp_path / "in.pt")
+    script = """
+import sys, torch
+from seisbench_lcl.extractors import MiniRocket
+given = torch.load(sys.argv[1])
+model = MiniRocket(3, 500, max_features=84 * 30)
+model.load_state_dict({"biases": given["biases"], "subsets": given["subsets"]})
+torch.save(model(given["windows"]), sys.argv[2])
+"""
+    features = {"cmov", "sse2"} | ({"avx", "avx2"} if cpu == "haswell" else set())
+    environment = os.environ | {
+        "NUMBA_CPU_NAME": cpu,
+        "NUMBA_CPU_FEATURES": ",".join(f"+{name}" for name in sorted(features)),
+        "NUMBA_CACHE_DIR": str(tmp_path / "cache"),
+    }
+    command = [sys.executable, "-c", script, str(tmp_path / "in.pt"), str(tmp_path / "out.pt")]
+    subprocess.run(command, check=True, env=environment, timeout=150)
+    assert torch.equal(torch.load(tmp_path / "out.pt"), model(windows))
 
 
 @pytest.mark.timeout(120)
@@ -274,7 +327,7 @@ def test_the_torch_path_is_exact_where_sums_are_exact():
 
 def test_a_fitted_extractor_travels(tmp_path):
     windows = gaussian((8, 3, 120))
-    arguments = {"max_features": 500, "max_dilations": 3, "channels": "subsets", "seed": 7}
+    arguments = {"max_features": 500, "max_dilations": 3, "channels": "subsets", "padding": "none", "seed": 7}
     model = MiniRocket(3, 120, 50.0, **arguments)
     assert model.config() == arguments
     save_file(model.fit(windows).state_dict(), tmp_path / "model.safetensors")
@@ -294,6 +347,8 @@ def test_what_cannot_work_is_refused():
         MiniRocket(3, 100, max_dilations=0)
     with pytest.raises(ConfigurationError, match=r"channels must be one of .* but is 'mean'"):
         MiniRocket(3, 100, channels="mean")
+    with pytest.raises(ConfigurationError, match=r"padding must be one of .* but is 'record'"):
+        MiniRocket(3, 100, padding="record")
     with pytest.raises(NotFittedError, match=r"fit\(windows\) first"):
         MiniRocket(3, 100)(torch.zeros(1, 3, 100))
     model = MiniRocket(3, 100).fit(gaussian((4, 3, 100)))
@@ -301,6 +356,11 @@ def test_what_cannot_work_is_refused():
     windows[1, 2, 5] = torch.nan
     with pytest.raises(WindowError, match=r"1 of 3 windows .* index 1"):
         model(windows)
+    with pytest.raises(WindowError, match=r"NaN or infinite samples"):
+        model.slide([windows[0], windows[1]], 10)
+    with pytest.raises(WindowError, match=r"3 components and 100 samples or more, but found shape \(3, 99\)"):
+        model.slide([windows[0, :, :99]], 10)
+    assert model(torch.full((1, 3, 100), 3e38)).shape == (1, model.n_features)  # finite, though their sum is not
 
 
 # Against the reference implementation. It compiles for half a minute at its first use, and with fastmath: it adds in

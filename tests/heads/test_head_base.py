@@ -3,6 +3,7 @@ import torch
 
 from seisbench_lcl.errors import ConfigurationError, TrainingError, WindowError
 from seisbench_lcl.heads import Head
+from seisbench_lcl.rows import RowFile
 
 
 class Uniform(Head):
@@ -72,3 +73,17 @@ def test_a_cluster_head_needs_no_labels():
     assert head.fit(FEATURES) is head
     assert head.fit(FEATURES.double(), torch.full((4,), 9)).seen[0].dtype == torch.float32
     assert head(FEATURES[:0]).shape == (0, 3)
+
+
+def test_rows_of_a_file_are_checked_and_a_head_that_cannot_stream_reads_them_all():
+    rows = RowFile(2)
+    with pytest.raises(TrainingError, match="0 rows of features came with 4 labels"):
+        Uniform(2, 3).fit(rows, LABELS)
+    rows.extend(FEATURES.numpy())
+    head = Uniform(2, 3).fit(rows, LABELS)
+    torch.testing.assert_close(head.seen[0], FEATURES)
+    with pytest.raises(WindowError, match=r"shape \(B, 3\), but found \(4, 2\)"):
+        Uniform(3, 3).fit(rows, LABELS)
+    rows.append(torch.tensor([0, torch.nan]).numpy())
+    with pytest.raises(WindowError, match="NaN or infinite"):
+        Uniform(2, 3).fit(rows, torch.arange(5) % 3)

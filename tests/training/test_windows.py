@@ -8,8 +8,10 @@ import pytest
 from conftest import ground_motion
 from seisbench.data import WaveformDataWriter
 
+import seisbench_lcl as lcl
 from seisbench_lcl.errors import DatasetError
 from seisbench_lcl.preprocessing import Preprocessing
+from seisbench_lcl.rows import RowFile
 from seisbench_lcl.training import open_dataset, read_windows
 
 
@@ -191,3 +193,22 @@ def test_a_filtered_dataset_gives_the_waveforms_of_its_rows(dataset_folder: Path
     found = read_windows(dataset, Preprocessing())
     np.testing.assert_array_equal(found.windows, expected.windows[1::2])
     assert found.labels.tolist() == expected.labels[1::2].tolist()
+
+
+def test_windows_beyond_the_memory_come_in_a_file_and_train_the_same_model(dataset_folder: Path) -> None:
+    model = lcl.MiniRocketRidge(labels=["high", "low"], extractor_args={"max_features": 84})
+    enough = 48 * 3 * 2000 * 4e-9
+    held, filed = (
+        read_windows(open_dataset(dataset_folder), model.preprocessing, memory=memory)
+        for memory in (1.001 * enough, 0.999 * enough)
+    )
+    assert isinstance(held.windows, np.ndarray)
+    assert isinstance(filed.windows, RowFile)
+    np.testing.assert_array_equal(filed.windows, held.windows)
+    heads = []
+    for data in (held, filed):
+        train = data.in_split("train")
+        heads.append(model.fresh().fit(train.windows, train.labels, train.groups).head)
+    for name, expected in heads[0].state_dict().items():
+        np.testing.assert_allclose(heads[1].state_dict()[name], expected, rtol=1e-5, atol=1e-6, err_msg=name)
+    np.testing.assert_allclose(heads[1].held_out, heads[0].held_out, atol=1e-5)
