@@ -1,4 +1,4 @@
-"""Compare normalisations and the two ways to combine components, by event-grouped cross-validation on a dataset.
+"""Compare normalisations, ways to combine components and padding, by event-grouped cross-validation on a dataset.
 
     python benchmarks/normalisation.py FOLDER --folds 5 --seeds 5
 
@@ -14,9 +14,10 @@ import numpy as np
 
 import seisbench_lcl as lcl
 from seisbench_lcl.evaluation import event_folds, held_out_probabilities, mean_by_event, score
-from seisbench_lcl.extractors.minirocket import Channels
 from seisbench_lcl.preprocessing import Normalisation, Preprocessing
 from seisbench_lcl.training import open_dataset, read_windows
+
+VARIANTS = (("subsets", "alternate"), ("sum", "alternate"), ("subsets", "none"))
 
 
 def main() -> None:
@@ -32,14 +33,14 @@ def main() -> None:
     labels = sorted(set(data.labels.tolist()))
     truth = data.truth(labels)
     print(f"{len(data)} windows of {len(set(data.groups))} events, {arguments.folds} folds, {arguments.seeds} seeds\n")
-    print("| normalisation | channels | accuracy per event | balanced accuracy per event | accuracy per station |")
-    print("| --- | --- | ---: | ---: | ---: |")
-    for normalisation, channels in itertools.product(get_args(Normalisation), get_args(Channels)):
+    print("| normalisation | channels | padding | event accuracy | balanced | station accuracy |")
+    print("| --- | --- | --- | ---: | ---: | ---: |")
+    for normalisation, (channels, padding) in itertools.product(get_args(Normalisation), VARIANTS):
         template = lcl.MiniRocketRidge(
             labels=labels,
             component_order=arguments.components,
             normalisation=normalisation,
-            extractor_args={"channels": channels},
+            extractor_args={"channels": channels, "padding": padding},
         )
         rows = []
         for seed in range(arguments.seeds):
@@ -49,7 +50,7 @@ def main() -> None:
             station = score(found, truth, labels)
             rows.append((event["accuracy"], event["balanced_accuracy"], station["accuracy"]))
         cells = [f"{np.mean(x):.3f} ({min(x):.3f} to {max(x):.3f})" for x in zip(*rows, strict=True)]
-        print(f"| {normalisation} | {channels} | {' | '.join(cells)} |", flush=True)
+        print(f"| {normalisation} | {channels} | {padding} | {' | '.join(cells)} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,23 +1,74 @@
-"""Time the MiniRocket transform beside aeon's, in turn, in one process.
+"""Time the MiniRocket transform beside aeon's and sktime's, in turn, in one process.
 
-    python benchmarks/transform.py --windows 1000 --repeats 5
+    python benchmarks/transform.py --windows 500 --repeats 7
 
-Prints the medians over the repeats and the median of the ratios within each repeat: the machine's speed drifts, and a
-pair that ran together drifts together. Needs aeon (``pip install seisbench-lcl[test]``).
+Prints medians over the repeats, and the median and range of the ratios within each repeat: the machine's speed drifts,
+and what ran together drifts together. First calls, with an empty cache of compiled code and with a full one, and peak
+memory are taken in processes of their own. Needs aeon and sktime (``pip install seisbench-lcl[benchmarks]``).
+
+The limit: the outputs of all kernels cost three additions each, their comparison with the biases one and the count
+another one. For 3 x 2000 samples and 9,996 features that makes 6.0 million AVX2 instructions, and three a cycle at
+4 GHz take 0.50 ms a window and thread. AVX-512 needs half as many, at up to two a cycle.
 """
 
 import argparse
+import json
+import os
 import platform
 import statistics
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 
 import numpy as np
 import torch
-from aeon.transformations.collection.convolution_based import MiniRocket as AeonMiniRocket
+from numpy.typing import NDArray
 
-from seisbench_lcl.extractors import MiniRocket
+LIMIT = 0.50  # ms a window and thread
+NAMES = ("ours", "aeon", "sktime")
+SHAPE = (3, 2000)
+
+
+def transform(name: str, windows: NDArray[np.float32]) -> Callable[[NDArray[np.float32], int], object]:
+    """Fit one of the three; return what transforms windows with a number of threads."""
+    if name == "ours":
+        from seisbench_lcl.extractors import MiniRocket
+
+        model = MiniRocket(*SHAPE, 100).fit(torch.from_numpy(windows))
+
+        def ours(x: NDArray[np.float32], threads: int) -> object:
+            torch.set_num_threads(threads)
+            return model(torch.from_numpy(x))
+
+        return ours
+    if name == "aeon":
+        from aeon.transformations.collection.convolution_based import MiniRocket as AeonMiniRocket
+
+        aeon = AeonMiniRocket(random_state=0).fit(windows)
+
+        def theirs(x: NDArray[np.float32], threads: int) -> object:
+            aeon._n_jobs = threads
+            return aeon.transform(x)
+
+        return theirs
+    from sktime.transformations.panel.rocket import MiniRocketMultivariate
+
+    sktime = MiniRocketMultivariate(random_state=0).fit(windows)
+
+    def other(x: NDArray[np.float32], threads: int) -> object:
+        sktime.n_jobs = threads
+        return sktime.transform(x)
+
+    return other
+
+
+def data(n: int) -> NDArray[np.float32]:
+    return np.random.default_rng(0).normal(size=(n, *SHAPE)).astype(np.float32)
 
 
 def seconds(function: Callable[[], object]) -> float:
@@ -26,34 +77,78 @@ def seconds(function: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
+def alone(name: str, n: int) -> dict[str, float]:
+    """Fit and transform once, in a process of its own: the time of the first call and the memory beside the output."""
+    few = data(16)
+    found: list[Callable[[NDArray[np.float32], int], object]] = []
+
+    def first() -> None:
+        found.append(transform(name, few))
+        found[0](few, 1)
+
+    took = seconds(first)
+    windows = data(n)
+    Path("/proc/self/clear_refs").write_text("5")  # forget the peak of compilation
+    before = memory("VmRSS")
+    output = found[0](windows, 2)
+    beside = memory("VmHWM") - before - np.asarray(output).nbytes / 2**20
+    return {"seconds": took, "beside": max(0.0, beside)}  # less than nothing, where freed memory is used again
+
+
+def memory(which: str) -> float:
+    """Return a figure of this process's memory in MB, as Linux tells it."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(which)) / 1024
+
+
+def fresh(name: str, n: int, cache: str) -> dict[str, float]:
+    command = [sys.executable, __file__, "--alone", name, "--windows", str(n)]
+    done = subprocess.run(
+        command, check=True, capture_output=True, text=True, env=os.environ | {"NUMBA_CACHE_DIR": cache}
+    )
+    return json.loads(done.stdout.splitlines()[-1])
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--windows", type=int, default=1000)
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--windows", type=int, default=500)
+    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--alone", choices=NAMES, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
+    if arguments.alone:
+        print(json.dumps(alone(arguments.alone, arguments.windows)))
+        return
 
-    rng = np.random.default_rng(0)
-    windows = rng.normal(size=(arguments.windows, 3, 2000)).astype(np.float32)
-    tensor = torch.from_numpy(windows)
-    few = windows[:16]
-    ours = MiniRocket(3, 2000, 100).fit(torch.from_numpy(few))
-    aeon = AeonMiniRocket(random_state=0).fit(few)
+    windows = data(arguments.windows)
+    functions = {name: transform(name, windows[:16]) for name in NAMES}
     print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}")
-    print(", ".join(f"{name} {version(name)}" for name in ("seisbench-lcl", "aeon", "numba", "numpy", "torch")))
-    print(f"first call, with compilation or its cache: ours {seconds(lambda: ours(tensor[:16])):.1f} s, ", end="")
-    print(f"aeon {seconds(lambda: aeon.transform(few)):.1f} s\n")
-    print("| threads | ours, ms a window | aeon, ms a window | aeon / ours |")
-    print("| ---: | ---: | ---: | ---: |")
+    print(", ".join(f"{name} {version(name)}" for name in ("seisbench-lcl", "aeon", "sktime", "numba", "numpy")))
+    print(f"\n{arguments.windows} windows, ms a window, {arguments.repeats} repeats\n")
+    print("| threads | ours | aeon | sktime | aeon / ours | sktime / ours | part of the limit |")
+    print("| ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     for threads in (1, 2):
-        torch.set_num_threads(threads)
-        aeon._n_jobs = threads
-        pairs = [
-            (seconds(lambda: ours(tensor)), seconds(lambda: aeon.transform(windows))) for _ in range(arguments.repeats)
+        rows = [
+            {name: seconds(partial(function, windows, threads)) for name, function in functions.items()}
+            for _ in range(arguments.repeats)
         ]
-        own, other = (statistics.median(column) / len(windows) * 1e3 for column in zip(*pairs, strict=True))
-        ratios = [theirs / mine for mine, theirs in pairs]
-        spread = f"{statistics.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f})"
-        print(f"| {threads} | {own:.2f} | {other:.2f} | {spread} |")
+        median = {name: statistics.median(row[name] for row in rows) / len(windows) * 1e3 for name in NAMES}
+        cells = [f"{median[name]:.2f}" for name in NAMES]
+        for name in NAMES[1:]:
+            ratios = [row[name] / row["ours"] for row in rows]
+            cells.append(f"{statistics.median(ratios):.1f} ({min(ratios):.1f} to {max(ratios):.1f})")
+        print(f"| {threads} | {' | '.join(cells)} | {100 * LIMIT / threads / median['ours']:.0f} % |", flush=True)
+
+    print("\n| | ours | aeon | sktime |\n| --- | ---: | ---: | ---: |")
+    cold, warm = {}, {}
+    for name in NAMES:
+        with tempfile.TemporaryDirectory() as cache:
+            cold[name], warm[name] = (fresh(name, arguments.windows, cache) for _ in range(2))
+    for what, runs, key, unit in (
+        ("import, fit, first call; nothing compiled", cold, "seconds", "s"),
+        ("the same, compiled code in numba's cache", warm, "seconds", "s"),
+        ("peak memory beside the output, 2 threads", warm, "beside", "MB"),
+    ):
+        print(f"| {what} | {' | '.join(f'{runs[name][key]:.1f} {unit}' for name in NAMES)} |")
 
 
 if __name__ == "__main__":

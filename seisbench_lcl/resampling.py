@@ -15,6 +15,7 @@ _STOP_DB = 80.0
 _TRANSITION = 0.15  # width of the upper edge as a fraction of its frequency
 _LARGEST_DENOMINATOR = 20_000  # of the ratio of two rates
 _LARGEST_SLIP = 0.02  # of a sample, from the start to the end of a stretch
+_LONGEST = 2**19  # samples of a stretch: what is convolved at once takes a multiple of their memory
 _HIGH_PASS_ORDER = 4
 _TOLERANCE = 1e-3  # of a sample: time stamps are rounded to microseconds
 
@@ -50,7 +51,7 @@ def resample(data: Array, rate: float, target_rate: float, highest: float, offse
     n_out = max(0, ceil((len(data) / rate - offset) * target_rate - _TOLERANCE))
     ratio = Fraction(target_rate / rate).limit_denominator(_LARGEST_DENOMINATOR)
     slip = abs(float(ratio) * rate / target_rate - 1)  # samples an output sample
-    stretch = max(1, n_out if slip * n_out <= _LARGEST_SLIP else int(_LARGEST_SLIP / slip))
+    stretch = min(_LONGEST, max(1, n_out if slip * n_out <= _LARGEST_SLIP else int(_LARGEST_SLIP / slip)))
     out = np.empty(n_out)
     for first in range(0, n_out, stretch):
         start = offset + margin / rate + first / target_rate

@@ -375,7 +375,7 @@ class TestWeights:
         model.save(cache / "minirocketridge" / "mine", "of my own", version_str="1")
         model.save(cache / "minirocketridge" / "mine", version_str="10")
         model.save(cache / "minirocketridge" / "mixed-3c", version_str="0.5")
-        assert lcl.MiniRocketRidge.list_pretrained() == ["mine", "mixed-3c", "pnw-z-experimental"]
+        assert lcl.MiniRocketRidge.list_pretrained() == ["mine", "mixed-3c", "mixed-3c-fast", "pnw-z-experimental"]
         assert lcl.MiniRocketRidge.list_versions("mine") == ["1", "10"]
         assert lcl.MiniRocketRidge.from_pretrained("mine").weights_version == "10"
         assert lcl.MiniRocketRidge.from_pretrained("mine", version_str="1").weights_docstring == "of my own"

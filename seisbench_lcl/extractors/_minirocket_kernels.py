@@ -93,22 +93,16 @@ def _count(k, base, first, x, a, b, c, n, biases, f, counts, g):  # type: ignore
 @njit(nogil=True, cache=True)
 def _add_components(parts, mask, total):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
     """Sum the rows of ``parts`` that ``mask`` names into ``total``, from left to right."""
-    total[:] = 0
+    first = True
     for component in range(mask.size):
         if mask[component]:
-            part = parts[component]
-            for t in range(total.size):
-                total[t] += part[t]
-
-
-@njit(nogil=True, cache=True)
-def _tripled_sums(padded, masks):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    """Return three times the sum of each subset of components."""
-    tripled = np.empty((masks.shape[0], padded.shape[1]), dtype=np.float32)
-    for u in range(masks.shape[0]):
-        _add_components(padded, masks[u], tripled[u])
-        tripled[u] *= np.float32(3)
-    return tripled
+            if first:
+                for t in range(total.size):
+                    total[t] = parts[component, t]
+            else:
+                for t in range(total.size):
+                    total[t] += parts[component, t]
+            first = False
 
 
 @njit(nogil=True, cache=True)
@@ -142,11 +136,15 @@ def count_windows(windows, ends, plan, biases, counts):  # type: ignore[no-untyp
     n_windows, n_components, n_samples = windows.shape
     margin = 4 * dilations[-1]
     padded = np.zeros((n_components, n_samples + 2 * margin + LANES), dtype=np.float32)
+    tripled = np.zeros((masks.shape[0], padded.shape[1]), dtype=np.float32)
     shared = np.empty((n_components, n_samples), dtype=np.float32)
     base = np.zeros(n_samples + LANES, dtype=np.float32)
     for w in range(n_windows):
         padded[:, margin : margin + n_samples] = windows[w]
-        tripled = _tripled_sums(padded, masks)
+        for u in range(masks.shape[0]):
+            middle = tripled[u, margin : margin + n_samples]
+            _add_components(windows[w], masks[u], middle)
+            middle *= np.float32(3)
         row = counts[w]
         f = 0
         for d in range(dilations.size):
@@ -202,9 +200,11 @@ def count_interiors(record, stride, n_samples, plan, biases, counts):  # type: i
     dilations, n_biases, masks, subsets, order, _, taps = plan
     n_windows = counts.shape[0]
     n_components, length = record.shape
-    padded = np.zeros((n_components, length + LANES), dtype=np.float32)
-    padded[:, :length] = record
-    tripled = _tripled_sums(padded, masks)
+    tripled = np.zeros((masks.shape[0], length + LANES), dtype=np.float32)
+    for u in range(masks.shape[0]):
+        whole = tripled[u, :length]
+        _add_components(record, masks[u], whole)
+        whole *= np.float32(3)
     shared = np.empty((n_components, length), dtype=np.float32)
     base = np.zeros(length + LANES, dtype=np.float32)
     leaving = np.empty(n_windows * _MOST, dtype=np.int32)
@@ -216,7 +216,7 @@ def count_interiors(record, stride, n_samples, plan, biases, counts):  # type: i
         interior = n_samples - 2 * edge
         together = min(n_windows, 1 + interior // stride)  # windows with a stretch in common
         for component in range(n_components):
-            _shared_part(padded[component], edge, dilation, shared[component, : length - 2 * edge])
+            _shared_part(record[component], edge, dilation, shared[component, : length - 2 * edge])
         current, x = -1, tripled[0]
         for i in range(N_KERNELS):
             kernel = order[d, i]

@@ -108,7 +108,8 @@ class Ridge(Head):
 
     def scores(self, features: Tensor) -> Tensor:
         """Return the (B, K) one-versus-rest scores that the temperature turns into probabilities."""
-        return (features - self.mean) @ (self.coefficients / self.scale).T + self.intercepts
+        weights = self.coefficients / self.scale  # standardised here, not every row of features
+        return features @ weights.T + (self.intercepts - weights @ self.mean)
 
     def _probabilities(self, features: Tensor) -> Tensor:
         if torch.isnan(self.intercepts[0]):
