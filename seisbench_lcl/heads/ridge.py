@@ -108,8 +108,7 @@ class Ridge(Head):
 
     def scores(self, features: Tensor) -> Tensor:
         """Return the (B, K) one-versus-rest scores that the temperature turns into probabilities."""
-        weights = self.coefficients / self.scale  # standardised here, not every row of features
-        return features @ weights.T + (self.intercepts - weights @ self.mean)
+        return (features - self.mean) @ (self.coefficients / self.scale).T + self.intercepts
 
     def _probabilities(self, features: Tensor) -> Tensor:
         if torch.isnan(self.intercepts[0]):
