@@ -93,16 +93,11 @@ def _count(k, base, first, x, a, b, c, n, biases, f, counts, g):  # type: ignore
 @njit(nogil=True, cache=True)
 def _add_components(parts, mask, total):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
     """Sum the rows of ``parts`` that ``mask`` names into ``total``, from left to right."""
-    first = True
+    total[:] = 0
     for component in range(mask.size):
         if mask[component]:
-            if first:
-                for t in range(total.size):
-                    total[t] = parts[component, t]
-            else:
-                for t in range(total.size):
-                    total[t] += parts[component, t]
-            first = False
+            for t in range(total.size):
+                total[t] += parts[component, t]
 
 
 @njit(nogil=True, cache=True)

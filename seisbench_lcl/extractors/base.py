@@ -33,7 +33,6 @@ class FeatureExtractor(nn.Module, ABC):
         Key of the extractor in ``Discriminator(extractor=...)``.
     slides : bool
         Tag: whether `slide` costs less than `forward` of windows that overlap by most of their length.
-
     enough : int or None
         Tag: how many windows it takes to fit; None for as many as there are.
 
@@ -125,6 +124,7 @@ class FeatureExtractor(nn.Module, ABC):
         NotFittedError
             If the extractor learns from data and has not yet.
         """
+        records = [record.float() for record in records]
         for record in records:
             if record.ndim != 2 or len(record) != self.in_channels or record.shape[1] < self.in_samples:
                 raise WindowError(
@@ -132,7 +132,7 @@ class FeatureExtractor(nn.Module, ABC):
                     f"{self.in_samples} samples or more, but found shape {tuple(record.shape)}"
                 )
             self._check_finite(record[None])
-        return self._slide([record.float() for record in records], stride)
+        return self._slide(records, stride)
 
     @abstractmethod
     def config(self) -> dict[str, Any]:

@@ -160,6 +160,8 @@ class MiniRocket(FeatureExtractor):
         return torch.from_numpy(features)
 
     def _slide(self, records: Sequence[Tensor], stride: int) -> Tensor:
+        if any(record.device.type != "cpu" for record in records):
+            return super()._slide(records, stride)
         plan = self._plan()
         biases, positions = self.biases.float().numpy(), plan.positions(self.in_samples)
         length = self.in_samples
