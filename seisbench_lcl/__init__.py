@@ -5,19 +5,35 @@ import seisbench.models
 from seisbench_lcl._version import __version__
 from seisbench_lcl.discriminator import Discriminator
 from seisbench_lcl.errors import SeisBenchLCLError
-from seisbench_lcl.models import MiniRocketRidge
+from seisbench_lcl.models import (
+    DEC,
+    AutoencoderGMM,
+    MiniRocketKMeans,
+    MiniRocketRidge,
+    MiniRocketSCAN,
+    SimCLRKMeans,
+    UNetGMM,
+    WaveformKMeans,
+)
 from seisbench_lcl.plugins import PLUGIN_API_VERSION, hookimpl
 
 __all__ = [
+    "DEC",
     "PLUGIN_API_VERSION",
+    "AutoencoderGMM",
     "Discriminator",
+    "MiniRocketKMeans",
     "MiniRocketRidge",
+    "MiniRocketSCAN",
     "SeisBenchLCLError",
+    "SimCLRKMeans",
+    "UNetGMM",
+    "WaveformKMeans",
     "__version__",
     "hookimpl",
 ]
 
-for _model in (Discriminator, MiniRocketRidge):
+for _model in (Discriminator, *Discriminator.__subclasses__()):
     # Existing scripts find the models where they find PhaseNet; a name that SeisBench has itself stays its own.
     if not hasattr(seisbench.models, _model.__name__):
         setattr(seisbench.models, _model.__name__, _model)

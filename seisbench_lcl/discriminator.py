@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -14,14 +15,17 @@ from seisbench.util import ClassifyOutput
 from torch import Tensor
 from typing_extensions import Self
 
-from seisbench_lcl.errors import ConfigurationError, SeisBenchLCLError, WaveformError, WindowError
-from seisbench_lcl.labels import NOISE, check_labels, encode, quakeml_types
+from seisbench_lcl.errors import ConfigurationError, SeisBenchLCLError, TrainingError, WaveformError, WindowError
+from seisbench_lcl.heads import Head
+from seisbench_lcl.labels import NOISE, check_labels, cluster_names, encode, encode_groups, quakeml_types
+from seisbench_lcl.matching import UNKNOWN, match_clusters
 from seisbench_lcl.plugins import registry
 from seisbench_lcl.preprocessing import Normalisation, Preprocessing
 from seisbench_lcl.pretrained import PretrainedModel
 from seisbench_lcl.records import Record, Unusable, read_stream
 from seisbench_lcl.results import StationWindows, WindowList
 from seisbench_lcl.rows import RowFile
+from seisbench_lcl.training.loop import History
 
 _FEATURE_BATCH = 256
 _OVERLAPS = 5  # windows that cover a sample, from which on it pays to convolve a record once for all of them
@@ -39,8 +43,11 @@ class Discriminator(PretrainedModel):
     ----------
     extractor, head : str
         Names of a feature extractor and of a head. A named pair such as `MiniRocketRidge` has them already.
-    labels : sequence of str
-        Class names, free text.
+    labels : sequence of str, optional
+        Class names, free text. For a head that learns from labels.
+    clusters : int or sequence of str, optional
+        Number of clusters, or the name of each. For a head that learns without labels. Clusters are called "cluster 0"
+        and so on until `name_clusters` gives them event types; several may have one name, and then count as one label.
     sampling_rate : float
         In Hz. Records are resampled to it.
     in_samples : int
@@ -48,7 +55,7 @@ class Discriminator(PretrainedModel):
     component_order : str
         Component codes, such as "ZNE" or "Z".
     band, before, normalisation
-        See `seisbench_lcl.preprocessing.Preprocessing`.
+        See `seisbench_lcl.preprocessing.Preprocessing`. A named pair may have a normalisation of its own.
     event_types : mapping from label to QuakeML event type or None, optional
         What differs from the defaults; see `seisbench_lcl.labels.quakeml_types`.
     extractor_args, head_args : mapping, optional
@@ -59,9 +66,17 @@ class Discriminator(PretrainedModel):
 
     Attributes
     ----------
+    pair : (str, str) or None
+        Of the class: names of the extractor and the head of a named pair.
+    default_normalisation : str
+        Of the class: what windows are divided by unless the constructor is told otherwise.
     preprocessing : Preprocessing
     extractor : FeatureExtractor
     head : Head
+    labels : list of str
+        What the columns of probabilities stand for.
+    clusters : list of str
+        Label of each cluster; empty for a head that learns from labels.
     event_types : dict from label to QuakeML event type or None
 
     Raises
@@ -83,13 +98,25 @@ class Discriminator(PretrainedModel):
         "flexible_horizontal_components": PretrainedModel._annotate_args["flexible_horizontal_components"],
         "threshold": ("Least probability of a label to make a detection (classify)", 0.5),
     }
-    _pair: ClassVar[tuple[str, str] | None] = None
+    pair: ClassVar[tuple[str, str] | None] = None
+    default_normalisation: ClassVar[Normalisation] = "component-std"
+    labels: list[str]
+    _merge: Tensor
 
-    def __init_subclass__(cls, *, extractor: str | None = None, head: str | None = None, **kwargs: Any) -> None:
+    def __init_subclass__(
+        cls,
+        *,
+        extractor: str | None = None,
+        head: str | None = None,
+        normalisation: Normalisation | None = None,
+        **kwargs: Any,
+    ) -> None:
         """Make a named pair: ``class MiniRocketRidge(Discriminator, extractor="minirocket", head="ridge")``."""
         super().__init_subclass__(**kwargs)
         if extractor and head:
-            cls._pair = extractor, head
+            cls.pair = extractor, head
+        if normalisation:
+            cls.default_normalisation = normalisation
 
     def __init__(
         self,
@@ -97,21 +124,28 @@ class Discriminator(PretrainedModel):
         head: str | None = None,
         *,
         labels: Sequence[str] | None = None,
+        clusters: int | Sequence[str] | None = None,
         sampling_rate: float = 100.0,
         in_samples: int = 2000,
         component_order: str = "ZNE",
         band: tuple[float, float] = (1.0, 18.0),
         before: float = 2.0,
-        normalisation: Normalisation = "component-std",
+        normalisation: Normalisation | None = None,
         event_types: Mapping[str, str | None] | None = None,
         extractor_args: Mapping[str, Any] | None = None,
         head_args: Mapping[str, Any] | None = None,
         default_args: Mapping[str, Any] | None = None,
         citation: str | None = None,
     ) -> None:
-        names = check_labels(labels)
-        self._names = self._resolve_pair(extractor, head)
-        preprocessing = Preprocessing(sampling_rate, in_samples, component_order, band, before, normalisation)
+        pair = self._resolve_pair(extractor, head)
+        extractor_class, head_class = registry().extractor(pair[0]), registry().head(pair[1])
+        outputs = check_labels(labels) if head_class.supervised else _cluster_names(head_class, labels, clusters)
+        if head_class.supervised and clusters is not None:
+            raise ConfigurationError(f"{head_class.__name__} learns from labels: give labels=[...] instead of clusters")
+        names = list(dict.fromkeys(outputs))
+        preprocessing = Preprocessing(
+            sampling_rate, in_samples, component_order, band, before, normalisation or self.default_normalisation
+        )
         super().__init__(
             component_order=component_order,
             sampling_rate=sampling_rate,
@@ -123,22 +157,25 @@ class Discriminator(PretrainedModel):
             grouping="instrument",
             citation=citation,
         )
+        self._names = pair
         self.preprocessing = preprocessing
         self.event_types = quakeml_types(names, event_types)
-        extractor_class = registry().extractor(self._names[0])
-        head_class = registry().head(self._names[1])
         try:
             self.extractor = extractor_class(len(component_order), in_samples, sampling_rate, **(extractor_args or {}))
-            self.head = head_class(self.extractor.n_features, len(names), **(head_args or {}))
+            self.head = head_class(self.extractor.n_features, len(outputs), **(head_args or {}))
         except SeisBenchLCLError:
             raise
         except (TypeError, ValueError) as error:
             raise ConfigurationError(f"{'+'.join(self._names)}: {error}") from error
+        self._set_clusters([] if head_class.supervised else outputs)
 
     # Training and plain windows -------------------------------------------------------------------------------------
 
     def fit(
-        self, windows: ArrayLike | Tensor | RowFile, labels: Iterable[str], groups: Iterable[Any] | None = None
+        self,
+        windows: ArrayLike | Tensor | RowFile,
+        labels: Iterable[str] | None = None,
+        groups: Iterable[Any] | None = None,
     ) -> Self:
         """Fit extractor and head.
 
@@ -150,8 +187,10 @@ class Discriminator(PretrainedModel):
         windows : (N, C, T) float32 ndarray, Tensor or RowFile
             In the rate and band of the model, as `seisbench_lcl.training.read_windows` returns them. Normalised here.
         labels : iterable of N str
+            Ignored with a warning by a head that learns without them.
         groups : iterable of N hashables, optional
-            The event of each window. Windows of one event are held out together.
+            The event of each window. Windows of one event are held out together; a cluster head may use that they
+            show one source.
 
         Returns
         -------
@@ -163,26 +202,75 @@ class Discriminator(PretrainedModel):
         WindowError
             If the windows have another shape, hold NaN or infinite values, or a component without motion.
         TrainingError
-            If a label is unknown, a class has no window or a single event, or an event has windows of two labels.
+            If labels are missing or unknown, a class has no window or a single event, or an event has windows of two
+            labels; if there are fewer windows than clusters.
         """
         x = windows if isinstance(windows, RowFile) else self._windows(windows)
-        y, events = encode(labels, groups, self.labels, len(x))
+        y, events = self._encode(labels, groups, len(x))
         drawn = np.sort(np.random.default_rng(0).permutation(len(x))[: self.extractor.enough])
         # The extractor must see in training what it sees in application: normalised windows.
-        self.extractor.fit(self.annotate_batch_pre(self._windows(x[drawn]), {}), y[drawn])
-        if isinstance(x, RowFile):
-            features = RowFile(self.extractor.n_features)
-            for start in range(0, len(x), _FEATURE_BATCH):
-                features.extend(self.features(x[start : start + _FEATURE_BATCH]).numpy())
+        seen = self.annotate_batch_pre(self._windows(x[drawn]), {})
+        self.extractor.fit(seen, None if y is None else y[drawn])
+        if self.head.joint:
+            self.head.fit_with(self.extractor, seen)
+        features = self._feature_rows(x)
+        if not self.head.joint:
             self.head.fit(features, y, events)
-        else:
-            self.head.fit(self.features(x), y, events)
+        if not self.head.supervised:
+            self._warn_of_empty_clusters(features)
         return self.eval()
+
+    def name_clusters(
+        self,
+        windows: ArrayLike | Tensor | Mapping[int, str],
+        labels: Iterable[str] | None = None,
+        event_types: Mapping[str, str | None] | None = None,
+    ) -> Self:
+        """Give clusters the names of event types, by labelled windows or by hand.
+
+        With as many clusters as there are labels, each label goes to one cluster, such that as many windows as
+        possible keep theirs (Hungarian assignment). Otherwise a cluster gets the label of most of its windows.
+
+        Parameters
+        ----------
+        windows : (N, C, T) array_like, or mapping from cluster to label
+            Windows in the rate and band of the model. By hand: ``{0: "earthquake", 3: "noise"}``.
+        labels : iterable of N str, optional
+            An empty label means that nothing is known of the window.
+        event_types : mapping from label to QuakeML event type or None, optional
+            As in the constructor.
+
+        Returns
+        -------
+        Discriminator
+            Itself. A cluster without a labelled window, or that the mapping does not name, keeps what it has.
+
+        Raises
+        ------
+        ConfigurationError
+            If the head learns from labels, the mapping names a cluster that there is not, or all clusters would have
+            one name.
+        TrainingError
+            If labels are missing, or fewer than two are among them.
+        """
+        if self.head.supervised:
+            raise ConfigurationError(f"{self.name} learns from labels and has no clusters to name")
+        by_hand = windows if isinstance(windows, Mapping) else self._match(windows, labels)
+        if unknown := sorted(k for k in by_hand if k not in range(len(self.clusters))):
+            raise ConfigurationError(f"there are clusters 0 to {len(self.clusters) - 1}, but {unknown} were named")
+        names = [by_hand.get(k, name) for k, name in enumerate(self.clusters)]
+        distinct = check_labels(list(dict.fromkeys(names)))
+        known = {label: kind for label, kind in self.event_types.items() if label in distinct}
+        self.event_types = quakeml_types(distinct, known | dict(event_types or {}))
+        self._set_clusters(names)
+        return self
 
     def fresh(self, labels: Sequence[str] | None = None) -> Self:
         """Return an unfitted model of the same description, with fewer labels if some are given."""
         description = self.get_model_args()
-        if labels is not None:
+        if not self.head.supervised:
+            description |= {"clusters": len(self.clusters), "event_types": None}
+        elif labels is not None:
             description |= {
                 "labels": list(labels),
                 "event_types": {label: self.event_types[label] for label in labels},
@@ -198,9 +286,75 @@ class Discriminator(PretrainedModel):
         """Return the extractor's features (N, F) of windows (N, C, T) in the rate and band of the model."""
         return self._in_batches(self._windows(windows), self.extractor, _FEATURE_BATCH)
 
+    def cluster_proba(self, windows: ArrayLike | Tensor) -> NDArray[np.float32]:
+        """Return the probability of each cluster, whatever its name, (N, number of clusters)."""
+        return self._in_batches(self._windows(windows), lambda x: self.head(self.extractor(x)), _FEATURE_BATCH).numpy()
+
     def forward(self, windows: Tensor) -> Tensor:
         """Return class probabilities (B, K) of normalised windows (B, C, T)."""
-        return self.head(self.extractor(windows))
+        return self._decide(self.extractor(windows))
+
+    def _feature_rows(self, windows: Tensor | RowFile) -> Tensor | RowFile:
+        if isinstance(windows, Tensor):
+            return self.features(windows)
+        rows = RowFile(self.extractor.n_features)
+        for start in range(0, len(windows), _FEATURE_BATCH):
+            rows.extend(self.features(windows[start : start + _FEATURE_BATCH]).numpy())
+        return rows
+
+    def _warn_of_empty_clusters(self, features: Tensor | RowFile) -> None:
+        sizes = torch.zeros(len(self.clusters), dtype=torch.int64)
+        with self._inference():
+            for start in range(0, len(features), _FEATURE_BATCH):
+                rows = torch.as_tensor(features[start : start + _FEATURE_BATCH]).to(self.device)
+                sizes += torch.bincount(self.head(rows).argmax(dim=1).cpu(), minlength=len(sizes))
+        if empty := torch.nonzero(sizes == 0).flatten().tolist():
+            logger.warning(
+                "%s: no training window is in cluster %s of %d; ask for fewer clusters",
+                self.name,
+                ", ".join(map(str, empty)),
+                len(sizes),
+            )
+
+    def _decide(self, features: Tensor) -> Tensor:
+        outputs = self.head(features)
+        return outputs @ self._merge if self.clusters else outputs
+
+    def _set_clusters(self, names: list[str]) -> None:
+        """Take the names of the clusters; their probabilities are added up by name."""
+        self.clusters = names
+        self.labels = list(dict.fromkeys(names)) or self.labels
+        merge = torch.tensor([[float(name == label) for label in self.labels] for name in names])
+        self.register_buffer("_merge", merge.to(self.device), persistent=False)
+
+    def _encode(
+        self, labels: Iterable[str] | None, groups: Iterable[Any] | None, n_windows: int
+    ) -> tuple[Tensor | None, Tensor | None]:
+        if self.head.supervised:
+            if labels is None:
+                raise TrainingError(f"{self.name} learns from labels: call fit(windows, labels)")
+            return encode(labels, groups, self.labels, n_windows)
+        if labels is not None:
+            warnings.warn(
+                f"{self.name} learns without labels: those given to fit are ignored; name_clusters(windows, labels) "
+                "uses them",
+                stacklevel=3,
+            )
+        return None, encode_groups(groups, n_windows)
+
+    def _match(self, windows: ArrayLike | Tensor, labels: Iterable[str] | None) -> dict[int, str]:
+        if labels is None:
+            raise TrainingError("name_clusters needs the labels of the windows, or a mapping such as {0: 'earthquake'}")
+        given = np.array([str(label) for label in labels], dtype=object)
+        clusters = self.cluster_proba(windows).argmax(axis=1)
+        if len(given) != len(clusters):
+            raise TrainingError(f"{len(clusters)} windows came with {len(given)} labels")
+        known = sorted(set(given) - {""})
+        if len(known) < 2:
+            raise TrainingError(f"clusters are told apart by two labels or more, but the windows have {known}")
+        truth = np.array([known.index(label) if label else UNKNOWN for label in given])
+        matched = match_clusters(clusters, truth, len(self.clusters), len(known))
+        return {k: known[c] for k, c in enumerate(matched.tolist()) if c != UNKNOWN}
 
     # Streams --------------------------------------------------------------------------------------------------------
 
@@ -305,7 +459,7 @@ class Discriminator(PretrainedModel):
                 runs = record.runs(offsets[batch], stride, self.preprocessing)
                 with self._inference():
                     features = self.extractor.slide([torch.from_numpy(run) for run in runs], stride)
-                    probabilities[batch] = self.head(features).numpy()
+                    probabilities[batch] = self._decide(features).numpy()
             else:
                 windows = torch.from_numpy(record.cut(offsets[batch], self.in_samples))
                 probabilities[batch] = self._in_batches(windows, self, batch_size).numpy()
@@ -338,16 +492,21 @@ class Discriminator(PretrainedModel):
 
     def get_model_args(self) -> dict[str, Any]:
         """Return what the constructor takes, as JSON types."""
-        pair = {} if self._pair else {"extractor": self._names[0], "head": self._names[1]}
+        pair = {} if self.pair else {"extractor": self._names[0], "head": self._names[1]}
         return {
             **pair,
-            "labels": list(self.labels),
+            **({"clusters": list(self.clusters)} if self.clusters else {"labels": list(self.labels)}),
             **self.preprocessing.to_dict(),
             "event_types": self.event_types,
             "extractor_args": self.extractor.config(),
             "head_args": self.head.config(),
             "citation": self.citation,
         }
+
+    @property
+    def histories(self) -> list[History]:
+        """Losses of the last `fit`, in the order of its trainings; not part of the saved state."""
+        return [*self.extractor.histories, *self.head.histories]
 
     # Plumbing -------------------------------------------------------------------------------------------------------
 
@@ -365,16 +524,16 @@ class Discriminator(PretrainedModel):
         return (tensor for tensor in self.state_dict().values() if tensor.is_floating_point())
 
     def _resolve_pair(self, extractor: str | None, head: str | None) -> tuple[str, str]:
-        if self._pair is None:
+        if self.pair is None:
             if not extractor or not head:
                 raise ConfigurationError("Discriminator needs the names of an extractor and of a head")
             return extractor, head
-        if (extractor or self._pair[0], head or self._pair[1]) != self._pair:
+        if (extractor or self.pair[0], head or self.pair[1]) != self.pair:
             raise ConfigurationError(
-                f"{self.name} is {self._pair[0]} with {self._pair[1]}; for {extractor or self._pair[0]} with "
-                f"{head or self._pair[1]} use Discriminator(extractor=..., head=...)"
+                f"{self.name} is {self.pair[0]} with {self.pair[1]}; for {extractor or self.pair[0]} with "
+                f"{head or self.pair[1]} use Discriminator(extractor=..., head=...)"
             )
-        return self._pair
+        return self.pair
 
     def _argument(self, kwargs: dict[str, Any], name: str) -> Any:
         return {**self.default_args, **kwargs}.get(name, self._annotate_args[name][1])
@@ -400,7 +559,7 @@ class Discriminator(PretrainedModel):
                 )
         return x
 
-    def _in_batches(self, windows: Tensor, function: torch.nn.Module, size: int) -> Tensor:
+    def _in_batches(self, windows: Tensor, function: Callable[[Tensor], Tensor], size: int) -> Tensor:
         """Normalise windows and apply a module to them, batch by batch."""
         with self._inference():
             batches = [function(self.annotate_batch_pre(batch.to(self.device), {})) for batch in windows.split(size)]
@@ -417,3 +576,18 @@ class Discriminator(PretrainedModel):
             self.eval()
         with torch.no_grad():
             yield
+
+
+def _cluster_names(head: type[Head], labels: Sequence[str] | None, clusters: int | Sequence[str] | None) -> list[str]:
+    if labels is not None or clusters is None:
+        raise ConfigurationError(
+            f"{head.__name__} learns without labels: give the number of clusters, as clusters=8, and name them "
+            "afterwards with name_clusters"
+        )
+    if not isinstance(clusters, int):
+        names = list(clusters)
+        check_labels(list(dict.fromkeys(names)))
+        return names
+    if clusters < 2:
+        raise ConfigurationError(f"clusters must be 2 or more, but is {clusters}")
+    return cluster_names(clusters)

@@ -1,5 +1,6 @@
 """Class labels: free text, the event types of QuakeML that they stand for, and their indices in training."""
 
+import re
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
@@ -16,6 +17,9 @@ NOISE = "noise"
 
 OTHER = "other event"
 
+UNNAMED = "not reported"
+"""QuakeML type of a cluster that has no name yet."""
+
 _COMMON = {
     "blast": "explosion",
     "eq": "earthquake",
@@ -26,6 +30,8 @@ _COMMON = {
     "tectonic": "earthquake",
     "volcano-tectonic": "earthquake",
 }
+
+_CLUSTER = re.compile(r"cluster \d+")
 
 # Columns of the window table.
 _RESERVED = {"station", "start_time", "end_time", "label", "reason", "coverage"}
@@ -53,6 +59,11 @@ def check_labels(labels: Sequence[str] | None) -> list[str]:
     return names
 
 
+def cluster_names(n_clusters: int) -> list[str]:
+    """Return what clusters are called until they are given names."""
+    return [f"cluster {k}" for k in range(n_clusters)]
+
+
 def quakeml_types(labels: Sequence[str], mapping: Mapping[str, str | None] | None = None) -> dict[str, str | None]:
     """Give each label its QuakeML event type.
 
@@ -61,7 +72,8 @@ def quakeml_types(labels: Sequence[str], mapping: Mapping[str, str | None] | Non
     labels : sequence of str
     mapping : mapping from label to event type or None, optional
         What differs from the defaults: a label that is itself an event type keeps it, common names are known
-        ("surface event" is a "slide"), "noise" has no type, and anything else is an "other event".
+        ("surface event" is a "slide"), "noise" has no type, a cluster without a name is "not reported", and anything
+        else is an "other event".
 
     Returns
     -------
@@ -79,6 +91,7 @@ def quakeml_types(labels: Sequence[str], mapping: Mapping[str, str | None] | Non
     for label in labels:
         name = label.lower().replace("_", " ")
         default = None if name == NOISE else _COMMON.get(name, str(EventType(name) or OTHER))
+        default = UNNAMED if _CLUSTER.fullmatch(name) else default
         chosen = mapping.get(label, default)
         types[label] = None if chosen is None else EventType(chosen)  # in the spelling of QuakeML
         if chosen is not None and types[label] is None:
@@ -113,10 +126,9 @@ def encode(
         two labels.
     """
     names = [str(label) for label in labels]
-    events = groups.tolist() if isinstance(groups, np.ndarray) else None if groups is None else list(groups)
-    if len(names) != n_windows or (events is not None and len(events) != n_windows):
-        found = f"{len(names)} labels" + ("" if events is None else f" and {len(events)} groups")
-        raise TrainingError(f"{n_windows} windows came with {found}")
+    events = _events(groups, n_windows)
+    if len(names) != n_windows:
+        raise TrainingError(f"{n_windows} windows came with {len(names)} labels")
     if unknown := sorted(set(names) - set(known)):
         raise TrainingError(f"labels {unknown} are unknown to the model, whose labels are {list(known)}")
     if absent := [label for label in known if label not in set(names)]:
@@ -124,8 +136,6 @@ def encode(
     y = torch.tensor([known.index(name) for name in names])
     if events is None:
         return y, None
-    if not all(isinstance(event, Hashable) for event in events):
-        raise TrainingError("groups must be one name or number for each window")
     owner: dict[Any, str] = {}
     for event, name in zip(events, names, strict=True):
         if owner.setdefault(event, name) != name:
@@ -136,5 +146,32 @@ def encode(
                 f"class {label!r} has a single event: with that one held out nothing of the class is left to learn "
                 "from; give at least two events of each class"
             )
-    index = {event: i for i, event in enumerate(owner)}
-    return y, torch.tensor([index[event] for event in events])
+    return y, _indices(events)
+
+
+def encode_groups(groups: Iterable[Any] | None, n_windows: int) -> Tensor | None:
+    """Turn the events of training windows into indices (N,).
+
+    Raises
+    ------
+    TrainingError
+        If they are not one name or number for each window.
+    """
+    events = _events(groups, n_windows)
+    return None if events is None else _indices(events)
+
+
+def _events(groups: Iterable[Any] | None, n_windows: int) -> list[Any] | None:
+    if groups is None:
+        return None
+    events = groups.tolist() if isinstance(groups, np.ndarray) else list(groups)
+    if len(events) != n_windows:
+        raise TrainingError(f"{n_windows} windows came with {len(events)} groups")
+    if not all(isinstance(event, Hashable) for event in events):
+        raise TrainingError("groups must be one name or number for each window")
+    return events
+
+
+def _indices(events: list[Any]) -> Tensor:
+    index: dict[Any, int] = {}
+    return torch.tensor([index.setdefault(event, len(index)) for event in events])

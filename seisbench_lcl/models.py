@@ -12,3 +12,81 @@ class MiniRocketRidge(Discriminator, extractor="minirocket", head="ridge"):
     ----------
     Dempster, Schmidt and Webb (2021), doi:10.1145/3447548.3467231. Yin et al. (2022), doi:10.3390/app12168389.
     """
+
+
+class MiniRocketSCAN(Discriminator, extractor="minirocket", head="scan", normalisation="joint-peak"):
+    """LCL-SSS: MiniRocket features, and clusters that windows share with their neighbours. Needs no labels.
+
+    Takes the parameters of `Discriminator` besides `extractor` and `head`. All components of a window are divided by
+    their largest amplitude, unless `normalisation` says otherwise: their clusters agree better with event types.
+
+    References
+    ----------
+    Yin et al. (2022), doi:10.3390/app12168389. Van Gansbeke et al. (2020), ECCV.
+    """
+
+
+class MiniRocketKMeans(Discriminator, extractor="minirocket", head="kmeans", normalisation="joint-peak"):
+    """MiniRocket features and k-means. Needs no labels.
+
+    Takes the parameters of `Discriminator` besides `extractor` and `head`; normalised as `MiniRocketSCAN`.
+
+    References
+    ----------
+    Yin et al. (2022), doi:10.3390/app12168389, section 4.
+    """
+
+
+class WaveformKMeans(Discriminator, extractor="raw", head="kmeans"):
+    """k-means of the normalised waveforms themselves: the floor to compare others with. Needs no labels.
+
+    Takes the parameters of `Discriminator` besides `extractor` and `head`.
+
+    References
+    ----------
+    Yin et al. (2022), doi:10.3390/app12168389, section 4.
+    """
+
+
+class SimCLRKMeans(Discriminator, extractor="simclr", head="kmeans"):
+    """Features that are the same for two distortions of one window, and k-means. Needs no labels.
+
+    Takes the parameters of `Discriminator` besides `extractor` and `head`.
+
+    References
+    ----------
+    Kinzel et al. (2024), doi:10.1785/0220230078. Chen et al. (2020), ICML.
+    """
+
+
+class AutoencoderGMM(Discriminator, extractor="spectrogram_autoencoder", head="gmm"):
+    """The latent of a spectrogram autoencoder, and a Gaussian mixture. Needs no labels.
+
+    Takes the parameters of `Discriminator` besides `extractor` and `head`.
+
+    References
+    ----------
+    Jenkins et al. (2021), JGR Solid Earth, doi:10.1029/2021JB021716.
+    """
+
+
+class UNetGMM(Discriminator, extractor="spectrogram_unet", head="gmm"):
+    """The latent of a spectrogram U-Net, and a Gaussian mixture. Needs no labels.
+
+    Takes the parameters of `Discriminator` besides `extractor` and `head`.
+
+    References
+    ----------
+    O'Boyle, Lewis and Huntley, Embedded clustering of seismic data. Ronneberger et al. (2015), MICCAI.
+    """
+
+
+class DEC(Discriminator, extractor="spectrogram_autoencoder", head="dec"):
+    """Deep embedded clustering: a spectrogram autoencoder and its clusters, trained together. Needs no labels.
+
+    Takes the parameters of `Discriminator` besides `extractor` and `head`.
+
+    References
+    ----------
+    Xie, Girshick and Farhadi (2016), ICML. Jenkins et al. (2021), JGR Solid Earth, doi:10.1029/2021JB021716.
+    """

@@ -8,8 +8,15 @@ import pluggy
 
 from seisbench_lcl._version import __version__
 from seisbench_lcl.errors import MissingPluginError
-from seisbench_lcl.extractors import FeatureExtractor, MiniRocket
-from seisbench_lcl.heads import Head, Ridge
+from seisbench_lcl.extractors import (
+    FeatureExtractor,
+    MiniRocket,
+    Raw,
+    SimCLR,
+    SpectrogramAutoencoder,
+    SpectrogramUNet,
+)
+from seisbench_lcl.heads import DEC, GMM, SCAN, Head, KMeans, Ridge
 
 PROJECT = "seisbench_lcl"
 """Name of the pluggy project and of the entry-point group."""
@@ -39,11 +46,11 @@ class Hooks:
 class _BuiltIn:
     @hookimpl
     def register_feature_extractors(self) -> list[type[FeatureExtractor]]:
-        return [MiniRocket]
+        return [MiniRocket, Raw, SimCLR, SpectrogramAutoencoder, SpectrogramUNet]
 
     @hookimpl
     def register_heads(self) -> list[type[Head]]:
-        return [Ridge]
+        return [DEC, GMM, SCAN, KMeans, Ridge]
 
 
 class Registry:

@@ -1,7 +1,7 @@
 """Streams and dataset arrays as station records on the time grid of the model, with what is missing in them."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice, takewhile
@@ -15,8 +15,8 @@ from obspy import UTCDateTime
 
 from seisbench_lcl.errors import ComponentError, EmptyStreamError, WaveformError
 from seisbench_lcl.preprocessing import Preprocessing
+from seisbench_lcl.segments import dead_runs, gapless, join
 
-_DEAD_SECONDS = 2.0  # samples that repeat for longer are a dead channel or a filled gap, not ground motion
 _GRID_TOLERANCE = 1e-3  # of a sample: time stamps are rounded to microseconds
 
 
@@ -134,7 +134,7 @@ def read_stream(
         raise EmptyStreamError("the stream holds no trace; check that reading and selecting found the data")
     stations: dict[str, list[obspy.Trace]] = defaultdict(list)
     for trace in stream:
-        for segment in _segments(trace):
+        for segment in gapless(trace):
             stats = segment.stats
             station = f"{stats.network}.{stats.station}.{stats.location}.{stats.channel[:-1]}"
             stations[station].append(segment)
@@ -201,19 +201,6 @@ def read_array(data: NDArray[np.floating], rate: float, preprocessing: Preproces
     return _assemble("", pieces, preprocessing)
 
 
-def _segments(trace: obspy.Trace) -> Iterator[obspy.Trace]:
-    """Split a trace at its masked samples, without copying unmasked data."""
-    if not trace.stats.npts:
-        return
-    if not np.ma.isMaskedArray(trace.data):
-        yield obspy.Trace(trace.data, header=trace.stats)
-        return
-    for span in np.ma.clump_unmasked(trace.data):
-        segment = obspy.Trace(trace.data.data[span], header=trace.stats)
-        segment.stats.starttime += span.start * trace.stats.delta
-        yield segment
-
-
 def _missing_components(traces: list[obspy.Trace], preprocessing: Preprocessing, flexible: bool) -> str | None:
     found = {trace.stats.channel[-1:] for trace in traces}
     rows = preprocessing.component_rows(found, flexible)
@@ -238,7 +225,7 @@ def _records(station: str, traces: list[obspy.Trace], preprocessing: Preprocessi
         for trace in component:
             _check_finite(trace.data, trace.stats.starttime, trace.stats.sampling_rate)
         own = [
-            _piece(row, data, stats.sampling_rate, stats.starttime, preprocessing) for data, stats in _join(component)
+            _piece(row, data, stats.sampling_rate, stats.starttime, preprocessing) for data, stats in join(component)
         ]
         _mask_conflicts(own)
         pieces += own
@@ -251,29 +238,6 @@ def _records(station: str, traces: list[obspy.Trace], preprocessing: Preprocessi
         cluster.append(piece)
         end = max(end, piece.end) if len(cluster) > 1 else piece.end
     yield _assemble(station, cluster, preprocessing)
-
-
-def _join(traces: list[obspy.Trace]) -> Iterator[tuple[NDArray[Any], Any]]:
-    """Join segments of a component that follow on each other, to half a sample, or agree where they overlap.
-
-    ``merge(-1)`` of ObsPy copies everything for each segment, and fails where the data type or calibration changes.
-    """
-    first, *others = sorted(traces, key=lambda trace: (trace.stats.starttime.ns, trace.stats.npts))
-    stats, parts, length = first.stats, [first.data], len(first.data)
-    for trace in others:
-        data = trace.data
-        overlap = length - round((trace.stats.starttime - stats.starttime) * stats.sampling_rate)
-        if overlap > len(parts[-1]):
-            parts = [np.concatenate(parts)]
-        tail = parts[-1][len(parts[-1]) - overlap :][: len(data)]
-        follows = overlap >= 0 and trace.stats.sampling_rate == stats.sampling_rate
-        if not follows or not np.array_equal(tail, data[:overlap]):
-            yield np.concatenate(parts), stats
-            stats, parts, length = trace.stats, [data], len(data)
-        elif overlap < len(data):
-            parts.append(data[overlap:])
-            length += len(data) - overlap
-    yield np.concatenate(parts), stats
 
 
 def _check_finite(data: NDArray[np.floating], start: UTCDateTime, rate: float) -> None:
@@ -298,7 +262,7 @@ def _piece(
     position = start.ns * Fraction(target) / 10**9  # exact: a float would lose microseconds
     first = ceil(position - Fraction(_GRID_TOLERANCE))
     offset = max(0.0, float(first - position) / target)
-    dead = list(_dead_runs(data, rate))
+    dead = list(dead_runs(data, rate))
     with np.errstate(over="ignore"):
         conditioned = preprocessing.condition(_bridge(data, dead), rate, offset)
     if not np.isfinite(conditioned).all():
@@ -307,15 +271,6 @@ def _piece(
     for run in dead:
         present[ceil(max(0.0, run.start / rate - offset) * target) : ceil((run.stop / rate - offset) * target)] = False
     return _Piece(row, first, conditioned, present)
-
-
-def _dead_runs(data: NDArray[np.floating], rate: float) -> Iterable[slice]:
-    """Find stretches on a straight line, flat or interpolated, longer than any ground motion would stay on one."""
-    bends = np.abs(np.diff(data.astype(np.float64), n=2))
-    rounding = 2 * np.finfo(data.dtype).eps * np.abs(data).max() if data.dtype.kind == "f" else 0
-    edges = np.concatenate([[0], np.flatnonzero(bends > rounding) + 1, [len(data)]])
-    for run in np.flatnonzero(np.diff(edges) >= _DEAD_SECONDS * rate - 1):
-        yield slice(int(edges[run]), int(edges[run + 1]) + 1)
 
 
 def _bridge(data: NDArray[Any], dead: list[slice]) -> NDArray[Any]:

@@ -290,7 +290,7 @@ class TestFit:
             (("a",) * 12, None, r"no window is labelled \['b'\]"),
             (("a", "c") * 6, None, r"labels \['c'\] are unknown"),
             (("a", "b") * 5, None, "12 windows came with 10 labels"),
-            (labels, range(5), "12 labels and 5 groups"),
+            (labels, range(5), "12 windows came with 5 groups"),
             (labels, [0] * 12, "event 0 has windows labelled 'a' and 'b'"),
             (labels, [0, 1] * 6, "a single event"),
         ],

@@ -5,9 +5,12 @@ import sys
 import typer
 
 from seisbench_lcl.cli.classify import classify
+from seisbench_lcl.cli.clusters import clusters
 from seisbench_lcl.cli.common import errors, say
 from seisbench_lcl.cli.demo import demo
+from seisbench_lcl.cli.detect import detect
 from seisbench_lcl.cli.evaluate import evaluate
+from seisbench_lcl.cli.name import name
 from seisbench_lcl.cli.train import train
 from seisbench_lcl.errors import SeisBenchLCLError
 
@@ -17,7 +20,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Tell earthquakes, blasts, slides and noise apart, with SeisBench models.",
 )
-for command in (classify, train, evaluate, demo):
+for command in (classify, train, evaluate, detect, clusters, name, demo):
     app.command()(command)
 
 

@@ -1,7 +1,6 @@
 """``seisbench-lcl classify``: files in, table and figure out."""
 
 import math
-import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +8,7 @@ import obspy
 import typer
 from matplotlib.figure import Figure
 
-from seisbench_lcl.cli.common import errors, load_model, progress, say, write_file
+from seisbench_lcl.cli.common import errors, load_model, read_files, say, write_file
 from seisbench_lcl.discriminator import Discriminator
 from seisbench_lcl.errors import ConfigurationError, OutputError
 from seisbench_lcl.plotting import MAX_STATIONS, plot_stations
@@ -33,17 +32,7 @@ def classify(
     """
     discriminator = load_model(model, weights)
     _check_outputs(files, out, detections, plot)
-    stream = obspy.Stream()
-    broken: dict[str, str] = {}
-    for name in progress("reading")(files):
-        try:
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
-                stream += obspy.read(name)
-            for warning in caught:
-                say(f"{name}: {warning.message}", errors)
-        except Exception as error:  # ObsPy's readers raise whatever their format's library does
-            broken[name] = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    stream, broken = read_files(files)
     if stream:
         classify_stream(discriminator, stream, stride, threshold, min_coverage, out, detections, plot)
     for name, reason in broken.items():

@@ -1,10 +1,12 @@
 """What several sub-commands share: models by name, output files, the terminal."""
 
 import json
+import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
+import obspy
 from rich.console import Console
 from rich.progress import track
 
@@ -12,6 +14,7 @@ import seisbench_lcl
 from seisbench_lcl.discriminator import Discriminator
 from seisbench_lcl.errors import ConfigurationError, OutputError
 from seisbench_lcl.files import replace
+from seisbench_lcl.plugins import registry
 from seisbench_lcl.training import LabelledWindows
 
 T = TypeVar("T")
@@ -47,6 +50,12 @@ def load_model(model: str, weights: str) -> Discriminator:
     if len(path.parts) > 1:
         return cls.load(path)
     return cls.from_pretrained(weights)
+
+
+def learns_from_labels(cls: type[Discriminator], head: str | None) -> bool:
+    """Whether a model class, with this head if it is no named pair, needs labels."""
+    name = cls.pair[1] if cls.pair else head
+    return name is None or registry().head(name).supervised
 
 
 def say(text: str, to: Console = console) -> None:
@@ -89,6 +98,22 @@ def progress(description: str) -> Callable[[Iterable[T]], Iterable[T]]:
     return lambda items: track(list(items), description, console=errors, transient=True)
 
 
+def read_files(files: list[str]) -> tuple[obspy.Stream, dict[str, str]]:
+    """Read all files into one stream, and say of each that cannot be read why."""
+    stream = obspy.Stream()
+    broken: dict[str, str] = {}
+    for name in progress("reading")(files):
+        try:
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                stream += obspy.read(name)
+            for warning in caught:
+                say(f"{name}: {warning.message}", errors)
+        except Exception as error:  # ObsPy's readers raise whatever their format's library does
+            broken[name] = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return stream, broken
+
+
 def parse_settings(settings: list[str], option: str) -> dict[str, Any]:
     """Turn ``key=value`` into a dict; values are JSON where they can be, else text.
 
@@ -106,3 +131,9 @@ def parse_settings(settings: list[str], option: str) -> dict[str, Any]:
         except json.JSONDecodeError:
             parsed[key] = value
     return parsed
+
+
+def parse_event_types(settings: list[str]) -> dict[str, str | None]:
+    """Turn ``label=QuakeML event type`` into a dict; "none" is no type."""
+    types = parse_settings(settings, "--event-type")
+    return {label: None if kind in ("none", None) else kind for label, kind in types.items()}

@@ -37,6 +37,9 @@ def evaluate(
     discriminator = load_model(model, weights)
     waveforms = open_dataset(dataset, discriminator.component_order)
     there = set(waveforms.metadata.get(label_column, pd.Series(dtype=str)).dropna().astype(str))
+    wanted: list[str] | None = [label for label in discriminator.labels if label in there] or discriminator.labels
+    if discriminator.clusters:
+        wanted = None  # clusters may have missed a class, whose windows then count as errors
     data = read_windows(
         waveforms,
         discriminator.preprocessing,
@@ -44,27 +47,35 @@ def evaluate(
         group_column=group_column,
         split_column=split_column,
         pick_column=pick_column,
-        labels=[label for label in discriminator.labels if label in there] or discriminator.labels,
+        labels=wanted,
         progress=progress("reading windows"),
     )
     tell_of(data)
+    labels = [*discriminator.labels, *sorted(set(data.labels.tolist()) - set(discriminator.labels))]
     if folds is not None or hold_out is not None:
         fold = column_folds(data, hold_out) if hold_out else event_folds(data, folds or 0, seed)
-        probabilities = held_out_probabilities(discriminator, data, fold, progress("training"))
+        labels = sorted(set(data.labels.tolist())) if discriminator.clusters else labels
+        probabilities = held_out_probabilities(discriminator, data, fold, progress("training"), labels)
         title = f"{hold_out} held out" if hold_out else f"{folds} folds of events"
         names = sorted(set(fold.tolist())) if hold_out else []
     else:
         if split in ("all", "train"):
             say("these scores are not held out if the weights were trained on the split", errors)
+        if not set(discriminator.labels) & set(data.labels.tolist()):
+            raise ConfigurationError(
+                f"the labels of the model, {', '.join(discriminator.labels)}, do not occur in the dataset; clusters get "
+                "names by the command name"
+            )
         data = data if split == "all" else data.in_split(split)
-        probabilities = discriminator.predict_proba(data.windows)
+        probabilities = np.zeros((len(data), len(labels)))
+        probabilities[:, : len(discriminator.labels)] = discriminator.predict_proba(data.windows)
         title, names = f"split {split}", []
     parts = [(title, np.ones(len(data), dtype=bool)), *((f"{title}: {name}", fold == name) for name in names)]
-    truth = data.truth(discriminator.labels)
+    truth = data.truth(labels)
     text = []
     for heading, rows in parts:
         scores = EvaluationReport.from_predictions(
-            probabilities[rows], truth[rows], data.groups[rows], discriminator.labels, seed=seed
+            probabilities[rows], truth[rows], data.groups[rows], labels, seed=seed
         )
         console.rule(heading)
         console.print(scores)

@@ -5,19 +5,25 @@ from typing import Annotated
 
 import typer
 
+from seisbench_lcl.cli.clusters import report_on_clusters
 from seisbench_lcl.cli.common import (
     console,
     errors,
+    learns_from_labels,
     model_class,
+    parse_event_types,
     parse_settings,
     progress,
     say,
     tell_of,
+    write_file,
     write_text,
 )
+from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.evaluation import EvaluationReport
+from seisbench_lcl.plotting import loss_curves
 from seisbench_lcl.preprocessing import Preprocessing
-from seisbench_lcl.training import open_dataset, read_windows
+from seisbench_lcl.training import open_dataset, read_windows, session
 
 
 def train(
@@ -32,35 +38,43 @@ def train(
     pick_column: Annotated[str | None, typer.Option(help="column of the P arrival, in samples")] = None,
     split: Annotated[str, typer.Option(help="split to train on; 'all' takes every window")] = "train",
     label: Annotated[list[str] | None, typer.Option(help="class to learn (repeat); all by default")] = None,
+    clusters: Annotated[int | None, typer.Option(help="number of clusters, for models without labels")] = None,
     event_type: Annotated[list[str] | None, typer.Option(help="label=QuakeML event type (repeat)")] = None,
     sampling_rate: Annotated[float, typer.Option(help="of the windows, in Hz")] = 100.0,
     before: Annotated[float, typer.Option(help="seconds from the start of a window to P")] = 2.0,
     length: Annotated[float, typer.Option(help="seconds of a window")] = 20.0,
     components: Annotated[str, typer.Option(help="component codes in order")] = "ZNE",
     band: Annotated[tuple[float, float], typer.Option(help="lowest and highest frequency in Hz")] = (1.0, 18.0),
-    normalisation: Annotated[str, typer.Option(help="component-std, component-peak, joint-std, joint-peak")] = (
-        "component-std"
-    ),
+    normalisation: Annotated[
+        str | None, typer.Option(help="component-std, component-peak, joint-std, joint-peak; by default the model's")
+    ] = None,
     extractor_arg: Annotated[list[str] | None, typer.Option(help="key=value for the extractor (repeat)")] = None,
     head_arg: Annotated[list[str] | None, typer.Option(help="key=value for the head (repeat)")] = None,
     description: Annotated[str, typer.Option(help="what the weights are, kept in their file")] = "",
     version: Annotated[str | None, typer.Option(help="version of the weights, a suffix of the file names")] = None,
-    report: Annotated[Path | None, typer.Option(help="Markdown file for the held-out scores")] = None,
+    report: Annotated[Path | None, typer.Option(help="Markdown file for the scores")] = None,
+    curves: Annotated[Path | None, typer.Option(help="figure of the losses, in the format of its suffix")] = None,
+    checkpoints: Annotated[Path | None, typer.Option(help="folder from which an interrupted training goes on")] = None,
     memory: Annotated[
         float,
         typer.Option(help="GB of windows to hold; if there are more, they and their features go to temporary files"),
     ] = 1.0,
 ) -> None:
-    """Train a model on labelled traces and save its weights."""
+    """Train a model and save its weights: on labelled traces, or on all traces if it learns without labels."""
+    cls = model_class(model)
+    supervised = learns_from_labels(cls, head)
+    if not supervised and (label or event_type):
+        raise ConfigurationError(
+            f"{model} learns without labels: leave out --label and --event-type; clusters get names by the command name"
+        )
     preprocessing = Preprocessing(
         sampling_rate,
         round(length * sampling_rate),
         components,
         band,
         before,
-        normalisation,  # type: ignore[arg-type]
+        normalisation or cls.default_normalisation,  # type: ignore[arg-type]
     )
-    cls = model_class(model)
     data = read_windows(
         open_dataset(dataset, components),
         preprocessing,
@@ -69,32 +83,39 @@ def train(
         split_column=split_column,
         pick_column=pick_column,
         labels=label or None,
+        unlabelled=not supervised,
         memory=memory,
         progress=progress("reading windows"),
     )
     tell_of(data)
     chosen = data if split == "all" else data.in_split(split)
     labels = label or sorted(set(data.labels.tolist()))
-    types = parse_settings(event_type or [], "--event-type")
+    outputs = {"labels": labels} if supervised else {"clusters": clusters}
     discriminator = cls(
         extractor,
         head,
-        labels=labels,
+        **outputs,
         **preprocessing.to_dict(),
-        event_types={name: None if value in ("none", None) else value for name, value in types.items()},
+        event_types=parse_event_types(event_type or []),
         extractor_args=parse_settings(extractor_arg or [], "--extractor-arg"),
         head_args=parse_settings(head_arg or [], "--head-arg"),
     )
-    with errors.status(f"fitting {len(chosen)} windows of {len(set(chosen.groups))} events"):
-        discriminator.fit(chosen.windows, chosen.labels, chosen.groups)
+    say(f"fitting {len(chosen)} windows of {len(set(chosen.groups))} events", errors)
+    with session(checkpoints, progress):
+        discriminator.fit(chosen.windows, chosen.labels if supervised else None, chosen.groups)
     discriminator.save(out, description, version)
     say(f"wrote {out}.{{json,safetensors,pt}}{'' if version is None else '.v' + version}")
-    held_out = getattr(discriminator.head, "held_out", None)
-    if held_out is None:
+    if curves and discriminator.histories:
+        figure = loss_curves(discriminator.histories)
+        write_file(curves, lambda file: figure.savefig(file, dpi=120))
+    if not supervised:
+        text = report_on_clusters(discriminator, chosen)
+    elif (held_out := getattr(discriminator.head, "held_out", None)) is not None:
+        scores = EvaluationReport.from_predictions(held_out, chosen.truth(labels), chosen.groups, labels)
+        console.rule("training windows, the head fitted without each event in turn")
+        console.print(scores)
+        text = f"### Training windows, the head fitted without each event in turn\n\n{scores.to_markdown()}\n"
+    else:
         return
-    scores = EvaluationReport.from_predictions(held_out, chosen.truth(labels), chosen.groups, labels)
-    console.rule("training windows, the head fitted without each event in turn")
-    console.print(scores)
     if report:
-        title = "### Training windows, the head fitted without each event in turn"
-        write_text(report, f"{title}\n\n{scores.to_markdown()}\n")
+        write_text(report, text)

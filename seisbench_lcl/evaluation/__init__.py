@@ -1,19 +1,28 @@
 """How good a model is: protocols, scores with their intervals over events, and the report that shows them."""
 
 from seisbench_lcl.evaluation.bootstrap import Interval, bootstrap_intervals
+from seisbench_lcl.evaluation.cluster_number import cluster_numbers
+from seisbench_lcl.evaluation.cluster_report import ClusterReport
+from seisbench_lcl.evaluation.clustering import clustering_scores
 from seisbench_lcl.evaluation.metrics import confusion, mean_by_event, score
+from seisbench_lcl.evaluation.probes import linear_probe, neighbour_purity
 from seisbench_lcl.evaluation.protocols import column_folds, event_folds, held_out_probabilities
 from seisbench_lcl.evaluation.report import EvaluationReport, LevelReport
 
 __all__ = [
+    "ClusterReport",
     "EvaluationReport",
     "Interval",
     "LevelReport",
     "bootstrap_intervals",
+    "cluster_numbers",
+    "clustering_scores",
     "column_folds",
     "confusion",
     "event_folds",
     "held_out_probabilities",
+    "linear_probe",
     "mean_by_event",
+    "neighbour_purity",
     "score",
 ]

@@ -1,6 +1,6 @@
 """Protocols of held-out evaluation: folds by event, and one part of the data left out at a time."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,8 +64,12 @@ def held_out_probabilities(
     data: LabelledWindows,
     folds: NDArray[np.str_],
     progress: Callable[[Iterable[str]], Iterable[str]] = iter,
+    labels: Sequence[str] | None = None,
 ) -> NDArray[np.float32]:
     """Predict each fold by a model that never saw it, nor any window of its events.
+
+    A model that learns without labels is trained without them, and its clusters are then named by those of the other
+    folds.
 
     Parameters
     ----------
@@ -75,11 +79,13 @@ def held_out_probabilities(
     folds : (N,) ndarray of str
     progress : callable
         Wraps the sequence of folds, for a progress bar.
+    labels : sequence of str, optional
+        Classes, those of the template by default; a template whose clusters have no names needs them.
 
     Returns
     -------
     (N, K) float32 ndarray
-        In the order of the template's labels. A class that occurs in one fold alone is unknown to the model tested
+        In the order of the labels. A class that occurs in one fold alone is unknown to the model tested
         there, and has probability 0: such windows count as errors.
 
     Raises
@@ -87,14 +93,20 @@ def held_out_probabilities(
     TrainingError
         If without a fold fewer than two classes are left, or a class of a single event.
     """
-    probabilities = np.zeros((len(data), len(template.labels)), dtype=np.float32)
+    classes = list(labels or template.labels)
+    probabilities = np.zeros((len(data), len(classes)), dtype=np.float32)
     for fold in progress(sorted(set(folds.tolist()))):
         test = folds == fold
         train = data.select(~np.isin(data.groups, data.groups[test]))
-        known = [label for label in template.labels if label in set(train.labels.tolist())]
+        known = [label for label in classes if label in set(train.labels.tolist())]
         if len(known) < 2:
             raise TrainingError(f"without {fold!r} only the class {known} is left to train on")
-        model = template.fresh(known).fit(train.windows, train.labels, train.groups)
-        columns = [template.labels.index(label) for label in known]
-        probabilities[np.ix_(test, columns)] = model.predict_proba(data.windows[test])
+        if template.head.supervised:
+            model = template.fresh(known).fit(train.windows, train.labels, train.groups)
+        else:
+            model = template.fresh().fit(train.windows, None, train.groups)
+            model.name_clusters(train.windows, train.labels)
+        found = model.predict_proba(data.windows[test])
+        for label in set(classes) & set(model.labels):
+            probabilities[test, classes.index(label)] = found[:, model.labels.index(label)]
     return probabilities

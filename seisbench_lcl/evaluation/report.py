@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.table import Table
 from rich.text import Text
 
+from seisbench_lcl.evaluation._tables import Content, to_markdown, to_rich
 from seisbench_lcl.evaluation.bootstrap import Interval, bootstrap_intervals
 from seisbench_lcl.evaluation.metrics import confusion, mean_by_event
 
@@ -155,23 +155,14 @@ class EvaluationReport:
 
     def to_markdown(self) -> str:
         """Return the scores and both confusion matrices as Markdown tables."""
-        blocks = [f"**{title}**\n\n{_markdown(header, rows)}" for title, header, rows in self._tables()]
-        return "\n\n".join([*blocks, self._note()]) + "\n"
+        return f"{to_markdown(self._tables())}\n\n{self._note()}\n"
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the scores and both confusion matrices as tables for the terminal."""
-        for title, header, rows in self._tables():
-            # Text, because rich would read "recall[noise]" as markup and swallow the label.
-            table = Table(title=Text(title), title_justify="left")
-            table.add_column(Text(header[0]))
-            for column in header[1:]:
-                table.add_column(Text(column), justify="right")
-            for row in rows:
-                table.add_row(*map(Text, row))
-            yield table
+        yield from to_rich(self._tables())
         yield Text(self._note())
 
-    def _tables(self) -> Iterator[tuple[str, list[str], list[list[str]]]]:
+    def _tables(self) -> Iterator[Content]:
         """Yield title, header and rows of the three tables, for every format."""
         station, event = self.station, self.event
         pairs = [[name, str(x), str(event.scores[name])] for name, x in station.scores.items()]
@@ -186,11 +177,6 @@ class EvaluationReport:
             f"{self.station.n_rows} station windows of {self.event.n_events} events; "
             f"{CONFIDENCE:.0%} intervals from {self.n_resamples} resamples of whole events."
         )
-
-
-def _markdown(header: list[str], rows: list[list[str]]) -> str:
-    lines = [header, ["---", *["---:"] * (len(header) - 1)], *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
 
 
 def _plain(value: float) -> float | None:

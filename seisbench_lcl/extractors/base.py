@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from typing_extensions import Self
 
 from seisbench_lcl.errors import ConfigurationError, WindowError
+from seisbench_lcl.training.loop import History
 
 
 class FeatureExtractor(nn.Module, ABC):
@@ -35,6 +36,8 @@ class FeatureExtractor(nn.Module, ABC):
         Tag: whether `slide` costs less than `forward` of windows that overlap by most of their length.
     enough : int or None
         Tag: how many windows it takes to fit; None for as many as there are.
+    histories : list of History
+        Losses of the last `fit`, for those that are trained by gradients; not part of the state.
 
     Raises
     ------
@@ -57,6 +60,7 @@ class FeatureExtractor(nn.Module, ABC):
         self.in_channels = in_channels
         self.in_samples = in_samples
         self.sampling_rate = sampling_rate
+        self.histories: list[History] = []
 
     def fit(self, windows: Tensor, labels: Tensor | None = None) -> Self:
         """Learn from training windows.
@@ -81,7 +85,7 @@ class FeatureExtractor(nn.Module, ABC):
         if len(windows) == 0:
             raise WindowError(f"{type(self).__name__}.fit needs at least one window, but was given none")
         self._fit(windows, labels)
-        return self
+        return self.eval()
 
     def forward(self, windows: Tensor) -> Tensor:
         """Compute features.

@@ -1,6 +1,10 @@
 """Heads: features (B, F) in, class probabilities (B, K) out."""
 
 from seisbench_lcl.heads.base import Head
+from seisbench_lcl.heads.dec import DEC
+from seisbench_lcl.heads.gmm import GMM
+from seisbench_lcl.heads.kmeans import KMeans
 from seisbench_lcl.heads.ridge import Ridge
+from seisbench_lcl.heads.scan import SCAN
 
-__all__ = ["Head", "Ridge"]
+__all__ = ["DEC", "GMM", "SCAN", "Head", "KMeans", "Ridge"]

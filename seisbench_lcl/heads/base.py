@@ -8,7 +8,9 @@ from torch import Tensor, nn
 from typing_extensions import Self
 
 from seisbench_lcl.errors import ConfigurationError, TrainingError, WindowError
+from seisbench_lcl.extractors.base import FeatureExtractor
 from seisbench_lcl.rows import RowFile, Rows
+from seisbench_lcl.training.loop import History
 
 _BLOCK = 1024  # rows of a file checked at a time
 
@@ -34,7 +36,9 @@ class Head(nn.Module, ABC):
     supervised : bool
         Tag: whether `fit` needs labels. A cluster head ignores them.
     joint : bool
-        Tag: whether the head trains together with its extractor.
+        Tag: whether the head trains together with its extractor, by `fit_with`.
+    histories : list of History
+        Losses of the last fit, for those that are trained by gradients; not part of the state.
 
     Raises
     ------
@@ -55,6 +59,7 @@ class Head(nn.Module, ABC):
             )
         self.n_features = n_features
         self.n_classes = n_classes
+        self.histories: list[History] = []
 
     def fit(self, features: Tensor | RowFile, labels: Tensor | None = None, groups: Tensor | None = None) -> Self:
         """Learn from features.
@@ -101,7 +106,30 @@ class Head(nn.Module, ABC):
             self._fit(features, labels, groups)
         else:
             self._fit_rows(features, labels, groups)
-        return self
+        return self.eval()
+
+    def fit_with(self, extractor: FeatureExtractor, windows: Tensor) -> Self:
+        """Learn from windows, and train their extractor with it; only a `joint` head can.
+
+        Parameters
+        ----------
+        extractor : FeatureExtractor
+            Fitted; what it has learnt goes on from there.
+        windows : (N, C, T) float32 Tensor
+
+        Returns
+        -------
+        Head
+            Itself.
+
+        Raises
+        ------
+        ConfigurationError
+            If the head is not joint, or the extractor is not of a kind that it can train.
+        TrainingError
+            If the windows do not allow the fit.
+        """
+        raise ConfigurationError(f"{type(self).__name__} learns from features alone: call fit(features)")
 
     def forward(self, features: Tensor) -> Tensor:
         """Compute class probabilities.

@@ -1,5 +1,18 @@
-"""Training: windows from SeisBench datasets."""
+"""Training: windows from SeisBench datasets and continuous records, the loop, augmentations."""
 
+from seisbench_lcl.training.detection import DetectionSummary, detect_windows, read_archive
+from seisbench_lcl.training.loop import History, initialise, optimise, session
 from seisbench_lcl.training.windows import LabelledWindows, open_dataset, read_windows
 
-__all__ = ["LabelledWindows", "open_dataset", "read_windows"]
+__all__ = [
+    "DetectionSummary",
+    "History",
+    "LabelledWindows",
+    "detect_windows",
+    "initialise",
+    "open_dataset",
+    "optimise",
+    "read_archive",
+    "read_windows",
+    "session",
+]

@@ -77,7 +77,7 @@ class LabelledWindows:
 
     def truth(self, labels: Sequence[str]) -> NDArray[np.int64]:
         """Return the index of each window's class in `labels`, (N,)."""
-        return np.array([labels.index(label) for label in self.labels])
+        return np.array([labels.index(label) for label in self.labels], dtype=np.int64)
 
     def shared_events(self) -> list[str]:
         """Return the events that have windows in more than one split."""
@@ -115,11 +115,12 @@ def read_windows(
     split_column: str = "split",
     pick_column: str | None = None,
     labels: Iterable[str] | None = None,
+    unlabelled: bool = False,
     min_coverage: float = 0.95,
     memory: float = np.inf,
     progress: Callable[[Iterable[int]], Iterable[int]] = iter,
 ) -> LabelledWindows:
-    """Cut one window from each labelled trace of a dataset.
+    """Cut one window from each trace of a dataset that has a label, or from all.
 
     A trace with a P pick is cut `preprocessing.before` seconds before it; one without, such as noise, in its middle.
     Traces that cannot give a whole window (sampled too slowly for the band, component missing, too short, gap, NaN) are
@@ -137,7 +138,9 @@ def read_windows(
         Column with the P arrival in samples of the stored trace. By default, for each trace, the first of SeisBench's
         usual columns for P, Pg and Pn that has one.
     labels : iterable of str, optional
-        Classes to read; all by default. Traces without label are left out.
+        Classes to read; all by default.
+    unlabelled : bool
+        Whether to read traces without label, too; theirs is "". The dataset may then lack the column.
     min_coverage : float
         As in `Discriminator.annotate`.
     memory : float
@@ -156,11 +159,15 @@ def read_windows(
         If a column is missing or unusable, or a wanted label does not occur or gives no window.
     """
     metadata = dataset.metadata.reset_index(drop=True)  # a filtered dataset counts its waveforms anew
+    if unlabelled and label_column not in metadata:
+        metadata[label_column] = None
     for column in filter(None, (label_column, group_column, pick_column)):
         if column not in metadata:
             raise DatasetError(f"the dataset has no column {column!r}; it has: {', '.join(sorted(metadata.columns))}")
-    names = metadata[label_column].dropna().astype(str)
-    wanted = sorted(set(names)) if labels is None else list(labels)
+    names = metadata[label_column]
+    names = (names.fillna("") if unlabelled else names.dropna()).astype(str)
+    wanted = sorted(set(names) - {""}) if labels is None else list(labels)
+    wanted += [""] if unlabelled and "" in set(names) else []
     if not wanted:
         raise DatasetError(f"no trace has a label in {label_column!r}")
     if absent := [label for label in wanted if label not in set(names)]:
@@ -187,7 +194,7 @@ def read_windows(
             continue
         rows.append(index)
         if np.isnan(pick):
-            notes[f"no P arrival, cut in the middle: {names[index]}"] += 1
+            notes[f"no P arrival, cut in the middle: {names[index] or 'without label'}"] += 1
     if lost := [label for label in wanted if not names[rows].eq(label).any()]:
         raise DatasetError(f"no trace of {lost} gives a window: {dict(notes)}; choose other labels, or another band")
     chosen = metadata.loc[rows].reset_index(drop=True)

@@ -1,4 +1,4 @@
-"""Figures: what the model saw, and what it made of it."""
+"""Stations over time: what the model saw, and what it made of it."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from scipy.signal import spectrogram
 
 from seisbench_lcl.errors import ConfigurationError, SamplingRateError
+from seisbench_lcl.plotting.colours import COLOURS
 from seisbench_lcl.preprocessing import Preprocessing
 from seisbench_lcl.results import LabelledDetectionList, StationWindows, WindowList
 
 MAX_STATIONS = 12
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#f0e442", "#000000")  # Okabe and Ito
 _ABSTAINED = "0.85"
 _POINTS = 20_000  # of a waveform drawn, as minimum and maximum of each pixel or so
 
@@ -63,7 +63,7 @@ def plot_stations(
         raise ConfigurationError(f"the result {missing}; it has: {', '.join(blocks) or 'none'}")
     figure = Figure(figsize=(11, 1 + 4.2 * len(chosen)), layout="constrained")
     rows = figure.subplots(3 * len(chosen), 1, squeeze=False, height_ratios=[1, 1, 1.1] * len(chosen))[:, 0]
-    colours = {label: _COLOURS[k % len(_COLOURS)] for k, label in enumerate(windows.labels)}
+    colours = {label: COLOURS[k % len(COLOURS)] for k, label in enumerate(windows.labels)}
     for i, station in enumerate(chosen):
         waveform, frequencies, probability = rows[3 * i : 3 * i + 3]
         _draw_traces(waveform, frequencies, _vertical(stream, station, preprocessing), preprocessing)

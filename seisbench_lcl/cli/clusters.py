@@ -1,0 +1,135 @@
+"""``seisbench-lcl clusters``: what the clusters of a model hold, in tables and figures."""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+import typer
+from matplotlib.figure import Figure
+
+from seisbench_lcl.cli.common import console, errors, load_model, progress, say, tell_of, write_file, write_text
+from seisbench_lcl.discriminator import Discriminator
+from seisbench_lcl.errors import ConfigurationError, DatasetError
+from seisbench_lcl.evaluation import ClusterReport, cluster_numbers, linear_probe, neighbour_purity
+from seisbench_lcl.heads import SCAN
+from seisbench_lcl.plotting import MapMethod, cluster_number_figure, embedding_map, exemplars
+from seisbench_lcl.training import LabelledWindows, open_dataset, read_windows
+
+
+def clusters(
+    dataset: Annotated[str, typer.Option(help="folder of a SeisBench dataset, or its name in seisbench.data")],
+    weights: Annotated[str, typer.Option(help="name of pretrained weights, or path of saved ones")],
+    out: Annotated[Path, typer.Option(help="folder for tables and figures")],
+    model: Annotated[str, typer.Option(help="class of the model")] = "MiniRocketSCAN",
+    label_column: Annotated[str, typer.Option(help="column of the class, if there is one")] = "source_type",
+    group_column: Annotated[str, typer.Option(help="column of the event")] = "source_id",
+    split_column: Annotated[str, typer.Option(help="column of the split")] = "split",
+    pick_column: Annotated[str | None, typer.Option(help="column of the P arrival, in samples")] = None,
+    split: Annotated[str, typer.Option(help="split to look at; 'all' takes every window")] = "all",
+    numbers: Annotated[
+        tuple[int, int] | None, typer.Option(help="rate these numbers of clusters, from the first to the last")
+    ] = None,
+    method: Annotated[MapMethod, typer.Option(help="of the map; umap needs umap-learn")] = "tsne",
+    seed: Annotated[int, typer.Option(help="of the map, and of the halves of the events")] = 0,
+) -> None:
+    """Show what each cluster holds: exemplars, a map, a table of windows, and scores where there are labels."""
+    discriminator = load_model(model, weights)
+    if not discriminator.clusters:
+        raise ConfigurationError(f"{model} learns from labels and has no clusters")
+    data = read_windows(
+        open_dataset(dataset, discriminator.component_order),
+        discriminator.preprocessing,
+        label_column=label_column,
+        group_column=group_column,
+        split_column=split_column,
+        pick_column=pick_column,
+        unlabelled=True,
+        progress=progress("reading windows"),
+    )
+    tell_of(data)
+    data = data if split == "all" else data.in_split(split)
+    text = report_on_clusters(discriminator, data, seed)
+    probabilities = discriminator.cluster_proba(data.windows)
+    features = discriminator.features(data.windows).numpy()
+    found = probabilities.argmax(axis=1)
+    table = pd.DataFrame(
+        {
+            "trace_name": data.metadata["trace_name"].to_numpy(),
+            "event": data.groups,
+            "label": data.labels,
+            "cluster": found,
+            "name": [discriminator.clusters[k] for k in found],
+            "probability": probabilities.max(axis=1),
+        }
+    )
+    write_file(out / "windows.csv", lambda file: table.to_csv(file, index=False))
+    write_text(out / "clusters.md", text)
+    with errors.status("drawing"):
+        labels = data.labels if (data.labels != "").any() else None
+        names = ["" if name == f"cluster {k}" else name for k, name in enumerate(discriminator.clusters)]
+        _draw(out / "map.png", embedding_map(features, found, labels, names=names, method=method, seed=seed))
+        preprocessing = discriminator.preprocessing
+        _draw(
+            out / "exemplars.png",
+            exemplars(data.windows, probabilities, preprocessing, names=names, groups=data.groups),
+        )
+    if numbers:
+        with errors.status("rating numbers of clusters"):
+            rated = cluster_numbers(features, range(numbers[0], numbers[1] + 1), seed=seed)
+        write_file(out / "numbers.csv", lambda file: rated.to_csv(file, index=False))
+        _draw(out / "numbers.png", cluster_number_figure(rated))
+        for criterion, number in rated.attrs["suggested"].items():
+            say(f"{criterion} suggests {number} clusters")
+
+
+def report_on_clusters(model: Discriminator, data: LabelledWindows, seed: int = 0) -> str:
+    """Print what lies in each cluster, with scores where there are labels, and return it as Markdown."""
+    probabilities = model.cluster_proba(data.windows)
+    found = probabilities.argmax(axis=1)
+    sizes = np.bincount(found, minlength=len(model.clusters))
+    lines = [
+        f"cluster {k}: {size} windows"
+        + (f", mean probability {probabilities[found == k, k].mean():.2f}" if size else "")
+        for k, size in enumerate(sizes)
+    ]
+    head = model.head
+    if isinstance(head, SCAN) and head.losses:
+        lines += [
+            f"loss of the {head.n_heads} heads: {min(head.losses):.3f} to {max(head.losses):.3f}",
+            f"neighbours: {head.n_neighbours} of each window, recall {head.recall:.3f}",
+            f"agreement with k-means on the same features: adjusted Rand index {head.kmeans_agreement:.3f}",
+        ]
+    for line in lines:
+        say(line)
+    blocks = ["### Clusters\n", *(f"- {line}" for line in lines), ""]
+    labelled = data.labels != ""
+    try:
+        parts = {"clusters": found}
+        if isinstance(head, SCAN) and len(head.kmeans) == len(data):
+            parts["k-means on the same features"] = head.kmeans.numpy()
+        for title, assigned in parts.items():
+            report = ClusterReport.from_clusters(assigned, data.labels, data.groups, n_clusters=len(sizes), seed=seed)
+            console.rule(title)
+            console.print(report)
+            blocks += [f"#### {title[0].upper()}{title[1:]}\n", report.to_markdown()]
+    except DatasetError as error:  # no labels, or those of a single event
+        say(f"no scores: {error}", errors)
+        return "\n".join(blocks)
+    known = data.select(labelled)
+    features = model.features(known.windows[:])
+    classes = sorted(set(known.labels.tolist()))
+    truth = known.truth(classes)
+    probe = linear_probe(features, truth, known.groups, n_classes=len(classes)).argmax(axis=1)
+    purity = neighbour_purity(features, truth, groups=known.groups)
+    for line in (
+        f"neighbour purity, of the 20 nearest windows of other events: {purity:.3f}",
+        f"linear probe of the features, each event held out: accuracy {np.mean(probe == truth):.3f}",
+    ):
+        say(line)
+        blocks.append(f"- {line}")
+    return "\n".join([*blocks, ""])
+
+
+def _draw(path: Path, figure: Figure) -> None:
+    write_file(path, lambda file: figure.savefig(file, dpi=120))

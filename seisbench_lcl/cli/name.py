@@ -1,0 +1,56 @@
+"""``seisbench-lcl name``: event types for the clusters of a model."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from seisbench_lcl.cli.common import load_model, parse_event_types, parse_settings, progress, say, tell_of
+from seisbench_lcl.errors import ConfigurationError
+from seisbench_lcl.training import open_dataset, read_windows
+
+
+def name(
+    weights: Annotated[str, typer.Option(help="name of pretrained weights, or path of saved ones")],
+    out: Annotated[Path, typer.Option(help="path of the weights to write, without suffix")],
+    model: Annotated[str, typer.Option(help="class of the model")] = "MiniRocketSCAN",
+    cluster: Annotated[list[str] | None, typer.Option(help="by hand, such as 0=earthquake (repeat)")] = None,
+    dataset: Annotated[str | None, typer.Option(help="by labels: folder or name of a SeisBench dataset")] = None,
+    label_column: Annotated[str, typer.Option(help="column of the class")] = "source_type",
+    group_column: Annotated[str, typer.Option(help="column of the event")] = "source_id",
+    split_column: Annotated[str, typer.Option(help="column of the split")] = "split",
+    pick_column: Annotated[str | None, typer.Option(help="column of the P arrival, in samples")] = None,
+    split: Annotated[str, typer.Option(help="split whose labels are used; 'all' takes every window")] = "train",
+    label: Annotated[list[str] | None, typer.Option(help="class to use (repeat); all by default")] = None,
+    event_type: Annotated[list[str] | None, typer.Option(help="label=QuakeML event type (repeat)")] = None,
+    description: Annotated[str | None, typer.Option(help="what the weights are; by default what they were")] = None,
+    version: Annotated[str | None, typer.Option(help="version of the weights, a suffix of the file names")] = None,
+) -> None:
+    """Name the clusters of a model that learns without labels: by labelled windows, or by hand."""
+    discriminator = load_model(model, weights)
+    if bool(cluster) == bool(dataset):
+        raise ConfigurationError("give --dataset to name clusters by its labels, or --cluster to name them by hand")
+    types = parse_event_types(event_type or [])
+    if cluster:
+        given = parse_settings(cluster, "--cluster")
+        if wrong := [key for key in given if not key.isdigit()]:
+            raise ConfigurationError(f"--cluster takes number=label, such as 0=earthquake, but was given {wrong[0]!r}")
+        discriminator.name_clusters({int(key): str(value) for key, value in given.items()}, event_types=types)
+    else:
+        data = read_windows(
+            open_dataset(str(dataset), discriminator.component_order),
+            discriminator.preprocessing,
+            label_column=label_column,
+            group_column=group_column,
+            split_column=split_column,
+            pick_column=pick_column,
+            labels=label or None,
+            progress=progress("reading windows"),
+        )
+        tell_of(data)
+        chosen = data if split == "all" else data.in_split(split)
+        discriminator.name_clusters(chosen.windows, chosen.labels, types)
+    for k, title in enumerate(discriminator.clusters):
+        say(f"cluster {k}: {title} (QuakeML: {discriminator.event_types[title]})")
+    discriminator.save(out, discriminator.weights_docstring or "" if description is None else description, version)
+    say(f"wrote {out}.{{json,safetensors,pt}}{'' if version is None else '.v' + version}")

@@ -1,0 +1,103 @@
+"""What clusters are worth, where some labels are known."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
+
+from seisbench_lcl.errors import DatasetError
+from seisbench_lcl.evaluation.metrics import Indices, check_groups, score
+from seisbench_lcl.matching import UNKNOWN, check_clusters, contingency, match_clusters
+
+_MAPPED_SCORES = ("accuracy", "balanced_accuracy", "weighted_precision", "weighted_recall", "weighted_f1")
+
+
+def clustering_scores(
+    clusters: ArrayLike,
+    truth: ArrayLike,
+    groups: ArrayLike,
+    *,
+    n_clusters: int,
+    n_classes: int,
+    seed: int = 0,
+) -> dict[str, float]:
+    """Score clusters against the truth, on the rows that have a label.
+
+    Parameters
+    ----------
+    clusters, truth
+        As in `seisbench_lcl.matching.contingency`.
+    groups : array_like of shape (n,)
+        Event of each row; an event is never split between the halves.
+    n_clusters, n_classes : int
+    seed : int
+        Of the halves.
+
+    Returns
+    -------
+    dict of str to float
+        ``accuracy``, ``balanced_accuracy``, ``weighted_precision``, ``weighted_recall``, ``weighted_f1``;
+        ``purity``, ``nmi``, ``ari``; ``empty_clusters``, the number of clusters without any row.
+
+    Raises
+    ------
+    DatasetError
+        As `seisbench_lcl.matching.contingency`; if no row has a label, or a class has labels in one event only.
+
+    Notes
+    -----
+    The first five need a class for each cluster (`seisbench_lcl.matching.match_clusters`). It is found on a random half
+    of the events of each class and scored on the other half, then the other way round; the scores are those of all
+    rows together, as in `seisbench_lcl.evaluation.score`. A row in a cluster without class is an error. The weighted
+    recall is the accuracy by definition; it is listed because the literature does.
+
+    The others need none. With n_kc rows of class c in cluster k, n_k = Σ_c n_kc, n_c = Σ_k n_kc and n = Σ_k n_k:
+
+    - ``purity`` = Σ_k max_c n_kc / n. It grows with the number of clusters, up to 1.
+    - ``nmi`` = 2 I / (H_k + H_c), with the mutual information I = Σ_kc (n_kc / n) log(n n_kc / (n_k n_c)) and the
+      entropies H_k = −Σ_k (n_k / n) log(n_k / n), H_c likewise. 0 for independent, 1 for equal partitions.
+    - ``ari`` = (S − E) / ((S_k + S_c) / 2 − E), with the numbers of pairs of rows S = Σ_kc n_kc (n_kc − 1) / 2,
+      S_k = Σ_k n_k (n_k − 1) / 2, S_c likewise, and E = S_k S_c / (n (n − 1) / 2). 0 on average for random clusters.
+
+    References
+    ----------
+    Strehl & Ghosh 2002, Cluster ensembles, J. Mach. Learn. Res. 3. Hubert & Arabie 1985, Comparing partitions,
+    J. Classif. 2.
+    """
+    found, y = check_clusters(clusters, truth, n_clusters, n_classes)
+    codes, _ = check_groups(groups, len(y))
+    empty = n_clusters - len(np.unique(found))
+    known = y != UNKNOWN
+    if not known.any():
+        raise DatasetError(f"none of {len(y)} rows has a label: scores need some; clusters alone can only be looked at")
+    found, y, codes = found[known], y[known], codes[known]
+
+    predicted = np.full(len(y), UNKNOWN)
+    second_half = _second_half(y, codes, seed)
+    for half in (second_half, ~second_half):
+        classes = match_clusters(found[~half], y[~half], n_clusters, n_classes)
+        predicted[half] = classes[found[half]]
+    certain = np.eye(n_classes + 1)[predicted]  # −1 falls into the last column, a class that no row has
+    mapped = score(certain, y, [str(k) for k in range(n_classes + 1)])
+    return {name: mapped[name] for name in _MAPPED_SCORES} | {
+        "purity": float(contingency(found, y, n_clusters, n_classes).max(axis=1).sum() / len(y)),
+        "nmi": float(normalized_mutual_info_score(y, found)),
+        "ari": float(adjusted_rand_score(y, found)),
+        "empty_clusters": float(empty),
+    }
+
+
+def _second_half(truth: Indices, codes: Indices, seed: int) -> NDArray[np.bool_]:
+    """Deal the events of each class out to two halves, and return which rows are in the second."""
+    for k in np.unique(truth):
+        if len(np.unique(codes[truth == k])) < 2:
+            raise DatasetError(
+                f"class {k} has labels in one event only, but the classes of clusters are found on one half of the "
+                "events and scored on the other: label a second event of the class, or leave it out (truth -1)"
+            )
+    class_of_event = np.full(codes.max() + 1, truth.max())
+    np.minimum.at(class_of_event, codes, truth)
+    shuffled = np.random.default_rng(seed).permutation(np.unique(codes))
+    dealt = shuffled[np.argsort(class_of_event[shuffled], kind="stable")]
+    second = np.zeros(len(class_of_event), dtype=bool)
+    second[dealt[1::2]] = True
+    return second[codes]

@@ -1,0 +1,65 @@
+"""The nearest neighbours of each row: exact while that takes minutes, by an index beyond, with its recall measured."""
+
+import torch
+from torch import Tensor
+
+from seisbench_lcl.errors import ConfigurationError
+
+EXACT_UP_TO = 50_000
+
+_BLOCK = 1024
+_PROBED = 500  # rows whose exact neighbours tell the recall of the index
+
+
+def nearest(rows: Tensor, k: int, exact_up_to: int = EXACT_UP_TO, seed: int = 0) -> tuple[Tensor, float]:
+    """Find the k nearest other rows of each row by Euclidean distance.
+
+    Parameters
+    ----------
+    rows : (N, F) float32 Tensor
+        Centred: distances come from products, which lose digits to a common offset.
+    k : int
+        Less than N.
+    exact_up_to : int
+        With more rows, the neighbours come from a graph index (NN-descent, Dong et al. 2011).
+    seed : int
+        Of the index and of the rows that probe it.
+
+    Returns
+    -------
+    (N, k) int64 Tensor
+    recall : float
+        Fraction of the true neighbours among them; 1 if the search was exact.
+
+    Raises
+    ------
+    ConfigurationError
+        If the index is needed and not installed.
+    """
+    squared = rows.square().sum(dim=1)
+    if len(rows) <= exact_up_to:
+        blocks = torch.arange(len(rows)).split(_BLOCK)
+        return torch.cat([_exact(rows, squared, block, k) for block in blocks]), 1.0
+    try:
+        from pynndescent import NNDescent
+    except ImportError as error:
+        raise ConfigurationError(
+            f"neighbours of {len(rows)} windows, more than {exact_up_to}, need an index: "
+            "pip install 'seisbench-lcl[neighbours]', or train on fewer windows"
+        ) from error
+    index = NNDescent(rows.cpu().numpy(), n_neighbors=k + 1, random_state=seed, n_jobs=torch.get_num_threads())
+    found = torch.from_numpy(index.neighbor_graph[0]).long()
+    # A row is its own nearest neighbour, except where another equals it.
+    itself = found == torch.arange(len(found))[:, None]
+    itself[~itself.any(dim=1), -1] = True
+    found = found[~itself].reshape(len(rows), k)
+    probed = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))[:_PROBED]
+    true = _exact(rows, squared, probed, k)
+    hits = (found[probed][:, :, None] == true[:, None, :]).any(dim=2)
+    return found, float(hits.float().mean())
+
+
+def _exact(rows: Tensor, squared: Tensor, block: Tensor, k: int) -> Tensor:
+    distances = squared - 2 * rows[block] @ rows.T  # but for a constant of each row
+    distances[torch.arange(len(block)), block] = torch.inf
+    return distances.topk(k, largest=False).indices.cpu()

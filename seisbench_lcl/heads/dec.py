@@ -1,0 +1,200 @@
+"""Deep embedded clustering: the clusters and the latent that they lie in are trained together."""
+
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from typing_extensions import Self
+
+from seisbench_lcl.errors import ConfigurationError, NotFittedError
+from seisbench_lcl.extractors.base import FeatureExtractor
+from seisbench_lcl.heads.base import Head
+from seisbench_lcl.heads.kmeans import KMeans
+from seisbench_lcl.training.loop import optimise
+
+_STARTS = 20  # of k-means, of which the best is taken
+
+
+@runtime_checkable
+class Reconstructs(Protocol):
+    """What an extractor must have besides features to be trained together with `DEC`."""
+
+    def images(self, windows: Tensor) -> Tensor:
+        """Return what is reconstructed, of windows (B, C, T)."""
+
+    def reconstruct(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the features (B, F) of images, with gradients, and the images made from them."""
+
+
+class DEC(Head):
+    """Student-t clusters, trained together with an extractor that reconstructs.
+
+    A window with latent z belongs to cluster j with probability ``q_j ∝ 1 / (1 + |z − μ_j|²)``, Student's t with one
+    degree of freedom (Eq. 1 of Xie et al.). The target ``p_ij ∝ q_ij² / Σ_i q_ij`` (Eq. 3) is sharper, and does not let
+    large clusters swallow small ones. Training minimises the error of the reconstruction plus `gamma` times the
+    Kullback-Leibler divergence of q from p (Eq. 2), each a mean over windows, in the centroids μ and in the weights of
+    the extractor; the reconstruction keeps the latents from collapsing onto the centroids.
+
+    The centroids start from k-means; the target is renewed before every epoch. The published method stops when fewer
+    than 0.1 % of the windows change cluster between targets; here the learning rate falls to zero over a fixed number
+    of epochs, so that they settle by themselves, and the last state is kept: the target sharpens as training goes on,
+    so that losses of two epochs cannot be compared. `changed` tells whether the clusters had settled.
+
+    Fitted to features alone, by `fit`, the head has the centroids of k-means; `fit_with` trains both.
+
+    Parameters
+    ----------
+    n_features, n_classes : int
+        Length of the latent, and number of clusters.
+    gamma : float
+        Weight of the divergence.
+    epochs, batch_size : int
+    learning_rate : float
+    seed : int
+        Of k-means and of the order of the windows.
+
+    Attributes
+    ----------
+    centroids : (K, F) float32 parameter
+        NaN until fitted.
+    changed : float
+        Fraction of the windows that changed cluster in the last epoch of the last `fit_with`.
+
+    Raises
+    ------
+    ConfigurationError
+        If gamma is not positive.
+
+    References
+    ----------
+    Xie, Girshick and Farhadi (2016), Unsupervised deep embedding for clustering analysis, ICML. With reconstruction:
+    Guo et al. (2017), Improved deep embedded clustering with local structure preservation, IJCAI. On spectrograms:
+    Jenkins, Gerstoft, Bianco and Bromirski (2021), JGR Solid Earth 126, doi:10.1029/2021JB021716.
+    """
+
+    name = "dec"
+    supervised = False
+    joint = True
+
+    def __init__(
+        self,
+        n_features: int,
+        n_classes: int,
+        *,
+        gamma: float = 0.1,
+        epochs: int = 10,
+        batch_size: int = 32,
+        learning_rate: float = 1e-3,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(n_features, n_classes)
+        if not 0 < gamma < float("inf"):
+            raise ConfigurationError(f"gamma, the weight of the divergence, must be positive, but is {gamma}")
+        self.gamma = gamma
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.seed = seed
+        self.changed = float("nan")
+        self.centroids = nn.Parameter(torch.full((n_classes, n_features), torch.nan))
+
+    def config(self) -> dict[str, Any]:  # noqa: D102
+        return {
+            "gamma": self.gamma,
+            "epochs": self.epochs,
+            "batch_size": self.batch_size,
+            "learning_rate": self.learning_rate,
+            "seed": self.seed,
+        }
+
+    def fit_with(self, extractor: FeatureExtractor, windows: Tensor) -> Self:
+        """Train centroids and extractor together.
+
+        Parameters
+        ----------
+        extractor : FeatureExtractor
+            Fitted. It must have `images` and `reconstruct`, as `SpectrogramAutoencoder` has. Its weights are changed.
+        windows : (N, C, T) float32 Tensor
+            Normalised.
+
+        Returns
+        -------
+        DEC
+            Itself.
+
+        Raises
+        ------
+        ConfigurationError
+            If the extractor cannot reconstruct, or a number is out of range.
+        NotFittedError
+            If the extractor is not fitted.
+        TrainingError
+            If fewer windows than clusters differ, or the loss is not finite in the first epoch.
+        """
+        if not isinstance(extractor, Reconstructs):
+            raise ConfigurationError(
+                f"DEC is trained together with an extractor that reconstructs, with methods images(windows) and "
+                f"reconstruct(images), but {type(extractor).__name__} has none: take spectrogram_autoencoder or "
+                "spectrogram_unet, or another cluster head"
+            )
+        windows = windows.to(self.centroids.device)
+        both = nn.ModuleList([extractor, self]).eval()
+        with torch.no_grad():
+            self.fit(extractor(windows))
+        target = assignments = torch.empty(0)
+
+        def renew_target() -> None:
+            nonlocal target, assignments
+            soft = self(extractor(windows))
+            target, assignments = sharpen(soft), soft.argmax(dim=1)
+
+        def loss(rows: Tensor) -> Tensor:
+            images = extractor.images(windows[rows])
+            latents, reconstruction = extractor.reconstruct(images)
+            return F.mse_loss(reconstruction, images) + self.gamma * divergence(target[rows], self(latents))
+
+        history = optimise(
+            self.name,
+            both,
+            loss,
+            len(windows),
+            epochs=self.epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            seed=self.seed,
+            keep="last",
+            before_epoch=renew_target,
+        )
+        self.histories = [history]
+        before = assignments
+        with torch.no_grad():
+            renew_target()
+        self.changed = (assignments != before).float().mean().item()
+        return self
+
+    def _fit(self, features: Tensor, labels: Tensor | None, groups: Tensor | None) -> None:
+        kmeans = KMeans(self.n_features, self.n_classes, n_init=_STARTS, seed=self.seed).fit(features)
+        with torch.no_grad():
+            self.centroids.copy_(kmeans.centroids)
+
+    def _probabilities(self, features: Tensor) -> Tensor:
+        if torch.isnan(self.centroids[0, 0]):
+            raise NotFittedError("DEC has no centroids yet: call fit_with(extractor, windows) first, or load weights")
+        return soft_assignment(features, self.centroids)
+
+
+def soft_assignment(latents: Tensor, centroids: Tensor) -> Tensor:
+    """Return q (B, K) of latents (B, F) and centroids (K, F): Eq. 1 of Xie et al. with one degree of freedom."""
+    return torch.softmax(-(latents[:, None] - centroids).square().sum(dim=2).log1p(), dim=1)
+
+
+def sharpen(soft: Tensor) -> Tensor:
+    """Return the target p (N, K) of the assignments q of all windows: Eq. 3 of Xie et al."""
+    weighted = soft.square() / soft.sum(dim=0)
+    return weighted / weighted.sum(dim=1, keepdim=True)
+
+
+def divergence(target: Tensor, soft: Tensor) -> Tensor:
+    """Return KL(p ‖ q), the mean over windows: Eq. 2 of Xie et al."""
+    return F.kl_div(soft.log(), target, reduction="batchmean")

@@ -1,0 +1,335 @@
+"""SCAN: clusters that a window shares with its nearest neighbours, kept from falling into one."""
+
+import logging
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from sklearn.metrics import adjusted_rand_score
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, log_softmax
+
+from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError
+from seisbench_lcl.heads._neighbours import nearest
+from seisbench_lcl.heads.base import Head
+from seisbench_lcl.heads.kmeans import KMeans
+from seisbench_lcl.training.loop import Optimiser, initialise, optimise
+
+logger = logging.getLogger("seisbench")
+
+
+class SCAN(Head):
+    """The cluster head of LCL-SSS: linear layers on fixed features, trained to agree on neighbours.
+
+    The loss of Yin et al. (2022, Eq. 3) asks that a window x and a neighbour k get the same cluster, and that all
+    clusters be used::
+
+        −mean log⟨Φ(x), Φ(k)⟩ + λ Σ_c Φ'_c log(Φ'_c / (C π_c))
+
+    where Φ is the softmax over C clusters, Φ' its mean over the batch, and π the expected shares of the clusters; with
+    equal shares, the default, the second term is the negative entropy of Eq. 3. Features are standardised, and scaled
+    to a mean squared length of one, so that learning rates do not depend on their number. Several layers are trained
+    at once from different starts; the one of the lowest loss is kept.
+
+    Windows of one event at several stations show the same source. Where `fit` is told the events, a neighbour is drawn
+    from the other windows of the same event as often as `event_share` says. That takes no labels, only association;
+    the paper has single stations and does not do it.
+
+    Probabilities are the trained softmax. They are sharpened by the loss and not calibrated.
+
+    Parameters
+    ----------
+    n_features, n_classes : int
+        Length of a feature row, and number of clusters; more clusters than event types are expected is often better
+        (over-clustering), as several may get one name.
+    n_neighbours : int
+        Neighbours of a window by Euclidean distance of standardised features, found once: exactly up to 50,000
+        windows, by an index beyond.
+    event_share : float
+        Fraction of draws from the window's own event, where it has other windows; 0 for the published method.
+    entropy_weight : float
+        λ. A large one pushes towards the shares `prior`, which hurts if they are wrong.
+    prior : sequence of float, optional
+        Expected shares of the clusters, in any unit; equal by default.
+    n_heads : int
+        Layers trained.
+    epochs, batch_size, learning_rate, weight_decay, optimiser
+        See `seisbench_lcl.training.loop.optimise`; the learning rate is divided by 1 + λ. The published recipe, for
+        whole networks, is Adam with 1e-4 and a weight decay of 1e-4.
+    self_label_epochs : int
+        Epochs of a second training on the layer's own labels of the windows that it is sure of (Van Gansbeke et al.
+        2020, section 2.3), balanced over clusters.
+    confidence : float
+        Least probability of a window that takes part in it.
+    seed : int
+
+    Attributes
+    ----------
+    weights, biases : (K, F) and (K,) float32 buffers
+        For standardised features. NaN until fitted.
+    mean, scale : (F,) float32 buffers
+    losses : list of float
+        Final loss of each layer. This and what follows is from the training, and not part of the saved state.
+    neighbours : (N, n_neighbours) int64 Tensor
+    recall : float
+        Of the neighbours; 1 where they are exact.
+    kmeans : (N,) int64 Tensor
+        Clusters of the training windows by k-means on the same features, to be reported beside these.
+    kmeans_agreement : float
+        Adjusted Rand index of the two.
+
+    Raises
+    ------
+    ConfigurationError
+        If an argument is out of range.
+
+    References
+    ----------
+    Yin et al. (2022), Applied Sciences 12(16):8389, doi:10.3390/app12168389. Van Gansbeke et al. (2020), SCAN: learning
+    to classify images without labels, ECCV.
+    """
+
+    name = "scan"
+    supervised = False
+
+    weights: Tensor
+    biases: Tensor
+    mean: Tensor
+    scale: Tensor
+
+    def __init__(
+        self,
+        n_features: int,
+        n_classes: int,
+        *,
+        n_neighbours: int = 20,
+        event_share: float = 0.5,
+        entropy_weight: float = 2.0,
+        prior: Sequence[float] | None = None,
+        n_heads: int = 10,
+        epochs: int = 60,
+        batch_size: int = 128,
+        learning_rate: float = 3.0,
+        weight_decay: float = 1e-4,
+        optimiser: Optimiser = "sgd",
+        self_label_epochs: int = 0,
+        confidence: float = 0.99,
+        seed: int = 0,
+    ) -> None:
+        super().__init__(n_features, n_classes)
+        for what, fits, value in (
+            ("n_neighbours must be 1 or more", n_neighbours >= 1, n_neighbours),
+            ("event_share must lie from 0 to 1", 0 <= event_share <= 1, event_share),
+            ("entropy_weight must not be negative", entropy_weight >= 0, entropy_weight),
+            ("n_heads must be 1 or more", n_heads >= 1, n_heads),
+            ("self_label_epochs must not be negative", self_label_epochs >= 0, self_label_epochs),
+            ("confidence must lie between 0 and 1", 0 < confidence < 1, confidence),
+        ):
+            if not fits:
+                raise ConfigurationError(f"SCAN: {what}, but is {value!r}")
+        if prior is not None and (len(prior) != n_classes or not all(0 < share < float("inf") for share in prior)):
+            raise ConfigurationError(f"SCAN: prior must be {n_classes} positive shares, but is {prior!r}")
+        self.n_neighbours = n_neighbours
+        self.event_share = event_share
+        self.entropy_weight = entropy_weight
+        self.prior = None if prior is None else [float(share) for share in prior]
+        self.n_heads = n_heads
+        self.epochs = epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.optimiser: Optimiser = optimiser
+        self.self_label_epochs = self_label_epochs
+        self.confidence = confidence
+        self.seed = seed
+        self.register_buffer("weights", torch.full((n_classes, n_features), torch.nan))
+        self.register_buffer("biases", torch.full((n_classes,), torch.nan))
+        self.register_buffer("mean", torch.zeros(n_features))
+        self.register_buffer("scale", torch.ones(n_features))
+        self.losses: list[float] = []
+        self.neighbours = torch.empty(0, n_neighbours, dtype=torch.int64)
+        self.recall = 1.0
+        self.kmeans = torch.empty(0, dtype=torch.int64)
+        self.kmeans_agreement = float("nan")
+
+    def config(self) -> dict[str, Any]:  # noqa: D102
+        return {
+            "n_neighbours": self.n_neighbours,
+            "event_share": self.event_share,
+            "entropy_weight": self.entropy_weight,
+            "prior": self.prior,
+            "n_heads": self.n_heads,
+            "epochs": self.epochs,
+            "batch_size": self.batch_size,
+            "learning_rate": self.learning_rate,
+            "weight_decay": self.weight_decay,
+            "optimiser": self.optimiser,
+            "self_label_epochs": self.self_label_epochs,
+            "confidence": self.confidence,
+            "seed": self.seed,
+        }
+
+    def _probabilities(self, features: Tensor) -> Tensor:
+        if torch.isnan(self.biases[0]):
+            raise NotFittedError("SCAN has no weights yet: call fit(features) first, or load weights")
+        return torch.softmax((features - self.mean) @ (self.weights / self.scale).T + self.biases, dim=-1)
+
+    def _fit(self, features: Tensor, labels: Tensor | None, groups: Tensor | None) -> None:
+        if len(features) <= max(self.n_neighbours, self.n_classes):
+            raise TrainingError(
+                f"{len(features)} windows are too few for {self.n_classes} clusters and {self.n_neighbours} neighbours "
+                "of each: give more windows, or ask for fewer (n_neighbours)"
+            )
+        self.mean.copy_(features.mean(dim=0))
+        spread = features.std(dim=0, correction=0)
+        varies = spread > 1e-6 * spread.amax()
+        if not varies.any():
+            raise TrainingError("all windows have the same features: there is nothing to tell clusters apart by")
+        # Those that vary make up a mean squared length of one; those that do not would be rounding blown up.
+        self.scale.copy_(torch.where(varies, spread * varies.sum().sqrt(), torch.finfo(torch.float32).max))
+        rows = (features - self.mean) / self.scale
+        self.neighbours, self.recall = nearest(rows, self.n_neighbours, seed=self.seed)
+        layers = self._train(rows, groups)
+        with torch.no_grad():
+            clusters = layers.log_probabilities(rows)[0].argmax(dim=1)
+        beside = KMeans(self.n_features, self.n_classes, n_init=3, seed=self.seed).fit(rows)
+        self.kmeans = beside(rows).argmax(dim=1).cpu()
+        self.kmeans_agreement = float(adjusted_rand_score(clusters.cpu(), self.kmeans))
+        self.weights.copy_(layers.weights[0].detach())
+        self.biases.copy_(layers.biases[0].detach())
+
+    def _train(self, rows: Tensor, groups: Tensor | None) -> "_Layers":
+        layers = _Layers(self.n_heads, self.n_classes, self.n_features).to(rows.device)
+        initialise(layers, self.seed)
+        mates = None if groups is None or not self.event_share else _Mates(groups)
+        prior = self._prior(rows)
+
+        def loss(batch: Tensor) -> Tensor:
+            anchors = layers.log_probabilities(rows[batch])
+            positives = layers.log_probabilities(rows[self._draw(batch, mates)])
+            return scan_loss(anchors, positives, self.entropy_weight, prior).mean()
+
+        recipe: dict[str, Any] = {
+            "batch_size": self.batch_size,
+            "learning_rate": self.learning_rate / (1 + self.entropy_weight),  # gradients grow with λ
+            "weight_decay": self.weight_decay,
+            "optimiser": self.optimiser,
+            "seed": self.seed,
+        }
+        self.histories = [optimise("scan", layers, loss, len(rows), epochs=self.epochs, **recipe)]
+        self.losses = self._losses(layers, rows).tolist()
+        layers = layers.only(min(range(self.n_heads), key=self.losses.__getitem__))
+        if self.self_label_epochs:
+            self._self_label(layers, rows, recipe)
+        return layers
+
+    def _self_label(self, layers: "_Layers", rows: Tensor, recipe: dict[str, Any]) -> None:
+        with torch.no_grad():
+            sure, own = layers.log_probabilities(rows)[0].exp().max(dim=1)
+        chosen = torch.nonzero(sure > self.confidence).flatten().cpu()
+        counts = torch.bincount(own[chosen.to(own.device)], minlength=self.n_classes)
+        if len(chosen) < 2 or not counts.all():
+            logger.warning(
+                "SCAN: self-labelling left out, for it needs windows of each cluster with a probability above %g, but "
+                "there are %s; lower the confidence",
+                self.confidence,
+                counts.tolist(),
+            )
+            return
+        weight = len(chosen) / (self.n_classes * counts)
+
+        def loss(batch: Tensor) -> Tensor:
+            picked = chosen[batch]
+            return cross_entropy(layers.log_probabilities(rows[picked])[0], own[picked], weight)
+
+        self.histories.append(
+            optimise("scan self-labelling", layers, loss, len(chosen), epochs=self.self_label_epochs, **recipe)
+        )
+
+    def _losses(self, layers: "_Layers", rows: Tensor) -> Tensor:
+        """Loss of each layer over all windows and all of their neighbours."""
+        with torch.no_grad():
+            log_p = layers.log_probabilities(rows)
+            prior = self._prior(rows)
+            losses = [scan_loss(log_p, log_p[:, nearer], self.entropy_weight, prior) for nearer in self.neighbours.T]
+            return torch.stack(losses).mean(dim=0)
+
+    def _prior(self, rows: Tensor) -> Tensor:
+        shares = rows.new_tensor(self.prior or [1.0] * self.n_classes)
+        return shares / shares.sum()
+
+    def _draw(self, batch: Tensor, mates: "_Mates | None") -> Tensor:
+        drawn = self.neighbours[batch, torch.randint(self.n_neighbours, (len(batch),))]
+        if mates is None:
+            return drawn
+        from_event = mates.has[batch] & (torch.rand(len(batch)) < self.event_share)
+        return torch.where(from_event, mates.draw(batch), drawn)
+
+
+def scan_loss(anchors: Tensor, positives: Tensor, entropy_weight: float, prior: Tensor) -> Tensor:
+    """Loss of Eq. 3 of Yin et al. (2022), with shares of the clusters, for each of H heads.
+
+    Parameters
+    ----------
+    anchors, positives : (H, B, K) float32 Tensors
+        Log probabilities of windows and of a neighbour of each.
+    entropy_weight : float
+        λ.
+    prior : (K,) float32 Tensor
+        Expected shares of the clusters, which sum to 1.
+
+    Returns
+    -------
+    (H,) float32 Tensor
+    """
+    consistency = -torch.logsumexp(anchors + positives, dim=-1).mean(dim=-1)
+    log_mean = torch.logsumexp(anchors, dim=-2) - math.log(anchors.shape[-2])
+    balance = (log_mean.exp() * (log_mean - torch.log(prior * len(prior)))).sum(dim=-1)
+    return consistency + entropy_weight * balance
+
+
+class _Layers(nn.Module):
+    """H linear layers with a softmax each, computed as one product."""
+
+    def __init__(self, n_heads: int, n_classes: int, n_features: int) -> None:
+        super().__init__()
+        self.weights = nn.Parameter(torch.empty(n_heads, n_classes, n_features))
+        self.biases = nn.Parameter(torch.empty(n_heads, n_classes))
+
+    def reset_parameters(self) -> None:
+        nn.init.normal_(self.weights, std=0.01)
+        nn.init.zeros_(self.biases)
+
+    def log_probabilities(self, rows: Tensor) -> Tensor:
+        """Return (H, B, K) of rows (B, F)."""
+        scores = (rows @ self.weights.flatten(0, 1).T).unflatten(1, self.biases.shape) + self.biases
+        return log_softmax(scores, dim=-1).transpose(0, 1)
+
+    def only(self, head: int) -> "_Layers":
+        one = _Layers(1, *self.weights.shape[1:]).to(self.weights.device)
+        with torch.no_grad():
+            one.weights.copy_(self.weights[head : head + 1])
+            one.biases.copy_(self.biases[head : head + 1])
+        return one
+
+
+class _Mates:
+    """The other windows of each window's event."""
+
+    def __init__(self, groups: Tensor) -> None:
+        groups = groups.cpu()
+        self._order = torch.argsort(groups, stable=True)
+        _, event, counts = torch.unique(groups, return_inverse=True, return_counts=True)
+        self._count = counts[event]
+        self._first = (counts.cumsum(0) - counts)[event]
+        place = torch.empty_like(self._order)
+        place[self._order] = torch.arange(len(groups))
+        self._place = place - self._first
+        self.has = self._count > 1
+
+    def draw(self, batch: Tensor) -> Tensor:
+        """Return one at random for each window, itself where it has none."""
+        count = self._count[batch]
+        step = 1 + (torch.rand(len(batch)) * (count - 1)).long()
+        return self._order[self._first[batch] + (self._place[batch] + step) % count]

@@ -1,0 +1,100 @@
+"""What clusters stand for: the classes of their labelled windows."""
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import linear_sum_assignment
+
+from seisbench_lcl.errors import DatasetError
+
+UNKNOWN = -1  # truth of a row without label, and class of a cluster without labelled row
+
+Indices = NDArray[np.int64]
+
+
+def contingency(clusters: ArrayLike, truth: ArrayLike, n_clusters: int, n_classes: int) -> Indices:
+    """Count the rows of each class in each cluster.
+
+    Parameters
+    ----------
+    clusters : array_like of int, shape (n,)
+        Cluster of each row, from 0 to ``n_clusters - 1``.
+    truth : array_like of int, shape (n,)
+        Class of each row, from 0 to ``n_classes - 1``; −1 for a row without label, which is not counted.
+    n_clusters, n_classes : int
+
+    Returns
+    -------
+    ndarray of int, shape (n_clusters, n_classes)
+
+    Raises
+    ------
+    DatasetError
+        If the two disagree in shape, or hold anything else.
+    """
+    found, y = check_clusters(clusters, truth, n_clusters, n_classes)
+    known = y != UNKNOWN
+    cells = np.bincount(found[known] * n_classes + y[known], minlength=n_clusters * n_classes)
+    return cells.reshape(n_clusters, n_classes)
+
+
+def match_clusters(clusters: ArrayLike, truth: ArrayLike, n_clusters: int, n_classes: int) -> Indices:
+    """Find the class that each cluster stands for.
+
+    With as many clusters as classes, clusters and classes are paired one to one such that most rows agree
+    (Hungarian method). Otherwise each cluster stands for its most frequent class, the first of them in a tie.
+
+    Parameters
+    ----------
+    clusters, truth, n_clusters, n_classes
+        As in `contingency`.
+
+    Returns
+    -------
+    ndarray of int, shape (n_clusters,)
+        Class of each cluster; −1 for a cluster without labelled row. The order of rows does not matter.
+
+    Raises
+    ------
+    DatasetError
+        As `contingency`.
+
+    References
+    ----------
+    Kuhn 1955, The Hungarian method for the assignment problem, Nav. Res. Logist. Q. 2.
+
+    Examples
+    --------
+    >>> match_clusters([0, 0, 1, 1, 1], [1, 1, 0, 1, -1], n_clusters=2, n_classes=2)
+    array([1, 0])
+    """
+    counts = contingency(clusters, truth, n_clusters, n_classes)
+    if n_clusters == n_classes:
+        classes = linear_sum_assignment(counts, maximize=True)[1]
+    else:
+        classes = counts.argmax(axis=1)
+    return np.where(counts.any(axis=1), classes, UNKNOWN)
+
+
+def check_clusters(clusters: ArrayLike, truth: ArrayLike, n_clusters: int, n_classes: int) -> tuple[Indices, Indices]:
+    """Check clusters (n,) and truth (n,) at the door, and return the arrays.
+
+    Raises
+    ------
+    DatasetError
+        As `contingency`.
+    """
+    found = _checked_indices("clusters", clusters, 0, n_clusters)
+    y = _checked_indices("truth", truth, UNKNOWN, n_classes)
+    if len(found) != len(y):
+        raise DatasetError(f"clusters have {len(found)} rows but truth has {len(y)}; pass one of each per window")
+    return found, y
+
+
+def _checked_indices(name: str, values: ArrayLike, lowest: int, stop: int) -> Indices:
+    indices = np.asarray(values)
+    if indices.ndim != 1 or not np.issubdtype(indices.dtype, np.integer):
+        raise DatasetError(f"{name} must be integers of shape (n,), but found {indices.dtype}, shape {indices.shape}")
+    outside = indices[(indices < lowest) | (indices >= stop)]
+    if outside.size:
+        raise DatasetError(f"{name} must lie between {lowest} and {stop - 1}, but found {outside[0]}")
+    return indices.astype(np.int64)

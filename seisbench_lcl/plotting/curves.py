@@ -1,0 +1,108 @@
+"""Curves: losses over epochs, and criteria over the number of clusters."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, MaxNLocator
+
+from seisbench_lcl.errors import ConfigurationError, DatasetError
+from seisbench_lcl.plotting.colours import COLOURS
+from seisbench_lcl.training.loop import History
+
+_CRITERIA = {
+    "inertia": "Sum of squared distances",
+    "silhouette": "Mean silhouette",
+    "bic": "Bayesian information criterion",
+    "gap": "Gap statistic",
+}
+
+
+def loss_curves(histories: Sequence[History]) -> Figure:
+    """Draw the loss of each epoch, one panel per training, with the epoch whose state was kept marked.
+
+    Parameters
+    ----------
+    histories : sequence of History
+        One or more.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Not known to pyplot, so that it needs no display and no closing.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is none, or one without an epoch.
+    """
+    if not histories or (untrained := [history.name for history in histories if not history.train]):
+        what = f"{', '.join(untrained)} has no epoch" if histories else "there is none"
+        raise ConfigurationError(f"loss curves need trainings of at least one epoch, but {what}")
+    figure = Figure(figsize=(4.4 * len(histories), 3.4), layout="constrained")
+    for axes, history in zip(figure.subplots(1, len(histories), squeeze=False)[0], histories, strict=True):
+        decisive = history.held_out or history.train
+        for losses, label, style in ((history.train, "training", "-"), (history.held_out, "held out", "--")):
+            if losses:
+                colour = COLOURS[label == "held out"]
+                axes.plot(np.arange(1, len(losses) + 1), losses, style, color=colour, lw=1.5, label=label)
+        if 0 <= history.best_epoch < len(decisive):
+            best = history.best_epoch + 1, decisive[history.best_epoch]
+            axes.plot(*best, "o", color="black", ms=6, label=f"kept: epoch {best[0]}")
+        title = f"{history.name}\nstopped: {history.stopped}" if history.stopped else history.name
+        axes.set_title(title, loc="left", fontsize="medium")
+        axes.set(xlabel="Epoch", ylabel="Loss")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        _plain(axes)
+        axes.legend(frameon=False)
+    return figure
+
+
+def cluster_number_figure(frame: pd.DataFrame) -> Figure:
+    """Draw each criterion over the number of clusters, with the number that it suggests marked.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Column ``clusters`` and one or more of ``inertia``, ``silhouette``, ``bic`` and ``gap``, with ``gap_error``.
+        ``frame.attrs["suggested"]`` maps criteria to the number of clusters that they suggest.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Not known to pyplot, so that it needs no display and no closing.
+
+    Raises
+    ------
+    DatasetError
+        If the table has no such column, or no number in it.
+    """
+    criteria = [name for name in _CRITERIA if name in frame and frame[name].notna().any()]
+    if "clusters" not in frame or not criteria:
+        raise DatasetError(
+            f"the table needs the column clusters and one of {', '.join(_CRITERIA)}, "
+            f"but has {', '.join(map(str, frame.columns)) or 'none'}"
+        )
+    suggested = frame.attrs.get("suggested", {})
+    figure = Figure(figsize=(3.1 * len(criteria), 3), layout="constrained")
+    for axes, name in zip(figure.subplots(1, len(criteria), squeeze=False)[0], criteria, strict=True):
+        x, y = frame["clusters"].to_numpy(), frame[name].to_numpy(dtype=float)
+        axes.plot(x, y, "o-", color=COLOURS[0], ms=4, lw=1.2)
+        if name == "gap" and "gap_error" in frame:
+            axes.errorbar(x, y, frame["gap_error"].to_numpy(dtype=float), fmt="none", ecolor=COLOURS[0], capsize=2.5)
+        if (k := suggested.get(name)) is not None:
+            axes.axvline(k, color=COLOURS[1], lw=1.2, ls="--", zorder=0)
+            axes.plot(x[x == k], y[x == k], "o", color=COLOURS[1], ms=8, zorder=3)
+            axes.set_title(f"suggests {k}", fontsize="medium", color=COLOURS[1])
+        axes.set(xlabel="Number of clusters", ylabel=_CRITERIA[name])
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if np.nanmax(np.abs(y)) >= 1000:
+            axes.yaxis.set_major_formatter(EngFormatter(sep=""))
+        _plain(axes)
+    return figure
+
+
+def _plain(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)

@@ -1,0 +1,190 @@
+"""What the windows of each cluster look like: the most typical waveforms, a spectrogram, the mean spectrum."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+from numpy.typing import ArrayLike, NDArray
+from scipy.signal import spectrogram, welch
+
+from seisbench_lcl.errors import ConfigurationError, DatasetError
+from seisbench_lcl.plotting.colours import COLOURS
+from seisbench_lcl.preprocessing import Preprocessing
+from seisbench_lcl.rows import RowFile
+
+_BLOCK = 1024  # windows normalised at a time
+_SILENCE = 1e-6  # amplitude per √Hz that stands for none on a logarithmic axis; windows have one of about 1
+_DECIBELS = 40  # shown of a spectrogram, below its maximum
+
+
+def exemplars(
+    windows: NDArray[np.float32] | RowFile,
+    probabilities: ArrayLike,
+    preprocessing: Preprocessing,
+    *,
+    names: Sequence[str] | None = None,
+    groups: ArrayLike | None = None,
+    n: int = 3,
+) -> Figure:
+    """Draw what each cluster holds, one row of panels per cluster.
+
+    From left to right: the most typical windows, those of the highest probability of the cluster, their first component
+    dark and the others light; the spectrogram of the first of them; and over all windows of the cluster the mean
+    amplitude spectrum with the band from the 10th to the 90th percentile, dashed the mean of all windows. Both
+    spectra are of the first component. A dotted line marks where the P arrival of a picked window lies.
+
+    Parameters
+    ----------
+    windows : (N, C, T) float32 ndarray or RowFile
+        In the rate and band of the model, not normalised; they are drawn as the extractor gets them.
+    probabilities : array_like of shape (N, K)
+        Of the clusters. A window belongs to its most probable one.
+    preprocessing : Preprocessing
+        Of the model.
+    names : sequence of str, length K, optional
+        Of the clusters, "" for one without.
+    groups : array_like of shape (N,), optional
+        Event of each window: the typical ones are then of different events.
+    n : int
+        How many typical windows to draw.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Not known to pyplot, so that it needs no display and no closing.
+
+    Raises
+    ------
+    DatasetError
+        If the arrays do not fit each other.
+    ConfigurationError
+        If no typical window is asked for.
+    """
+    p = np.asarray(probabilities, dtype=np.float64)
+    events = np.arange(len(p)) if groups is None else np.asarray(groups)
+    if p.ndim != 2 or not p.size or len(windows) != len(p) or events.shape != p.shape[:1]:
+        raise DatasetError(
+            f"exemplars need one row of probabilities and one event per window, but {len(windows)} windows came with "
+            f"probabilities of shape {p.shape} and groups of shape {events.shape}"
+        )
+    if windows.shape[1:] != (len(preprocessing.component_order), preprocessing.in_samples):
+        raise DatasetError(
+            f"windows must have shape (N, {len(preprocessing.component_order)}, {preprocessing.in_samples}) as "
+            f"described by the preprocessing, but are {windows.shape}"
+        )
+    if names is not None and len(names) != p.shape[1]:
+        raise DatasetError(f"{p.shape[1]} clusters need as many names, but found {list(names)}")
+    if n < 1:
+        raise ConfigurationError(f"n must be at least 1, but is {n}")
+    clusters = p.argmax(axis=1)
+    frequencies, spectra = _amplitude_spectra(windows, preprocessing)
+    figure = Figure(figsize=(11, 0.8 + 2 * p.shape[1]), layout="constrained")
+    panels = figure.subplots(p.shape[1], 3, squeeze=False, width_ratios=[2.2, 1.4, 1.2], sharex="col", sharey="col")
+    for k, (traces, image_axes, spectrum) in enumerate(panels):
+        members = np.flatnonzero(clusters == k)
+        name = f"{k}: {names[k]}" if names is not None and names[k] else f"cluster {k}"
+        count = f"{len(members)} window{'' if len(members) == 1 else 's'}"
+        traces.set_title(f"{name} ({count})", loc="left", fontweight="bold", fontsize="medium")
+        if len(members):
+            typical = _typical(members, p[:, k], events, n)
+            shown = preprocessing.normalise(torch.tensor(windows[typical])).numpy()
+            _draw_waveforms(traces, shown, preprocessing)
+            _draw_spectrogram(image_axes, shown[0, 0], preprocessing)
+            _draw_spectrum(spectrum, frequencies, spectra[members], spectra.mean(axis=0))
+            legend = spectrum.get_legend_handles_labels()
+        else:
+            traces.text(0.5, 0.5, "no window", transform=traces.transAxes, ha="center", va="center", color="0.4")
+    _label(panels, preprocessing, n)
+    kept = spectra[:, frequencies <= 0.9 * preprocessing.band[1]]  # above, the low-pass filter is all there is to see
+    panels[0, 2].set_ylim(np.percentile(kept, 1), 1.5 * np.percentile(kept, 99.9))
+    figure.legend(*legend, loc="outside upper right", ncols=3, frameon=False)
+    scale = ScalarMappable(Normalize(-_DECIBELS, 0))
+    columns = panels[:, 1].tolist()
+    figure.colorbar(
+        scale,
+        ax=columns,
+        label="Power (dB)",
+        ticks=range(-_DECIBELS, 1, 10),
+        fraction=0.05,
+        aspect=25 * len(panels),
+        pad=0.02,
+    )
+    return figure
+
+
+def _typical(
+    members: NDArray[np.int64], probabilities: NDArray[np.float64], events: NDArray[Any], n: int
+) -> NDArray[np.int64]:
+    """Return up to n members, the most probable first, no two of one event."""
+    ordered = members[np.argsort(-probabilities[members], kind="stable")]
+    first_of_event = np.unique(events[ordered], return_index=True)[1]
+    return ordered[np.sort(first_of_event)[:n]]
+
+
+def _amplitude_spectra(
+    windows: NDArray[np.float32] | RowFile, preprocessing: Preprocessing
+) -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    """Return frequencies (M,) and the amplitude spectra (N, M) of the first component, smoothed as by Welch."""
+    length = min(preprocessing.in_samples, max(preprocessing.in_samples // 4, 64))
+    spectra = []
+    for start in range(0, len(windows), _BLOCK):
+        block = preprocessing.normalise(torch.tensor(windows[start : start + _BLOCK]))[:, 0].numpy()
+        frequencies, power = welch(block, preprocessing.sampling_rate, nperseg=length, nfft=max(length, 1024))
+        spectra.append(np.sqrt(power).clip(_SILENCE))
+    inside = (frequencies >= preprocessing.band[0]) & (frequencies <= preprocessing.band[1])
+    return frequencies[inside], np.concatenate(spectra)[:, inside]
+
+
+def _draw_waveforms(axes: Axes, shown: NDArray[np.float32], preprocessing: Preprocessing) -> None:
+    times = np.arange(shown.shape[-1]) / preprocessing.sampling_rate
+    for i, window in enumerate(shown):
+        scaled = 0.48 * window / max(np.abs(window).max(), np.finfo(np.float32).tiny) - i
+        for component in scaled[:0:-1]:
+            axes.plot(times, component, color="0.78", lw=0.5)
+        axes.plot(times, scaled[0], color="0.1", lw=0.6)
+
+
+def _draw_spectrogram(axes: Axes, component: NDArray[np.float32], preprocessing: Preprocessing) -> None:
+    length = min(len(component), max(round(preprocessing.sampling_rate), 16))
+    frequencies, times, power = spectrogram(
+        component, preprocessing.sampling_rate, nperseg=length, noverlap=length * 9 // 10, nfft=4 * length
+    )
+    decibels = 10 * np.log10(np.maximum(power / max(power.max(), np.finfo(np.float32).tiny), 1e-12))
+    extent = (times[0], times[-1], 0.0, float(frequencies[-1]))
+    axes.imshow(decibels, origin="lower", aspect="auto", extent=extent, vmin=-_DECIBELS, vmax=0)
+
+
+def _draw_spectrum(
+    axes: Axes, frequencies: NDArray[np.float64], spectra: NDArray[np.float32], mean_of_all: NDArray[np.float32]
+) -> None:
+    low, high = np.percentile(spectra, [10, 90], axis=0)
+    axes.fill_between(frequencies, low, high, color=COLOURS[0], alpha=0.25, lw=0, label="10–90 %")
+    axes.plot(frequencies, mean_of_all, color="0.4", lw=1, ls="--", label="all windows")
+    axes.plot(frequencies, spectra.mean(axis=0), color=COLOURS[0], lw=1.5, label="mean")
+
+
+def _label(panels: NDArray[Any], preprocessing: Preprocessing, n: int) -> None:
+    """Set what all rows share: axes are shared by column, and the lowest row alone carries their names."""
+    code = preprocessing.component_order[0]
+    (traces, image_axes, spectrum), lowest = panels[0], panels[-1]
+    traces.set(xlim=(0, preprocessing.seconds), ylim=(0.45 - n, 0.55), yticks=[])
+    image_axes.set(xlim=(0, preprocessing.seconds), ylim=(0, 1.1 * preprocessing.band[1]))
+    spectrum.set(xlim=preprocessing.band, xscale="log", yscale="log")
+    spectrum.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=20))
+    spectrum.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    spectrum.xaxis.set_minor_formatter(NullFormatter())
+    for row in panels:
+        row[0].axvline(preprocessing.before, color=COLOURS[1], lw=1, ls=":")
+        row[1].set_ylabel("Frequency (Hz)")
+        row[2].spines[["top", "right"]].set_visible(False)
+    lowest[0].set_xlabel("Time in window (s)")
+    lowest[1].set_xlabel("Time in window (s)")
+    lowest[2].set_xlabel("Frequency (Hz)")
+    image_axes.set_title(f"Spectrogram of the first, {code}", loc="left", fontsize="medium")
+    spectrum.set_title(f"Amplitude spectrum, {code} (1/√Hz)", loc="left", fontsize="medium")

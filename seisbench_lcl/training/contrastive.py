@@ -1,0 +1,44 @@
+"""The contrastive loss: two views of one window are alike, those of different windows are not."""
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy, normalize
+
+from seisbench_lcl.errors import ConfigurationError
+
+
+def nt_xent(first: Tensor, second: Tensor, temperature: float) -> Tensor:
+    """Compute the normalised, temperature-scaled cross entropy.
+
+    Each of the 2 B rows has to tell its partner from the 2 B − 2 views of other windows by cosine similarity.
+
+    Parameters
+    ----------
+    first, second : (B, D) Tensor
+        Projections of two views of the same windows, in the same order.
+    temperature : float
+        Divides the similarities: the smaller, the more the most similar others count.
+
+    Returns
+    -------
+    scalar Tensor
+        Mean of the 2 B rows. With a single window there is nothing to tell it from: zero.
+
+    Raises
+    ------
+    ConfigurationError
+        If the shapes differ or the temperature is not positive.
+
+    References
+    ----------
+    Chen et al. (2020), A simple framework for contrastive learning of visual representations, ICML, Eq. 1.
+    """
+    if first.shape != second.shape or first.ndim != 2 or not temperature > 0:
+        raise ConfigurationError(
+            f"nt_xent takes two tensors of one shape (B, D) and a positive temperature, but was given "
+            f"{tuple(first.shape)}, {tuple(second.shape)} and {temperature!r}"
+        )
+    rows = normalize(torch.cat([first, second]), dim=1)
+    similarities = (rows @ rows.T / temperature).fill_diagonal_(-torch.inf)  # no row is compared with itself
+    partners = torch.arange(len(rows), device=rows.device).roll(len(first))
+    return cross_entropy(similarities, partners)

@@ -1,0 +1,201 @@
+import io
+import json
+from itertools import permutations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from seisbench_lcl.errors import DatasetError
+from seisbench_lcl.evaluation.cluster_report import ClusterReport
+from seisbench_lcl.evaluation.clustering import clustering_scores
+from seisbench_lcl.matching import contingency, match_clusters
+
+
+@st.composite
+def rows(draw, unlabelled=True):
+    """Clusters, truth, and how many there are of each."""
+    n_clusters, n_classes, n = draw(st.integers(1, 5)), draw(st.integers(1, 4)), draw(st.integers(1, 40))
+    clusters = draw(st.lists(st.integers(0, n_clusters - 1), min_size=n, max_size=n))
+    truth = draw(st.lists(st.integers(-1 if unlabelled else 0, n_classes - 1), min_size=n, max_size=n))
+    return clusters, truth, n_clusters, n_classes
+
+
+def count(clusters, truth, k, c):
+    return sum(1 for cluster, label in zip(clusters, truth, strict=True) if cluster == k and label == c)
+
+
+@given(rows())
+def test_clusters_are_counted_and_matched_as_by_trying_all(case):
+    clusters, truth, n_clusters, n_classes = case
+    table = [[count(clusters, truth, k, c) for c in range(n_classes)] for k in range(n_clusters)]
+    assert contingency(*case).tolist() == table
+    found = match_clusters(*case)
+    assert found.shape == (n_clusters,)
+    assert [k == -1 for k in found] == [sum(row) == 0 for row in table]
+    agreeing = sum(table[k][found[k]] for k in range(n_clusters) if found[k] >= 0)
+    if n_clusters == n_classes:
+        matched = [k for k in found if k >= 0]
+        assert len(set(matched)) == len(matched)
+        assert agreeing == max(
+            sum(table[k][c] for k, c in enumerate(order)) for order in permutations(range(n_classes))
+        )
+    else:
+        for k, row in enumerate(table):
+            assert found[k] == (row.index(max(row)) if sum(row) else -1)
+
+
+@given(rows(), st.randoms())
+def test_the_order_of_rows_does_not_matter(case, random):
+    clusters, truth, n_clusters, n_classes = case
+    order = random.sample(range(len(truth)), len(truth))
+    shuffled = match_clusters([clusters[i] for i in order], [truth[i] for i in order], n_clusters, n_classes)
+    np.testing.assert_array_equal(shuffled, match_clusters(*case))
+
+
+def test_one_to_one_is_not_the_majority():
+    clusters, truth = [0] * 10 + [1] * 7, [0] * 10 + [0] * 4 + [1] * 3
+    assert match_clusters(clusters, truth, 2, 2).tolist() == [0, 1]  # most of cluster 1 are of class 0
+    assert match_clusters(clusters, truth, 3, 2).tolist() == [0, 0, -1]
+
+
+def made_up(seed=0, n_events=60, n_clusters=4, n_classes=3, noise=0.3):
+    """Events of one class and one to four rows each, in clusters that follow the class but for some noise."""
+    rng = np.random.default_rng(seed)
+    groups = np.repeat(np.arange(n_events), rng.integers(1, 5, n_events))
+    truth = (np.arange(n_events) % n_classes)[groups]
+    clusters = np.where(rng.random(len(truth)) < noise, rng.integers(0, n_clusters, len(truth)), truth)
+    return clusters, truth, groups
+
+
+def loops(clusters, truth):
+    """Purity, normalised mutual information and adjusted Rand index from the formulas, and from pairs of rows."""
+    n, ks, cs = len(truth), sorted(set(clusters)), sorted(set(truth))
+    purity = sum(max(count(clusters, truth, k, c) for c in cs) for k in ks) / n
+    information = 0.0
+    for k in ks:
+        for c in cs:
+            if n_kc := count(clusters, truth, k, c):
+                information += n_kc / n * np.log(n * n_kc / (sum(clusters == k) * sum(truth == c)))
+    entropies = [-sum(np.mean(x == v) * np.log(np.mean(x == v)) for v in set(x)) for x in (clusters, truth)]
+    both = same_cluster = same_class = pairs = 0
+    for i in range(n):
+        for j in range(i):
+            pairs += 1
+            same_cluster += clusters[i] == clusters[j]
+            same_class += truth[i] == truth[j]
+            both += clusters[i] == clusters[j] and truth[i] == truth[j]
+    expected = same_cluster * same_class / pairs
+    ari = (both - expected) / ((same_cluster + same_class) / 2 - expected)
+    return purity, 2 * information / sum(entropies), ari
+
+
+@pytest.mark.parametrize(("n_clusters", "n_classes"), [(3, 3), (4, 3), (6, 2)])
+def test_scores_without_mapping_equal_their_formulas(n_clusters, n_classes):
+    clusters, truth, groups = made_up(n_clusters=n_clusters, n_classes=n_classes)
+    scores = clustering_scores(clusters, truth, groups, n_clusters=n_clusters, n_classes=n_classes)
+    expected = loops(clusters, truth)
+    assert [scores["purity"], scores["nmi"], scores["ari"]] == pytest.approx(expected)
+
+
+def test_the_mapping_is_scored_on_events_that_it_was_not_found_on():
+    clusters, truth, groups = made_up(n_events=40, n_clusters=3, noise=0.5)
+    scores = clustering_scores(clusters, truth, groups, n_clusters=3, n_classes=3, seed=5)
+    order = np.random.default_rng(5).permutation(40)
+    dealt = [event for k in range(3) for event in order if event % 3 == k]  # the class of event i is i mod 3
+    second = set(dealt[1::2])
+    predicted = np.empty(len(truth), dtype=int)
+    for inside in (True, False):
+        test = np.array([(event in second) == inside for event in groups])
+        agreeing = {o: sum(np.array(o)[clusters[~test]] == truth[~test]) for o in permutations(range(3))}
+        predicted[test] = np.array(max(agreeing, key=agreeing.get))[clusters[test]]
+    recall = [np.mean(predicted[truth == c] == c) for c in range(3)]
+    precision = [np.mean(truth[predicted == c] == c) for c in range(3)]
+    share = [np.mean(truth == c) for c in range(3)]
+    f1 = [2 * p * r / (p + r) for p, r in zip(precision, recall, strict=True)]
+    assert scores["accuracy"] == pytest.approx(np.mean(predicted == truth))
+    assert scores["weighted_recall"] == pytest.approx(scores["accuracy"])
+    assert scores["balanced_accuracy"] == pytest.approx(np.mean(recall))
+    assert scores["weighted_precision"] == pytest.approx(np.dot(share, precision))
+    assert scores["weighted_f1"] == pytest.approx(np.dot(share, f1))
+
+
+def test_a_mapping_learnt_by_heart_earns_nothing():
+    # Every event is a cluster of its own: pure, but on other events the clusters stand for nothing.
+    groups = np.repeat(np.arange(20), 3)
+    scores = clustering_scores(groups, groups % 2, groups, n_clusters=25, n_classes=2)
+    assert (scores["purity"], scores["accuracy"], scores["empty_clusters"]) == (1, 0, 5)
+
+
+def test_perfect_and_meaningless_clusters():
+    _, truth, groups = made_up()
+    perfect = clustering_scores((truth + 1) % 3, truth, groups, n_clusters=3, n_classes=3)
+    assert all(value == pytest.approx(1) for name, value in perfect.items() if name != "empty_clusters")
+    single = clustering_scores(np.zeros_like(truth), truth, groups, n_clusters=1, n_classes=3)
+    assert (single["nmi"], single["ari"]) == (0, 0)
+    assert single["purity"] == pytest.approx(max(np.bincount(truth)) / len(truth))
+
+
+def test_rows_without_label_do_not_count_and_equal_seeds_agree():
+    clusters, truth, groups = made_up()
+    more = [np.concatenate([x, y]) for x, y in ((clusters, [0, 1, 2]), (truth, [-1] * 3), (groups, [90, 91, 91]))]
+    plain = clustering_scores(clusters, truth, groups, n_clusters=4, n_classes=3, seed=1)
+    assert clustering_scores(*more, n_clusters=4, n_classes=3, seed=1)["purity"] == plain["purity"]
+    assert clustering_scores(clusters, truth, groups, n_clusters=4, n_classes=3, seed=1) == plain
+
+
+def test_what_cannot_be_scored_is_refused():
+    sizes = {"n_clusters": 2, "n_classes": 2}
+    with pytest.raises(DatasetError, match="clusters must lie between 0 and 1, but found 2"):
+        contingency([0, 2], [0, 1], **sizes)
+    with pytest.raises(DatasetError, match="truth must lie between -1 and 1, but found 3"):
+        match_clusters([0, 1], [0, 3], **sizes)
+    with pytest.raises(DatasetError, match=r"clusters must be integers of shape \(n,\), but found float64"):
+        contingency([0.0, 1.0], [0, 1], **sizes)
+    with pytest.raises(DatasetError, match="clusters have 2 rows but truth has 3"):
+        contingency([0, 1], [0, 1, 1], **sizes)
+    with pytest.raises(DatasetError, match="none of 2 rows has a label"):
+        clustering_scores([0, 1], [-1, -1], [0, 1], **sizes)
+    with pytest.raises(DatasetError, match="class 1 has labels in one event only"):
+        clustering_scores([0, 1, 0, 1], [0, 0, 1, 1], ["a", "b", "c", "c"], **sizes)
+    with pytest.raises(DatasetError, match="groups must name one event per row"):
+        clustering_scores([0, 1], [0, 1], ["a"], **sizes)
+
+
+LABELS = ["blast | mine", "blast | mine", "noise", "", "noise", "blast | mine"]
+CLUSTERS = [0, 0, 1, 2, 1, 1]
+
+
+@pytest.fixture
+def report():
+    return ClusterReport.from_clusters(CLUSTERS, LABELS, [0, 1, 2, 3, 4, 5], n_clusters=4, seed=3)
+
+
+def test_report_holds_what_lies_in_each_cluster(report):
+    assert report.labels == ("blast | mine", "noise")
+    assert report.contingency.tolist() == [[2, 0], [1, 2], [0, 0], [0, 0]]
+    assert report.unlabelled.tolist() == [0, 0, 1, 0]
+    assert report.names == ("blast | mine", "noise", "", "")
+    truth = [0, 0, 1, -1, 1, 0]
+    assert report.scores == clustering_scores(CLUSTERS, truth, range(6), n_clusters=4, n_classes=2, seed=3)
+    assert report.scores["empty_clusters"] == 1
+
+
+def test_report_in_every_format(report):
+    found = json.loads(json.dumps(report.to_dict(), allow_nan=False))
+    assert found == report.to_dict()
+    assert found["scores"]["purity"] == pytest.approx(0.8)
+    markdown = report.to_markdown()
+    assert "| 1 | noise | 1 | 2 | 0 |" in markdown
+    assert "| cluster | stands for | blast \\| mine | noise | unlabelled |" in markdown
+    console = Console(width=120, file=io.StringIO())
+    console.print(report)
+    shown = console.file.getvalue()
+    assert all(name in shown for name in (*report.scores, *report.labels, "unlabelled", "0.800"))
+
+
+def test_report_needs_labels():
+    with pytest.raises(DatasetError, match="none of 2 rows has a label"):
+        ClusterReport.from_clusters([0, 1], ["", ""], [0, 1], n_clusters=2)
