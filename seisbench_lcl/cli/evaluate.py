@@ -63,11 +63,11 @@ def evaluate(
             say("these scores are not held out if the weights were trained on the split", errors)
         if not set(discriminator.labels) & set(data.labels.tolist()):
             raise ConfigurationError(
-                f"the labels of the model, {', '.join(discriminator.labels)}, do not occur in the dataset; clusters get "
-                "names by the command name"
+                f"the labels of the model, {', '.join(discriminator.labels)}, do not occur in the dataset; clusters "
+                "get names by the command name"
             )
         data = data if split == "all" else data.in_split(split)
-        probabilities = np.zeros((len(data), len(labels)))
+        probabilities = np.zeros((len(data), len(labels)), dtype=np.float32)
         probabilities[:, : len(discriminator.labels)] = discriminator.predict_proba(data.windows)
         title, names = f"split {split}", []
     parts = [(title, np.ones(len(data), dtype=bool)), *((f"{title}: {name}", fold == name) for name in names)]

@@ -69,7 +69,7 @@ def held_out_probabilities(
     """Predict each fold by a model that never saw it, nor any window of its events.
 
     A model that learns without labels is trained without them, and its clusters are then named by those of the other
-    folds.
+    folds. What lies in a cluster without any labelled window is shared out in proportion to the others.
 
     Parameters
     ----------
@@ -85,8 +85,8 @@ def held_out_probabilities(
     Returns
     -------
     (N, K) float32 ndarray
-        In the order of the labels. A class that occurs in one fold alone is unknown to the model tested
-        there, and has probability 0: such windows count as errors.
+        In the order of the labels. A class that occurs in one fold alone is unknown to the model tested there, and has
+        probability 0: such windows count as errors.
 
     Raises
     ------
@@ -107,6 +107,7 @@ def held_out_probabilities(
             model = template.fresh().fit(train.windows, None, train.groups)
             model.name_clusters(train.windows, train.labels)
         found = model.predict_proba(data.windows[test])
-        for label in set(classes) & set(model.labels):
-            probabilities[test, classes.index(label)] = found[:, model.labels.index(label)]
+        named = [i for i, label in enumerate(model.labels) if label in classes]
+        columns = [classes.index(model.labels[i]) for i in named]
+        probabilities[np.ix_(test, columns)] = found[:, named] / found[:, named].sum(axis=1, keepdims=True)
     return probabilities
