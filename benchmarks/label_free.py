@@ -47,6 +47,7 @@ ABLATIONS: dict[str, tuple[type[lcl.Discriminator], dict[str, Any]]] = {
     "SCAN, neighbours alone, λ = 5": (lcl.MiniRocketSCAN, {"head_args": {"event_share": 0.0, "entropy_weight": 5.0}}),
     "SCAN, 5 neighbours alone": (lcl.MiniRocketSCAN, {"head_args": {"event_share": 0.0, "n_neighbours": 5}}),
     "SCAN, 50 neighbours alone": (lcl.MiniRocketSCAN, {"head_args": {"event_share": 0.0, "n_neighbours": 50}}),
+    "SCAN, events, 200 epochs": (lcl.MiniRocketSCAN, {"head_args": {"epochs": 200}}),
     "SCAN, events, λ = 1": (lcl.MiniRocketSCAN, {"head_args": {"entropy_weight": 1.0}}),
     "SCAN, events, λ = 5": (lcl.MiniRocketSCAN, {"head_args": {"entropy_weight": 5.0}}),
     "SCAN, events, self-labelling": (lcl.MiniRocketSCAN, {"head_args": {"self_label_epochs": 20, "confidence": 0.9}}),

@@ -181,6 +181,7 @@ class SCAN(Head):
                 f"{len(features)} windows are too few for {self.n_classes} clusters and {self.n_neighbours} neighbours "
                 "of each: give more windows, or ask for fewer (n_neighbours)"
             )
+        features = features.to(self.mean.device)
         self.mean.copy_(features.mean(dim=0))
         spread = features.std(dim=0, correction=0)
         varies = spread > 1e-6 * spread.amax()
@@ -193,8 +194,9 @@ class SCAN(Head):
         layers = self._train(rows, groups)
         with torch.no_grad():
             clusters = layers.log_probabilities(rows)[0].argmax(dim=1)
+        rows = rows.cpu()
         beside = KMeans(self.n_features, self.n_classes, n_init=3, seed=self.seed).fit(rows)
-        self.kmeans = beside(rows).argmax(dim=1).cpu()
+        self.kmeans = beside(rows).argmax(dim=1)
         self.kmeans_agreement = float(adjusted_rand_score(clusters.cpu(), self.kmeans))
         self.weights.copy_(layers.weights[0].detach())
         self.biases.copy_(layers.biases[0].detach())

@@ -164,7 +164,7 @@ def optimise(
 
     n_batches = math.ceil(len(trained) / batch_size)
     for epoch in _session.get(_ALONE).progress(name)(range(len(history.train), epochs)):
-        with _seeded(module, seed * _EPOCH_SEEDS + epoch + 1):
+        with _seeded(module, seed * _EPOCH_SEEDS + epoch + 1), torch.enable_grad():
             if before_epoch:
                 module.eval()
                 with torch.no_grad():

@@ -1,0 +1,76 @@
+"""Time the cluster head SCAN on many windows: neighbours, training, and what an index of neighbours misses.
+
+    python benchmarks/scan.py --rows 20000
+    python benchmarks/scan.py --rows 20000 --index
+
+Features are made up, 9,996 a row as MiniRocket has: clusters of unequal size in a subspace, and noise. With --index the
+neighbours come from the index that serves more than 50,000 windows, and its recall is measured. Each line is one run in
+a process of its own.
+"""
+
+import argparse
+import resource
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from seisbench_lcl.heads import SCAN, KMeans, _neighbours, scan
+from seisbench_lcl.training import session
+
+N_FEATURES = 9_996
+SHARES = (0.4, 0.25, 0.15, 0.12, 0.08)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, default=20_000)
+    parser.add_argument("--index", action="store_true")
+    arguments = parser.parse_args()
+    seconds: dict[str, float] = {}
+
+    def timed(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:
+            start = time.perf_counter()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                seconds[name] = seconds.get(name, 0) + time.perf_counter() - start
+
+        return call
+
+    find = _neighbours.nearest
+    exact_up_to = 0 if arguments.index else _neighbours.EXACT_UP_TO
+    scan.nearest = timed("neighbours", lambda rows, k, seed: find(rows, k, exact_up_to, seed))
+    scan.optimise = timed("training", scan.optimise)
+    KMeans.fit = timed("k-means beside it", KMeans.fit)
+
+    features, truth = made_up(arguments.rows)
+    head = SCAN(N_FEATURES, len(SHARES))
+    with session(progress=lambda name: iter):
+        timed("whole fit", head.fit)(features)
+    found = head(features).argmax(dim=1)
+    purity = sum(int(torch.bincount(truth[found == k]).max()) for k in found.unique()) / len(features)
+    beside = sum(int(torch.bincount(truth[head.kmeans == k]).max()) for k in head.kmeans.unique()) / len(features)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    cells = {"rows": arguments.rows, "neighbours": "index" if arguments.index else "exact"}
+    cells |= {f"{name}, s": f"{value:.0f}" for name, value in seconds.items()}
+    cells |= {"recall": f"{head.recall:.3f}", "purity": f"{purity:.3f}", "purity of k-means": f"{beside:.3f}"}
+    cells |= {"peak, GiB": f"{peak:.1f}"}
+    print(f"| {' | '.join(cells)} |\n|{' ---: |' * len(cells)}\n| {' | '.join(map(str, cells.values()))} |")
+
+
+def made_up(n_rows: int) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    truth = torch.multinomial(torch.tensor(SHARES), n_rows, replacement=True, generator=generator)
+    # As in MiniRocket's features, many columns say the same: windows vary along a few directions.
+    directions = torch.randn(20, N_FEATURES, generator=generator)
+    centres = 3 * torch.randn(len(SHARES), 20, generator=generator)
+    features = (centres[truth] + torch.randn(n_rows, 20, generator=generator)) @ directions
+    features += torch.randn(n_rows, N_FEATURES, generator=generator)
+    return features, truth
+
+
+if __name__ == "__main__":
+    main()
