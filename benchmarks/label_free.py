@@ -11,8 +11,8 @@ weighted precision (the "accuracy" of Yin et al. 2022), recall (which is the acc
 information, and accuracy by event. Seconds are those of `fit` on one thread, the median, with as many trainings at a
 time as there are --jobs.
 
-What is trained by gradients has its default number of epochs for up to 1,000 windows, and sees no more windows in all
-where there are more.
+Networks have their default number of epochs for up to 1,000 windows, and see no more windows in all where there are
+more.
 """
 
 import argparse
@@ -47,7 +47,9 @@ ABLATIONS: dict[str, tuple[type[lcl.Discriminator], dict[str, Any]]] = {
     "SCAN, neighbours alone, λ = 5": (lcl.MiniRocketSCAN, {"head_args": {"event_share": 0.0, "entropy_weight": 5.0}}),
     "SCAN, 5 neighbours alone": (lcl.MiniRocketSCAN, {"head_args": {"event_share": 0.0, "n_neighbours": 5}}),
     "SCAN, 50 neighbours alone": (lcl.MiniRocketSCAN, {"head_args": {"event_share": 0.0, "n_neighbours": 50}}),
-    "SCAN, events, 200 epochs": (lcl.MiniRocketSCAN, {"head_args": {"epochs": 200}}),
+    "SCAN, events": (lcl.MiniRocketSCAN, {}),
+    "SCAN, events, a quarter of the batches": (lcl.MiniRocketSCAN, {"head_args": {"epochs": 50}}),
+    "SCAN, events, three of four draws": (lcl.MiniRocketSCAN, {"head_args": {"event_share": 0.75}}),
     "SCAN, events, λ = 1": (lcl.MiniRocketSCAN, {"head_args": {"entropy_weight": 1.0}}),
     "SCAN, events, λ = 5": (lcl.MiniRocketSCAN, {"head_args": {"entropy_weight": 5.0}}),
     "SCAN, events, self-labelling": (lcl.MiniRocketSCAN, {"head_args": {"self_label_epochs": 20, "confidence": 0.9}}),
@@ -162,7 +164,7 @@ def _described(
     for part, module in (("extractor_args", plain.extractor), ("head_args", plain.head)):
         config = module.config()
         parts[part] = {"seed": seed} if "seed" in config else {}
-        if "epochs" in config:
+        if config.get("epochs"):
             parts[part]["epochs"] = max(1, round(config["epochs"] * min(1.0, 1000 / n_windows)))
         parts[part] |= arguments.get(part, {})
     clusters = n_classes * arguments.get("clusters", 1)

@@ -52,8 +52,6 @@ class SpectrogramUNet(Reconstruction):
         Makes the images; knows their frequencies, times and frames.
     epochs_trained : scalar float32 buffer
         NaN until fitted.
-    history : History or None
-        Losses of the last fit.
 
     Raises
     ------

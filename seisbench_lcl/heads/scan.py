@@ -16,6 +16,9 @@ from seisbench_lcl.heads.base import Head
 from seisbench_lcl.heads.kmeans import KMeans
 from seisbench_lcl.training.loop import Optimiser, initialise, optimise
 
+_LEAST_EPOCHS = 30
+_LEAST_BATCHES = 1200
+
 logger = logging.getLogger("seisbench")
 
 
@@ -54,7 +57,9 @@ class SCAN(Head):
         Expected shares of the clusters, in any unit; equal by default.
     n_heads : int
         Layers trained.
-    epochs, batch_size, learning_rate, weight_decay, optimiser
+    epochs : int, optional
+        By default 30, or more of a small set: as many as make 1,200 batches.
+    batch_size, learning_rate, weight_decay, optimiser
         See `seisbench_lcl.training.loop.optimise`; the learning rate is divided by 1 + λ. The published recipe, for
         whole networks, is Adam with 1e-4 and a weight decay of 1e-4.
     self_label_epochs : int
@@ -108,7 +113,7 @@ class SCAN(Head):
         entropy_weight: float = 2.0,
         prior: Sequence[float] | None = None,
         n_heads: int = 10,
-        epochs: int = 60,
+        epochs: int | None = None,
         batch_size: int = 128,
         learning_rate: float = 3.0,
         weight_decay: float = 1e-4,
@@ -123,6 +128,7 @@ class SCAN(Head):
             ("event_share must lie from 0 to 1", 0 <= event_share <= 1, event_share),
             ("entropy_weight must not be negative", entropy_weight >= 0, entropy_weight),
             ("n_heads must be 1 or more", n_heads >= 1, n_heads),
+            ("epochs must be 1 or more", epochs is None or epochs >= 1, epochs),
             ("self_label_epochs must not be negative", self_label_epochs >= 0, self_label_epochs),
             ("confidence must lie between 0 and 1", 0 < confidence < 1, confidence),
         ):
@@ -219,7 +225,8 @@ class SCAN(Head):
             "optimiser": self.optimiser,
             "seed": self.seed,
         }
-        self.histories = [optimise("scan", layers, loss, len(rows), epochs=self.epochs, **recipe)]
+        epochs = self.epochs or max(_LEAST_EPOCHS, math.ceil(_LEAST_BATCHES / math.ceil(len(rows) / self.batch_size)))
+        self.histories = [optimise("scan", layers, loss, len(rows), epochs=epochs, **recipe)]
         self.losses = self._losses(layers, rows).tolist()
         layers = layers.only(min(range(self.n_heads), key=self.losses.__getitem__))
         if self.self_label_epochs:

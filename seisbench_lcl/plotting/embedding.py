@@ -20,6 +20,7 @@ from seisbench_lcl.plotting.colours import COLOURS
 MapMethod = Literal["tsne", "umap"]
 
 MAX_POINTS = 3000
+_PERPLEXITY = 30.0
 _MARKERS = "osD^vP"
 _UNLABELLED = "0.8"
 
@@ -37,7 +38,7 @@ def embedding_map(
     *,
     names: Sequence[str] | None = None,
     method: MapMethod = "tsne",
-    perplexity: float = 30,
+    perplexity: float | None = None,
     seed: int = 0,
 ) -> Figure:
     """Draw features in two dimensions, coloured by label and by cluster.
@@ -56,8 +57,9 @@ def embedding_map(
         Name of each cluster, "" for one without. One that is named as a label has its colour.
     method : {"tsne", "umap"}
         UMAP needs the package umap-learn.
-    perplexity : float
-        How many neighbours a row is to keep close; the number of neighbours of UMAP, rounded.
+    perplexity : float, optional
+        How many neighbours a row is to keep close; the number of neighbours of UMAP, rounded. By default 30, or a third
+        of fewer than 90 rows.
     seed : int
         Of the rows drawn and of the map.
 
@@ -93,6 +95,8 @@ def embedding_map(
     looks_of_clusters, looks_of_labels = _looks(found, texts, names)
 
     drawn = np.random.default_rng(seed).permutation(len(x))[:MAX_POINTS]  # at random, so that no class lies on top
+    if perplexity is None:
+        perplexity = max(1.0, min(_PERPLEXITY, len(drawn) / 3))
     if not 1 <= perplexity < len(drawn):
         raise ConfigurationError(
             f"perplexity must be at least 1 and less than the number of rows drawn, {len(drawn)}, but is {perplexity:g}"

@@ -8,7 +8,7 @@ scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
 # The records of Chile, at 20 Hz, lie below the band and leave themselves out.
-seisbench-lcl train --model SimCLRKMeans --clusters CLUSTERS --dataset "$dataset" --out "$scratch/unnamed" --report "$scratch/1.md" \
+seisbench-lcl train --model SimCLRKMeans --clusters 3 --dataset "$dataset" --out "$scratch/unnamed" --report "$scratch/1.md" \
     --band 1 18 --before 2 --length 20 --components ZNE
 seisbench-lcl name --model SimCLRKMeans --weights "$scratch/unnamed" --dataset "$dataset" --out $target --version 1 \
     --description "Clusters of 20 s of three components, 1-18 Hz, found without labels, named earthquake, noise or surface event. Experimental: read the card beside this file."
