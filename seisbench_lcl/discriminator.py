@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import obspy
+import pandas as pd
 import torch
 from numpy.typing import ArrayLike, NDArray
 from seisbench.util import ClassifyOutput
@@ -222,8 +223,8 @@ class Discriminator(PretrainedModel):
 
     def name_clusters(
         self,
-        windows: ArrayLike | Tensor | Mapping[int, str],
-        labels: Iterable[str] | None = None,
+        windows: ArrayLike | Tensor | RowFile | Mapping[int, str],
+        labels: Iterable[str | None] | None = None,
         event_types: Mapping[str, str | None] | None = None,
     ) -> Self:
         """Give clusters the names of event types, by labelled windows or by hand.
@@ -233,10 +234,10 @@ class Discriminator(PretrainedModel):
 
         Parameters
         ----------
-        windows : (N, C, T) array_like, or mapping from cluster to label
+        windows : (N, C, T) array_like or RowFile, or mapping from cluster to label
             Windows in the rate and band of the model. By hand: ``{0: "earthquake", 3: "noise"}``.
         labels : iterable of N str, optional
-            An empty label means that nothing is known of the window.
+            An empty or missing label ("", None, NaN) means that nothing is known of the window.
         event_types : mapping from label to QuakeML event type or None, optional
             As in the constructor.
 
@@ -256,10 +257,10 @@ class Discriminator(PretrainedModel):
         if self.head.supervised:
             raise ConfigurationError(f"{self.name} learns from labels and has no clusters to name")
         by_hand = windows if isinstance(windows, Mapping) else self._match(windows, labels)
-        if unknown := sorted(k for k in by_hand if k not in range(len(self.clusters))):
+        if unknown := [k for k in by_hand if k not in range(len(self.clusters))]:
             raise ConfigurationError(f"there are clusters 0 to {len(self.clusters) - 1}, but {unknown} were named")
         names = [by_hand.get(k, name) for k, name in enumerate(self.clusters)]
-        distinct = check_labels(list(dict.fromkeys(names)))
+        distinct = _check_names(names)
         known = {label: kind for label, kind in self.event_types.items() if label in distinct}
         self.event_types = quakeml_types(distinct, known | dict(event_types or {}))
         self._set_clusters(names)
@@ -278,17 +279,17 @@ class Discriminator(PretrainedModel):
             }
         return type(self)(**description, default_args=self.default_args)
 
-    def predict_proba(self, windows: ArrayLike | Tensor) -> NDArray[np.float32]:
+    def predict_proba(self, windows: ArrayLike | Tensor | RowFile) -> NDArray[np.float32]:
         """Return class probabilities (N, K) of windows (N, C, T) in the rate and band of the model."""
-        return self._in_batches(self._windows(windows), self, _FEATURE_BATCH).numpy()
+        return self._in_batches(windows, self, _FEATURE_BATCH).numpy()
 
-    def features(self, windows: ArrayLike | Tensor) -> Tensor:
+    def features(self, windows: ArrayLike | Tensor | RowFile) -> Tensor:
         """Return the extractor's features (N, F) of windows (N, C, T) in the rate and band of the model."""
-        return self._in_batches(self._windows(windows), self.extractor, _FEATURE_BATCH)
+        return self._in_batches(windows, self.extractor, _FEATURE_BATCH)
 
-    def cluster_proba(self, windows: ArrayLike | Tensor) -> NDArray[np.float32]:
+    def cluster_proba(self, windows: ArrayLike | Tensor | RowFile) -> NDArray[np.float32]:
         """Return the probability of each cluster, whatever its name, (N, number of clusters)."""
-        return self._in_batches(self._windows(windows), lambda x: self.head(self.extractor(x)), _FEATURE_BATCH).numpy()
+        return self._in_batches(windows, lambda x: self.head(self.extractor(x)), _FEATURE_BATCH).numpy()
 
     def forward(self, windows: Tensor) -> Tensor:
         """Return class probabilities (B, K) of normalised windows (B, C, T)."""
@@ -325,7 +326,7 @@ class Discriminator(PretrainedModel):
         self.clusters = names
         self.labels = list(dict.fromkeys(names)) or self.labels
         merge = torch.tensor([[float(name == label) for label in self.labels] for name in names])
-        self.register_buffer("_merge", merge.to(self.device), persistent=False)
+        self.register_buffer("_merge", merge.to(self.device, self.dtype), persistent=False)
 
     def _encode(
         self, labels: Iterable[str] | None, groups: Iterable[Any] | None, n_windows: int
@@ -342,10 +343,10 @@ class Discriminator(PretrainedModel):
             )
         return None, encode_groups(groups, n_windows)
 
-    def _match(self, windows: ArrayLike | Tensor, labels: Iterable[str] | None) -> dict[int, str]:
+    def _match(self, windows: ArrayLike | Tensor | RowFile, labels: Iterable[str | None] | None) -> dict[int, str]:
         if labels is None:
             raise TrainingError("name_clusters needs the labels of the windows, or a mapping such as {0: 'earthquake'}")
-        given = np.array([str(label) for label in labels], dtype=object)
+        given = ["" if pd.isna(label) else str(label) for label in labels]
         clusters = self.cluster_proba(windows).argmax(axis=1)
         if len(given) != len(clusters):
             raise TrainingError(f"{len(clusters)} windows came with {len(given)} labels")
@@ -559,10 +560,16 @@ class Discriminator(PretrainedModel):
                 )
         return x
 
-    def _in_batches(self, windows: Tensor, function: Callable[[Tensor], Tensor], size: int) -> Tensor:
+    def _in_batches(
+        self, windows: ArrayLike | Tensor | RowFile, function: Callable[[Tensor], Tensor], size: int
+    ) -> Tensor:
         """Normalise windows and apply a module to them, batch by batch."""
+        if isinstance(windows, RowFile):
+            parts = (self._windows(windows[i : i + size]) for i in range(0, max(len(windows), 1), size))
+        else:
+            parts = iter(self._windows(windows).split(size))
         with self._inference():
-            batches = [function(self.annotate_batch_pre(batch.to(self.device), {})) for batch in windows.split(size)]
+            batches = [function(self.annotate_batch_pre(part.to(self.device), {})) for part in parts]
             return torch.cat(batches).cpu()
 
     @contextmanager
@@ -584,10 +591,22 @@ def _cluster_names(head: type[Head], labels: Sequence[str] | None, clusters: int
             f"{head.__name__} learns without labels: give the number of clusters, as clusters=8, and name them "
             "afterwards with name_clusters"
         )
-    if not isinstance(clusters, int):
-        names = list(clusters)
-        check_labels(list(dict.fromkeys(names)))
-        return names
-    if clusters < 2:
-        raise ConfigurationError(f"clusters must be 2 or more, but is {clusters}")
-    return cluster_names(clusters)
+    if isinstance(clusters, int | np.integer):
+        if clusters < 2:
+            raise ConfigurationError(f"clusters must be 2 or more, but is {clusters}")
+        return cluster_names(int(clusters))
+    if isinstance(clusters, str) or not isinstance(clusters, Iterable):
+        raise ConfigurationError(f"clusters must be a number, or a list with the name of each, but is {clusters!r}")
+    names = list(clusters)
+    _check_names(names)
+    return names
+
+
+def _check_names(names: list[str]) -> list[str]:
+    """Check the names of all clusters, of which several may be equal, and return the distinct ones."""
+    if not all(isinstance(name, str) for name in names):
+        raise ConfigurationError(f"clusters are named by text, but these are {names}")
+    distinct = list(dict.fromkeys(names))
+    if len(distinct) < 2:
+        raise ConfigurationError(f"clusters need two names or more to tell anything apart, but these are {names}")
+    return check_labels(distinct)

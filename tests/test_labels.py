@@ -1,8 +1,11 @@
+import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from obspy.core.event.header import EventType
 
-from seisbench_lcl.errors import ConfigurationError
-from seisbench_lcl.labels import _COMMON, check_labels, quakeml_types
+from seisbench_lcl.errors import ConfigurationError, TrainingError
+from seisbench_lcl.labels import _COMMON, check_labels, cluster_names, encode_groups, quakeml_types
 
 
 def test_defaults_know_quakeml_and_common_names():
@@ -70,3 +73,45 @@ def test_labels_become_a_list():
 def test_labels_that_cannot_name_classes_are_refused(labels, message):
     with pytest.raises(ConfigurationError, match=message):
         check_labels(labels)
+
+
+def test_clusters_without_a_name_are_not_reported():
+    assert cluster_names(3) == ["cluster 0", "cluster 1", "cluster 2"]
+    assert check_labels(cluster_names(12)) == cluster_names(12)
+    types = quakeml_types([*cluster_names(2), "cluster 10", "my cluster 0", "cluster", "noise"])
+    assert types == {
+        "cluster 0": "not reported",
+        "cluster 1": "not reported",
+        "cluster 10": "not reported",
+        "my cluster 0": "other event",
+        "cluster": "other event",
+        "noise": None,
+    }
+    assert quakeml_types(["cluster 0", "b"], {"cluster 0": "slide"})["cluster 0"] == "slide"
+
+
+@given(st.lists(st.one_of(st.integers(), st.text(), st.booleans()), min_size=1))
+def test_events_become_indices_in_order_of_appearance(events):
+    indices = encode_groups(iter(events), len(events)).tolist()
+    assert [indices[i] == indices[j] for i in range(len(events)) for j in range(i)] == [
+        events[i] == events[j] for i in range(len(events)) for j in range(i)
+    ]
+    assert list(dict.fromkeys(indices)) == list(range(len(set(indices))))
+
+
+def test_events_come_as_arrays_or_not_at_all():
+    assert encode_groups(None, 3) is None
+    assert encode_groups(np.array(["b", "a", "b"]), 3).tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("events", "message"),
+    [
+        (["a", "b"], "3 windows came with 2 groups"),
+        (np.zeros((3, 1)), "one name or number for each window"),
+        ([["a"], "b", "c"], "one name or number for each window"),
+    ],
+)
+def test_events_that_are_not_one_for_each_window_are_refused(events, message):
+    with pytest.raises(TrainingError, match=message):
+        encode_groups(events, 3)

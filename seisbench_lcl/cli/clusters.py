@@ -16,6 +16,8 @@ from seisbench_lcl.heads import SCAN
 from seisbench_lcl.plotting import MapMethod, cluster_number_figure, embedding_map, exemplars
 from seisbench_lcl.training import LabelledWindows, open_dataset, read_windows
 
+_NEAREST = 20  # windows whose labels tell how pure a neighbourhood is
+
 
 def clusters(
     dataset: Annotated[str, typer.Option(help="folder of a SeisBench dataset, or its name in seisbench.data")],
@@ -34,6 +36,8 @@ def clusters(
     seed: Annotated[int, typer.Option(help="of the map, and of the halves of the events")] = 0,
 ) -> None:
     """Show what each cluster holds: exemplars, a map, a table of windows, and scores where there are labels."""
+    if numbers and not 1 <= numbers[0] <= numbers[1]:
+        raise ConfigurationError(f"--numbers takes the least and the largest number, but was given {numbers}")
     discriminator = load_model(model, weights)
     if not discriminator.clusters:
         raise ConfigurationError(f"{model} learns from labels and has no clusters")
@@ -63,22 +67,28 @@ def clusters(
             "probability": probabilities.max(axis=1),
         }
     )
-    write_file(out / "windows.csv", lambda file: table.to_csv(file, index=False))
-    write_text(out / "clusters.md", text)
-    with errors.status("drawing"):
-        labels = data.labels if (data.labels != "").any() else None
-        names = ["" if name == f"cluster {k}" else name for k, name in enumerate(discriminator.clusters)]
-        _draw(out / "map.png", embedding_map(features, found, labels, names=names, method=method, seed=seed))
-        preprocessing = discriminator.preprocessing
-        _draw(
-            out / "exemplars.png",
-            exemplars(data.windows, probabilities, preprocessing, names=names, groups=data.groups),
-        )
+    rated = None
     if numbers:
         with errors.status("rating numbers of clusters"):
             rated = cluster_numbers(features, range(numbers[0], numbers[1] + 1), seed=seed)
+    labels = data.labels if (data.labels != "").any() else None
+    names = ["" if name == f"cluster {k}" else name for k, name in enumerate(discriminator.clusters)]
+    with errors.status("drawing"):
+        figures = {
+            "map.png": embedding_map(features, found, labels, names=names, method=method, seed=seed),
+            "exemplars.png": exemplars(
+                data.windows, probabilities, discriminator.preprocessing, names=names, groups=data.groups
+            ),
+        }
+        if rated is not None:
+            figures["numbers.png"] = cluster_number_figure(rated)
+    # Nothing is written before all is there: no report without its figures.
+    write_file(out / "windows.csv", lambda file: table.to_csv(file, index=False))
+    write_text(out / "clusters.md", text)
+    for title, figure in figures.items():
+        _draw(out / title, figure)
+    if rated is not None:
         write_file(out / "numbers.csv", lambda file: rated.to_csv(file, index=False))
-        _draw(out / "numbers.png", cluster_number_figure(rated))
         for criterion, number in rated.attrs["suggested"].items():
             say(f"{criterion} suggests {number} clusters")
 
@@ -117,15 +127,16 @@ def report_on_clusters(model: Discriminator, data: LabelledWindows, seed: int = 
         say(f"no scores: {error}", errors)
         return "\n".join(blocks)
     known = data.select(labelled)
-    features = model.features(known.windows[:])
+    features = model.features(known.windows)
     classes = sorted(set(known.labels.tolist()))
     truth = known.truth(classes)
-    probe = linear_probe(features, truth, known.groups, n_classes=len(classes)).argmax(axis=1)
-    purity = neighbour_purity(features, truth, groups=known.groups)
-    for line in (
-        f"neighbour purity, of the 20 nearest windows of other events: {purity:.3f}",
-        f"linear probe of the features, each event held out: accuracy {np.mean(probe == truth):.3f}",
-    ):
+    nearest = min(_NEAREST, len(known) - int(np.unique(known.groups, return_counts=True)[1].max()))
+    purity = neighbour_purity(features, truth, k=nearest, groups=known.groups)
+    lines = [f"neighbour purity, of the {nearest} nearest windows of other events: {purity:.3f}"]
+    if len(classes) > 1:
+        probe = linear_probe(features, truth, known.groups, n_classes=len(classes)).argmax(axis=1)
+        lines += [f"linear probe of the features, each event held out: accuracy {np.mean(probe == truth):.3f}"]
+    for line in lines:
         say(line)
         blocks.append(f"- {line}")
     return "\n".join([*blocks, ""])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import obspy
+from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import track
 
@@ -93,6 +94,23 @@ def write_file(path: Path, write: Callable[[Path], Any]) -> None:
     say(f"wrote {path}")
 
 
+def check_figure(path: Path) -> None:
+    """Refuse, before the work, a figure that cannot be written.
+
+    Raises
+    ------
+    OutputError
+        If its suffix is that of no format, or it is a folder.
+    """
+    formats = Figure().canvas.get_supported_filetypes()
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder: give the name of a file in it")
+    if path.suffix.lower().lstrip(".") not in formats:
+        raise OutputError(
+            f"a figure cannot be written as {path.name!r}; end its name with one of: {', '.join(formats)}"
+        )
+
+
 def progress(description: str) -> Callable[[Iterable[T]], Iterable[T]]:
     """Return a wrapper that shows a progress bar on standard error."""
     return lambda items: track(list(items), description, console=errors, transient=True)
@@ -114,6 +132,25 @@ def read_files(files: list[str]) -> tuple[obspy.Stream, dict[str, str]]:
     return stream, broken
 
 
+def parse_pairs(settings: list[str], option: str) -> dict[str, str]:
+    """Turn ``key=value`` into a dict of text.
+
+    Raises
+    ------
+    ConfigurationError
+        If a setting is anything else, or a key comes twice.
+    """
+    parsed: dict[str, str] = {}
+    for setting in settings:
+        key, separator, value = setting.partition("=")
+        if not separator or not key:
+            raise ConfigurationError(f"{option} takes key=value, but was given {setting!r}")
+        if key in parsed:
+            raise ConfigurationError(f"{option} was given twice for {key}: {parsed[key]!r} and {value!r}")
+        parsed[key] = value
+    return parsed
+
+
 def parse_settings(settings: list[str], option: str) -> dict[str, Any]:
     """Turn ``key=value`` into a dict; values are JSON where they can be, else text.
 
@@ -122,10 +159,7 @@ def parse_settings(settings: list[str], option: str) -> dict[str, Any]:
     ConfigurationError
     """
     parsed: dict[str, Any] = {}
-    for setting in settings:
-        key, separator, value = setting.partition("=")
-        if not separator or not key:
-            raise ConfigurationError(f"{option} takes key=value, but was given {setting!r}")
+    for key, value in parse_pairs(settings, option).items():
         try:
             parsed[key] = json.loads(value)
         except json.JSONDecodeError:
@@ -135,5 +169,5 @@ def parse_settings(settings: list[str], option: str) -> dict[str, Any]:
 
 def parse_event_types(settings: list[str]) -> dict[str, str | None]:
     """Turn ``label=QuakeML event type`` into a dict; "none" is no type."""
-    types = parse_settings(settings, "--event-type")
-    return {label: None if kind in ("none", None) else kind for label, kind in types.items()}
+    types = parse_pairs(settings, "--event-type")
+    return {label: None if kind in ("none", "null") else kind for label, kind in types.items()}

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from seisbench_lcl.cli.common import load_model, parse_event_types, parse_settings, progress, say, tell_of
+from seisbench_lcl.cli.common import load_model, parse_event_types, parse_pairs, progress, say, tell_of
 from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.training import open_dataset, read_windows
 
@@ -32,10 +32,10 @@ def name(
         raise ConfigurationError("give --dataset to name clusters by its labels, or --cluster to name them by hand")
     types = parse_event_types(event_type or [])
     if cluster:
-        given = parse_settings(cluster, "--cluster")
-        if wrong := [key for key in given if not key.isdigit()]:
+        given = parse_pairs(cluster, "--cluster")
+        if wrong := [key for key in given if not key.isdecimal()]:
             raise ConfigurationError(f"--cluster takes number=label, such as 0=earthquake, but was given {wrong[0]!r}")
-        discriminator.name_clusters({int(key): str(value) for key, value in given.items()}, event_types=types)
+        discriminator.name_clusters({int(key): title for key, title in given.items()}, event_types=types)
     else:
         data = read_windows(
             open_dataset(str(dataset), discriminator.component_order),

@@ -7,6 +7,7 @@ import typer
 
 from seisbench_lcl.cli.clusters import report_on_clusters
 from seisbench_lcl.cli.common import (
+    check_figure,
     console,
     errors,
     learns_from_labels,
@@ -63,10 +64,16 @@ def train(
     """Train a model and save its weights: on labelled traces, or on all traces if it learns without labels."""
     cls = model_class(model)
     supervised = learns_from_labels(cls, head)
+    if supervised and clusters is not None:
+        raise ConfigurationError(f"{model} learns from labels: leave out --clusters, or take another --model")
+    if not supervised and clusters is None:
+        raise ConfigurationError(f"{model} learns without labels: give the number of clusters, such as --clusters 8")
     if not supervised and (label or event_type):
         raise ConfigurationError(
             f"{model} learns without labels: leave out --label and --event-type; clusters get names by the command name"
         )
+    if curves:
+        check_figure(curves)
     preprocessing = Preprocessing(
         sampling_rate,
         round(length * sampling_rate),
@@ -108,6 +115,8 @@ def train(
     if curves and discriminator.histories:
         figure = loss_curves(discriminator.histories)
         write_file(curves, lambda file: figure.savefig(file, dpi=120))
+    elif curves:
+        say(f"no {curves}: nothing of {model} is trained epoch by epoch", errors)
     if not supervised:
         text = report_on_clusters(discriminator, chosen)
     elif (held_out := getattr(discriminator.head, "held_out", None)) is not None:

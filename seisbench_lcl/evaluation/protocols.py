@@ -69,7 +69,8 @@ def held_out_probabilities(
     """Predict each fold by a model that never saw it, nor any window of its events.
 
     A model that learns without labels is trained without them, and its clusters are then named by those of the other
-    folds. What lies in a cluster without any labelled window is shared out in proportion to the others.
+    folds. What lies in a cluster without any labelled window is shared out in proportion to the others, or equally
+    where these have nothing.
 
     Parameters
     ----------
@@ -109,5 +110,9 @@ def held_out_probabilities(
         found = model.predict_proba(data.windows[test])
         named = [i for i, label in enumerate(model.labels) if label in classes]
         columns = [classes.index(model.labels[i]) for i in named]
-        probabilities[np.ix_(test, columns)] = found[:, named] / found[:, named].sum(axis=1, keepdims=True)
+        shares = found[:, named]
+        if len(named) < len(model.labels):
+            total = shares.sum(axis=1, keepdims=True)
+            shares = np.divide(shares, total, out=np.full_like(shares, 1 / len(named)), where=total > 0)
+        probabilities[np.ix_(test, columns)] = shares
     return probabilities

@@ -195,8 +195,10 @@ def read_windows(
         rows.append(index)
         if np.isnan(pick):
             notes[f"no P arrival, cut in the middle: {names[index] or 'without label'}"] += 1
-    if lost := [label for label in wanted if not names[rows].eq(label).any()]:
-        raise DatasetError(f"no trace of {lost} gives a window: {dict(notes)}; choose other labels, or another band")
+    lost = [label for label in wanted if not names[rows].eq(label).any()]
+    if lost and not (unlabelled and rows):  # who learns without labels can do without a class
+        what = f"no trace of {lost} gives a window" if any(lost) else "no trace gives a window"
+        raise DatasetError(f"{what}: {dict(notes)}; choose other labels, or another band")
     chosen = metadata.loc[rows].reset_index(drop=True)
     own = pd.Series([f"trace {index}" for index in rows])
     if n_without := int(chosen[group_column].isna().sum()):

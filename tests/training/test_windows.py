@@ -212,3 +212,58 @@ def test_windows_beyond_the_memory_come_in_a_file_and_train_the_same_model(datas
     for name, expected in heads[0].state_dict().items():
         np.testing.assert_allclose(heads[1].state_dict()[name], expected, rtol=1e-5, atol=1e-6, err_msg=name)
     np.testing.assert_allclose(heads[1].held_out, heads[0].held_out, atol=1e-5)
+
+
+class TestUnlabelled:
+    def test_traces_without_label_come_with_an_empty_one(self, dataset_folder: Path, tmp_path: Path) -> None:
+        labels = pd.Series(np.where(np.arange(48) % 3 == 0, None, "quake"), dtype=object)
+        copy = change(dataset_folder, tmp_path, source_type=labels)
+        every = read_windows(open_dataset(dataset_folder), Preprocessing())
+        found = read_windows(open_dataset(copy), Preprocessing(), unlabelled=True)
+        assert found.labels.tolist() == labels.fillna("").tolist()
+        assert found.labels.dtype.kind == "U"
+        np.testing.assert_array_equal(found.windows, every.windows)
+        assert found.groups.tolist() == every.groups.tolist()
+        assert found.notes == {}
+        labelled = read_windows(open_dataset(copy), Preprocessing())
+        np.testing.assert_array_equal(labelled.windows, every.windows[labels.notna()])
+
+    def test_some_labels_and_what_has_none(self, dataset_folder: Path, tmp_path: Path) -> None:
+        labels = pd.Series(["a", "b", None] * 16, dtype=object)
+        dataset = open_dataset(change(dataset_folder, tmp_path, source_type=labels))
+        assert set(read_windows(dataset, Preprocessing(), labels=["a"], unlabelled=True).labels) == {"a", ""}
+        with pytest.raises(DatasetError, match=r"no trace is labelled \['c'\]"):
+            read_windows(dataset, Preprocessing(), labels=["c"], unlabelled=True)
+
+    def test_a_dataset_without_the_column(self, dataset_folder: Path, tmp_path: Path) -> None:
+        dataset = open_dataset(change(dataset_folder, tmp_path, source_type=None))
+        with pytest.raises(DatasetError, match="has no column 'source_type'"):
+            read_windows(dataset, Preprocessing())
+        columns = set(dataset.metadata.columns)
+        data = read_windows(dataset, Preprocessing(), unlabelled=True)
+        assert set(data.labels) == {""}
+        assert len(data) == 48
+        assert set(dataset.metadata.columns) == columns
+        assert len(data.in_split("dev")) == 16
+        with pytest.raises(DatasetError, match="has no column 'event'"):
+            read_windows(dataset, Preprocessing(), unlabelled=True, group_column="event")
+
+    def test_a_trace_without_label_or_pick_is_cut_in_the_middle(self, odd_dataset: Path) -> None:
+        metadata = pd.read_csv(odd_dataset / "metadata.csv")
+        metadata.drop(columns="source_type").to_csv(odd_dataset / "metadata.csv", index=False)
+        data = read_windows(open_dataset(odd_dataset), Preprocessing(), unlabelled=True)
+        assert data.notes["no P arrival, cut in the middle: without label"] == 1
+        assert len(data) == 3
+
+    def test_a_class_that_is_lost_does_not_stop_who_needs_none(self, dataset_folder: Path, tmp_path: Path) -> None:
+        """Whether "slow" traces or those without label are all too slow: the others train a model without labels."""
+        slow = open_dataset(dataset_folder).metadata["trace_sampling_rate_hz"] == 40
+        fast = Preprocessing(band=(1, 22))
+        for label in ("slow", None):
+            copy = change(dataset_folder, tmp_path / str(label), source_type=slow.map({True: label, False: "quake"}))
+            data = read_windows(open_dataset(copy), fast, unlabelled=True)
+            assert set(data.labels) == {"quake"}
+            assert data.notes == {"left out: sampled at 40 Hz": 12}
+        none = open_dataset(change(dataset_folder, tmp_path / "none", source_type=None))
+        with pytest.raises(DatasetError, match=r"^no trace gives a window: .*whole window.*48.*another band"):
+            read_windows(none, Preprocessing(in_samples=5000), unlabelled=True)
