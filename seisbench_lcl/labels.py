@@ -59,9 +59,52 @@ def check_labels(labels: Sequence[str] | None) -> list[str]:
     return names
 
 
-def cluster_names(n_clusters: int) -> list[str]:
-    """Return what clusters are called until they are given names."""
-    return [f"cluster {k}" for k in range(n_clusters)]
+def named_clusters(head: str, labels: Sequence[str] | None, clusters: int | Sequence[str] | None) -> list[str]:
+    """Return the name of each cluster; a number gives names that say that they are none yet.
+
+    Parameters
+    ----------
+    head : str
+        Of the class of the head, for messages.
+    labels : sequence of str, optional
+        Which a head that learns without labels does not take.
+    clusters : int or sequence of str
+
+    Raises
+    ------
+    ConfigurationError
+        If there are labels, or fewer than two clusters or names.
+    """
+    if labels is not None or clusters is None:
+        raise ConfigurationError(
+            f"{head} learns without labels: give the number of clusters, as clusters=8, and name them afterwards with "
+            "name_clusters"
+        )
+    if isinstance(clusters, int | np.integer):
+        if clusters < 2:
+            raise ConfigurationError(f"clusters must be 2 or more, but is {clusters}")
+        return [f"cluster {k}" for k in range(int(clusters))]
+    if isinstance(clusters, str) or not isinstance(clusters, Iterable):
+        raise ConfigurationError(f"clusters must be a number, or a list with the name of each, but is {clusters!r}")
+    names = list(clusters)
+    check_clusters(names)
+    return names
+
+
+def check_clusters(names: list[str]) -> list[str]:
+    """Check the names of all clusters, of which several may be equal, and return the distinct ones.
+
+    Raises
+    ------
+    ConfigurationError
+        If they are no text, all equal, or cannot be labels.
+    """
+    if not all(isinstance(name, str) for name in names):
+        raise ConfigurationError(f"clusters are named by text, but these are {names}")
+    distinct = list(dict.fromkeys(names))
+    if len(distinct) < 2:
+        raise ConfigurationError(f"clusters need two names or more to tell anything apart, but these are {names}")
+    return check_labels(distinct)
 
 
 def quakeml_types(labels: Sequence[str], mapping: Mapping[str, str | None] | None = None) -> dict[str, str | None]:

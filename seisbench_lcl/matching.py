@@ -1,10 +1,13 @@
 """What clusters stand for: the classes of their labelled windows."""
 
+from collections.abc import Iterable
+
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
-from seisbench_lcl.errors import DatasetError
+from seisbench_lcl.errors import DatasetError, TrainingError
 
 UNKNOWN = -1  # truth of a row without label, and class of a cluster without labelled row
 
@@ -73,6 +76,37 @@ def match_clusters(clusters: ArrayLike, truth: ArrayLike, n_clusters: int, n_cla
     else:
         classes = counts.argmax(axis=1)
     return np.where(counts.any(axis=1), classes, UNKNOWN)
+
+
+def name_by_labels(clusters: NDArray[np.int64], labels: Iterable[str | None], n_clusters: int) -> dict[int, str]:
+    """Find the label that each cluster stands for.
+
+    Parameters
+    ----------
+    clusters : (N,) int64 ndarray
+    labels : iterable of N str
+        "", None or NaN where the label is not known.
+    n_clusters : int
+
+    Returns
+    -------
+    dict from cluster to label
+        Without the clusters that have no labelled row.
+
+    Raises
+    ------
+    TrainingError
+        If there is not a label for each row, or fewer than two are among them.
+    """
+    given = ["" if pd.isna(label) else str(label) for label in labels]
+    if len(given) != len(clusters):
+        raise TrainingError(f"{len(clusters)} windows came with {len(given)} labels")
+    known = sorted(set(given) - {""})
+    if len(known) < 2:
+        raise TrainingError(f"clusters are told apart by two labels or more, but the windows have {known}")
+    truth = [known.index(label) if label else UNKNOWN for label in given]
+    matched = match_clusters(clusters, truth, n_clusters, len(known))
+    return {k: known[c] for k, c in enumerate(matched.tolist()) if c != UNKNOWN}
 
 
 def check_clusters(clusters: ArrayLike, truth: ArrayLike, n_clusters: int, n_classes: int) -> tuple[Indices, Indices]:

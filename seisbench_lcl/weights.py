@@ -106,6 +106,17 @@ def read(path: str | os.PathLike[str], version: str | None) -> tuple[dict[str, A
     return metadata, tensors
 
 
+def model_of(path: str | os.PathLike[str], version: str | None) -> str:
+    """Return the name of the model class that saved weights are of.
+
+    Raises
+    ------
+    WeightsError
+        As `read`.
+    """
+    return str(read(path, version)[0]["seisbench_lcl"].get("model"))
+
+
 def bundled() -> Path:
     """Return the folder of the weights that come with the package."""
     installed = Path(str(resources.files("seisbench_lcl"))) / "weights"

@@ -363,12 +363,7 @@ def test_an_interrupted_training_goes_on_to_the_same_model(
     "name",
     [
         *NEURAL,
-        pytest.param(
-            "MiniRocketSCAN",
-            marks=pytest.mark.xfail(
-                strict=True, reason="the first loss of SCAN, by which a checkpoint is known, hardly depends on the data"
-            ),
-        ),
+        "MiniRocketSCAN",
     ],
 )
 def test_a_checkpoint_of_other_windows_is_refused(name: str, tmp_path: Path) -> None:

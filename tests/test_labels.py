@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from obspy.core.event.header import EventType
 
 from seisbench_lcl.errors import ConfigurationError, TrainingError
-from seisbench_lcl.labels import _COMMON, check_labels, cluster_names, encode_groups, quakeml_types
+from seisbench_lcl.labels import _COMMON, check_labels, encode_groups, named_clusters, quakeml_types
 
 
 def test_defaults_know_quakeml_and_common_names():
@@ -76,9 +76,9 @@ def test_labels_that_cannot_name_classes_are_refused(labels, message):
 
 
 def test_clusters_without_a_name_are_not_reported():
-    assert cluster_names(3) == ["cluster 0", "cluster 1", "cluster 2"]
-    assert check_labels(cluster_names(12)) == cluster_names(12)
-    types = quakeml_types([*cluster_names(2), "cluster 10", "my cluster 0", "cluster", "noise"])
+    assert named_clusters("SCAN", None, 3) == ["cluster 0", "cluster 1", "cluster 2"]
+    assert check_labels(named_clusters("SCAN", None, 12)) == named_clusters("SCAN", None, 12)
+    types = quakeml_types([*named_clusters("SCAN", None, 2), "cluster 10", "my cluster 0", "cluster", "noise"])
     assert types == {
         "cluster 0": "not reported",
         "cluster 1": "not reported",

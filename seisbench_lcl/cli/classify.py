@@ -18,7 +18,7 @@ from seisbench_lcl.results import WindowList
 def classify(
     files: Annotated[list[str], typer.Argument(help="miniSEED, SAC, or whatever else ObsPy reads")],
     weights: Annotated[str, typer.Option(help="name of pretrained weights, or path of saved ones")],
-    model: Annotated[str, typer.Option(help="class of the model")] = "MiniRocketRidge",
+    model: Annotated[str | None, typer.Option(help="class of pretrained weights, MiniRocketRidge by default")] = None,
     stride: Annotated[float, typer.Option(help="seconds from window to window")] = 1.0,
     threshold: Annotated[float, typer.Option(help="least probability of a detection")] = 0.5,
     min_coverage: Annotated[float, typer.Option(help="least fraction of samples in each component of a window")] = 0.95,

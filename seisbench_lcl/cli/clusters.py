@@ -23,7 +23,7 @@ def clusters(
     dataset: Annotated[str, typer.Option(help="folder of a SeisBench dataset, or its name in seisbench.data")],
     weights: Annotated[str, typer.Option(help="name of pretrained weights, or path of saved ones")],
     out: Annotated[Path, typer.Option(help="folder for tables and figures")],
-    model: Annotated[str, typer.Option(help="class of the model")] = "MiniRocketSCAN",
+    model: Annotated[str | None, typer.Option(help="class of pretrained weights, MiniRocketSCAN by default")] = None,
     label_column: Annotated[str, typer.Option(help="column of the class, if there is one")] = "source_type",
     group_column: Annotated[str, typer.Option(help="column of the event")] = "source_id",
     split_column: Annotated[str, typer.Option(help="column of the split")] = "split",
@@ -38,9 +38,9 @@ def clusters(
     """Show what each cluster holds: exemplars, a map, a table of windows, and scores where there are labels."""
     if numbers and not 1 <= numbers[0] <= numbers[1]:
         raise ConfigurationError(f"--numbers takes the least and the largest number, but was given {numbers}")
-    discriminator = load_model(model, weights)
+    discriminator = load_model(model, weights, "MiniRocketSCAN")
     if not discriminator.clusters:
-        raise ConfigurationError(f"{model} learns from labels and has no clusters")
+        raise ConfigurationError(f"{discriminator.name} learns from labels and has no clusters")
     data = read_windows(
         open_dataset(dataset, discriminator.component_order),
         discriminator.preprocessing,

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import track
 
 import seisbench_lcl
+from seisbench_lcl import weights as weights_files
 from seisbench_lcl.discriminator import Discriminator
 from seisbench_lcl.errors import ConfigurationError, OutputError
 from seisbench_lcl.files import replace
@@ -41,16 +42,19 @@ def model_class(name: str) -> type[Discriminator]:
     return known[name]
 
 
-def load_model(model: str, weights: str) -> Discriminator:
-    """Load pretrained weights by name, or saved ones by path (with a separator, or the name of a JSON file)."""
-    cls = model_class(model)
+def load_model(model: str | None, weights: str, default: str = "MiniRocketRidge") -> Discriminator:
+    """Load pretrained weights by name, or saved ones by path (with a separator, or the name of a JSON file).
+
+    Saved weights tell the class of their model; of pretrained ones it is `default` unless `model` names it.
+    """
     path = Path(weights)
     stem, _, version = path.name.partition(".json")
-    if path.is_file() and stem != path.name:
-        return cls.load(path.with_name(stem), version.removeprefix(".v") or None)
-    if len(path.parts) > 1:
-        return cls.load(path)
-    return cls.from_pretrained(weights)
+    named = path.is_file() and stem != path.name
+    if not named and len(path.parts) < 2:
+        return model_class(model or default).from_pretrained(weights)
+    path, version = (path.with_name(stem), version.removeprefix(".v")) if named else (path, "")
+    model = model or weights_files.model_of(path, version or None)
+    return model_class(model).load(path, version or None)
 
 
 def learns_from_labels(cls: type[Discriminator], head: str | None) -> bool:

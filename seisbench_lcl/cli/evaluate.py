@@ -16,7 +16,7 @@ from seisbench_lcl.training import open_dataset, read_windows
 def evaluate(
     dataset: Annotated[str, typer.Option(help="folder of a SeisBench dataset, or its name in seisbench.data")],
     weights: Annotated[str, typer.Option(help="name of pretrained weights, or path of saved ones")],
-    model: Annotated[str, typer.Option(help="class of the model")] = "MiniRocketRidge",
+    model: Annotated[str | None, typer.Option(help="class of pretrained weights, MiniRocketRidge by default")] = None,
     label_column: Annotated[str, typer.Option(help="column of the class")] = "source_type",
     group_column: Annotated[str, typer.Option(help="column of the event")] = "source_id",
     split_column: Annotated[str, typer.Option(help="column of the split")] = "split",

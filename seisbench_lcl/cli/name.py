@@ -1,5 +1,6 @@
 """``seisbench-lcl name``: event types for the clusters of a model."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,7 @@ from seisbench_lcl.training import open_dataset, read_windows
 def name(
     weights: Annotated[str, typer.Option(help="name of pretrained weights, or path of saved ones")],
     out: Annotated[Path, typer.Option(help="path of the weights to write, without suffix")],
-    model: Annotated[str, typer.Option(help="class of the model")] = "MiniRocketSCAN",
+    model: Annotated[str | None, typer.Option(help="class of pretrained weights, MiniRocketSCAN by default")] = None,
     cluster: Annotated[list[str] | None, typer.Option(help="by hand, such as 0=earthquake (repeat)")] = None,
     dataset: Annotated[str | None, typer.Option(help="by labels: folder or name of a SeisBench dataset")] = None,
     label_column: Annotated[str, typer.Option(help="column of the class")] = "source_type",
@@ -27,7 +28,7 @@ def name(
     version: Annotated[str | None, typer.Option(help="version of the weights, a suffix of the file names")] = None,
 ) -> None:
     """Name the clusters of a model that learns without labels: by labelled windows, or by hand."""
-    discriminator = load_model(model, weights)
+    discriminator = load_model(model, weights, "MiniRocketSCAN")
     if bool(cluster) == bool(dataset):
         raise ConfigurationError("give --dataset to name clusters by its labels, or --cluster to name them by hand")
     types = parse_event_types(event_type or [])
@@ -50,6 +51,10 @@ def name(
         tell_of(data)
         chosen = data if split == "all" else data.in_split(split)
         discriminator.name_clusters(chosen.windows, chosen.labels, types)
+        found = discriminator.cluster_proba(chosen.windows).argmax(axis=1)
+        for k in range(len(discriminator.clusters)):
+            counts = Counter(chosen.labels[found == k].tolist()).most_common()
+            say(f"cluster {k} holds: {', '.join(f'{count} {title}' for title, count in counts) or 'no window'}")
     for k, title in enumerate(discriminator.clusters):
         say(f"cluster {k}: {title} (QuakeML: {discriminator.event_types[title]})")
     discriminator.save(out, discriminator.weights_docstring or "" if description is None else description, version)

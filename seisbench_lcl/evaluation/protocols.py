@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from seisbench_lcl.discriminator import Discriminator
 from seisbench_lcl.errors import DatasetError, TrainingError
+from seisbench_lcl.matching import name_by_labels
 from seisbench_lcl.training.windows import LabelledWindows
 
 
@@ -104,15 +105,20 @@ def held_out_probabilities(
             raise TrainingError(f"without {fold!r} only the class {known} is left to train on")
         if template.head.supervised:
             model = template.fresh(known).fit(train.windows, train.labels, train.groups)
+            found, names = model.predict_proba(data.windows[test]), dict(enumerate(known))
         else:
             model = template.fresh().fit(train.windows, None, train.groups)
-            model.name_clusters(train.windows, train.labels)
-        found = model.predict_proba(data.windows[test])
-        named = [i for i, label in enumerate(model.labels) if label in classes]
-        columns = [classes.index(model.labels[i]) for i in named]
-        shares = found[:, named]
-        if len(named) < len(model.labels):
+            assigned = model.cluster_proba(train.windows).argmax(axis=1)
+            found, names = (
+                model.cluster_proba(data.windows[test]),
+                name_by_labels(assigned, train.labels, len(model.clusters)),
+            )
+        shares = np.zeros((len(found), len(classes)), dtype=np.float32)
+        for output, name in names.items():
+            shares[:, classes.index(name)] += found[:, output]
+        if len(names) < found.shape[1]:
             total = shares.sum(axis=1, keepdims=True)
-            shares = np.divide(shares, total, out=np.full_like(shares, 1 / len(named)), where=total > 0)
-        probabilities[np.ix_(test, columns)] = shares
+            equal = np.isin(classes, list(names.values())) / len(set(names.values()))
+            shares = np.where(total > 0, shares / np.where(total > 0, total, 1), equal)
+        probabilities[test] = shares
     return probabilities

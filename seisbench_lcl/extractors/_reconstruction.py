@@ -85,7 +85,7 @@ class Reconstruction(FeatureExtractor):
 
     def images(self, windows: Tensor) -> Tensor:
         """Return the spectrograms (B, C, 87, 100) of windows (B, C, T)."""
-        images: Tensor = self.spectrogram(windows)
+        images: Tensor = self.spectrogram(windows.to(self.epochs_trained.dtype))
         return images
 
     @abstractmethod
@@ -121,7 +121,7 @@ class Reconstruction(FeatureExtractor):
     def _extract(self, windows: Tensor) -> Tensor:
         if torch.isnan(self.epochs_trained):
             raise NotFittedError(f"{type(self).__name__} is not trained yet: call fit(windows) first, or load weights")
-        return torch.cat([self.encode(self.images(part)) for part in windows.split(_BATCH)])
+        return torch.cat([self.encode(self.images(part)) for part in windows.split(_BATCH)]).float()
 
     def _check_alive(self, windows: Tensor) -> None:
         """Notice latents that are the same for all windows, as a ReLU that is never active leaves them."""

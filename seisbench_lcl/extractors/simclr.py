@@ -167,7 +167,8 @@ class SimCLR(FeatureExtractor):
     def _extract(self, windows: Tensor) -> Tensor:
         if torch.isnan(self.epochs_trained):
             raise NotFittedError("SimCLR has not been trained yet: call fit(windows) first, or load weights")
-        return normalize(torch.cat([self._encode(part) for part in windows.split(_BLOCK)]), dim=1)
+        windows = windows.to(self.epochs_trained.dtype)
+        return normalize(torch.cat([self._encode(part) for part in windows.split(_BLOCK)]), dim=1).float()
 
     def _encode(self, windows: Tensor) -> Tensor:
         scale = windows.square().mean(dim=(1, 2), keepdim=True).sqrt()

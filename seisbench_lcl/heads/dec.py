@@ -152,7 +152,9 @@ class DEC(Head):
         def loss(rows: Tensor) -> Tensor:
             images = extractor.images(windows[rows])
             latents, reconstruction = extractor.reconstruct(images)
-            return F.mse_loss(reconstruction, images) + self.gamma * divergence(target[rows], self(latents))
+            return F.mse_loss(reconstruction, images) + self.gamma * divergence(
+                target[rows], self._probabilities(latents)
+            )
 
         history = optimise(
             self.name,

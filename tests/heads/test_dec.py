@@ -178,7 +178,7 @@ def test_what_cannot_be_clustered_is_refused():
         DEC(1, 2).fit_with(Mean(1, 10, 1.0), windows)
     with pytest.raises(NotFittedError, match=r"fit_with\(extractor, windows\) first"):
         DEC(2, 2)(torch.zeros(1, 2))
-    with pytest.raises(TrainingError, match="3 clusters need .* fit was given 2"):
+    with pytest.raises(TrainingError, match=r"3 clusters need .* fit was given 2"):
         DEC(1, 3).fit(torch.arange(10)[:, None] % 2)
     for gamma in (0.0, -1.0, float("nan"), float("inf")):
         with pytest.raises(ConfigurationError, match="weight of the divergence, must be positive"):
