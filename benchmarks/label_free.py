@@ -44,17 +44,13 @@ MODELS: dict[str, tuple[type[lcl.Discriminator], dict[str, Any]]] = {
 }
 ABLATIONS: dict[str, tuple[type[lcl.Discriminator], dict[str, Any]]] = {
     "SCAN, neighbours alone, λ = 2": (lcl.MiniRocketSCAN, NO_EVENTS),
-    "SCAN, neighbours alone, λ = 5": (lcl.MiniRocketSCAN, {"head_args": {"event_share": 0.0, "entropy_weight": 5.0}}),
     "SCAN, 5 neighbours alone": (lcl.MiniRocketSCAN, {"head_args": {"event_share": 0.0, "n_neighbours": 5}}),
-    "SCAN, 50 neighbours alone": (lcl.MiniRocketSCAN, {"head_args": {"event_share": 0.0, "n_neighbours": 50}}),
     "SCAN, events": (lcl.MiniRocketSCAN, {}),
     "SCAN, events, a quarter of the batches": (lcl.MiniRocketSCAN, {"head_args": {"epochs": 50}}),
-    "SCAN, events, three of four draws": (lcl.MiniRocketSCAN, {"head_args": {"event_share": 0.75}}),
     "SCAN, events, λ = 1": (lcl.MiniRocketSCAN, {"head_args": {"entropy_weight": 1.0}}),
     "SCAN, events, λ = 5": (lcl.MiniRocketSCAN, {"head_args": {"entropy_weight": 5.0}}),
     "SCAN, events, self-labelling": (lcl.MiniRocketSCAN, {"head_args": {"self_label_epochs": 20, "confidence": 0.9}}),
     "SCAN, component-std": (lcl.MiniRocketSCAN, {"normalisation": "component-std"}),
-    "SCAN, component-std, neighbours alone": (lcl.MiniRocketSCAN, NO_EVENTS | {"normalisation": "component-std"}),
     "k-means, component-std": (lcl.MiniRocketKMeans, {"normalisation": "component-std"}),
     "SCAN, three times the clusters": (lcl.MiniRocketSCAN, {"clusters": 3}),
     "k-means, three times the clusters": (lcl.MiniRocketKMeans, {"clusters": 3}),

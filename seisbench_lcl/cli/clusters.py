@@ -19,6 +19,9 @@ from seisbench_lcl.training import LabelledWindows, open_dataset, read_windows
 _NEAREST = 20  # windows whose labels tell how pure a neighbourhood is
 
 
+_ORIGIN = ("trace_name", "station_network_code", "station_code", "trace_channel", "trace_start_time")
+
+
 def clusters(
     dataset: Annotated[str, typer.Option(help="folder of a SeisBench dataset, or its name in seisbench.data")],
     weights: Annotated[str, typer.Option(help="name of pretrained weights, or path of saved ones")],
@@ -57,9 +60,10 @@ def clusters(
     probabilities = discriminator.cluster_proba(data.windows)
     features = discriminator.features(data.windows).numpy()
     found = probabilities.argmax(axis=1)
+    known = [column for column in _ORIGIN if column in data.metadata]
     table = pd.DataFrame(
         {
-            "trace_name": data.metadata["trace_name"].to_numpy(),
+            **{column: data.metadata[column].to_numpy() for column in known},
             "event": data.groups,
             "label": data.labels,
             "cluster": found,

@@ -226,7 +226,8 @@ class SCAN(Head):
             "seed": self.seed,
         }
         epochs = self.epochs or max(_LEAST_EPOCHS, math.ceil(_LEAST_BATCHES / math.ceil(len(rows) / self.batch_size)))
-        self.histories = [optimise("scan", layers, loss, len(rows), epochs=epochs, **recipe)]
+        # The loss of a batch is as random as its neighbours, so that of an epoch is no measure of a state.
+        self.histories = [optimise("scan", layers, loss, len(rows), epochs=epochs, keep="last", **recipe)]
         self.losses = self._losses(layers, rows).tolist()
         layers = layers.only(min(range(self.n_heads), key=self.losses.__getitem__))
         if self.self_label_epochs:
