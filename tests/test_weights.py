@@ -1,9 +1,12 @@
 import re
 from pathlib import Path
 
+import numpy as np
+import obspy
 import pytest
 import torch
 
+import seisbench_lcl as lcl
 from seisbench_lcl import weights
 from seisbench_lcl.errors import WeightsError
 
@@ -75,10 +78,14 @@ def test_versions_are_ordered_as_versions() -> None:
     assert weights.newest({"2": path, "10": path, "odd": path}) == "10"
 
 
-def test_every_bundled_file_is_sound_and_has_a_card() -> None:
-    files = sorted(weights.bundled().glob("*/*.json.v*"))
-    assert len(files) >= 2
-    for file in files:
-        name, version = file.name.split(".json.v")
-        weights.read(file.with_name(name), version)
-        assert "must not" in file.with_name(f"{name}.md").read_text()
+BUNDLED = sorted(weights.bundled().glob("*/*.json.v*"))
+
+
+@pytest.mark.parametrize("file", BUNDLED, ids=[f"{file.parent.name} {file.name}" for file in BUNDLED])
+def test_bundled_weights_have_a_card_and_classify(file: Path) -> None:
+    name, version = file.name.split(".json.v")
+    assert "must not" in file.with_name(f"{name}.md").read_text()
+    model = getattr(lcl, weights.model_of(file.with_name(name), version)).from_pretrained(name, version)
+    assert file.parent.name == model.name.lower()
+    windows = model.classify(obspy.read()).windows.to_dataframe()
+    np.testing.assert_allclose(windows[model.labels].sum(axis=1), 1, atol=1e-5)
