@@ -1,6 +1,8 @@
 """Streams, datasets and models that several tests share; nothing here needs a network."""
 
+import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from obspy import UTCDateTime
 from seisbench.data import WaveformDataWriter
 
 import seisbench_lcl as lcl
+from seisbench_lcl.cli import main
 
 START = UTCDateTime(2024, 3, 1, 12)
 
@@ -108,3 +111,25 @@ def dataset_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 )
     assert len(pd.read_csv(folder / "metadata.csv")) == 48
     return folder
+
+
+@dataclass
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    """Run the command from an empty folder, in this process: a fresh one spends seconds on importing torch."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: object) -> Done:
+        monkeypatch.setattr(sys, "argv", ["seisbench-lcl", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return Done(int(ended.value.code or 0), *capsys.readouterr())
+
+    return call

@@ -9,6 +9,7 @@ import typer
 from matplotlib.figure import Figure
 
 from seisbench_lcl.cli.common import errors, load_model, read_files, say, write_file
+from seisbench_lcl.cli.options import Weights
 from seisbench_lcl.discriminator import Discriminator
 from seisbench_lcl.errors import ConfigurationError, OutputError
 from seisbench_lcl.plotting import MAX_STATIONS, plot_stations
@@ -17,7 +18,7 @@ from seisbench_lcl.results import WindowList
 
 def classify(
     files: Annotated[list[str], typer.Argument(help="miniSEED, SAC, or whatever else ObsPy reads")],
-    weights: Annotated[str, typer.Option(help="name of pretrained weights, or path of saved ones")],
+    weights: Weights,
     model: Annotated[str | None, typer.Option(help="class of pretrained weights, MiniRocketRidge by default")] = None,
     stride: Annotated[float, typer.Option(help="seconds from window to window")] = 1.0,
     threshold: Annotated[float, typer.Option(help="least probability of a detection")] = 0.5,

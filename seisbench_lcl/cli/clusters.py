@@ -8,13 +8,14 @@ import pandas as pd
 import typer
 from matplotlib.figure import Figure
 
-from seisbench_lcl.cli.common import console, errors, load_model, progress, say, tell_of, write_file, write_text
+from seisbench_lcl.cli.common import console, errors, load_model, say, write_file, write_text
+from seisbench_lcl.cli.options import Dataset, GroupColumn, LabelColumn, PickColumn, SplitColumn, Weights, read_dataset
 from seisbench_lcl.discriminator import Discriminator
 from seisbench_lcl.errors import ConfigurationError, DatasetError
 from seisbench_lcl.evaluation import ClusterReport, cluster_numbers, linear_probe, neighbour_purity
 from seisbench_lcl.heads import SCAN
 from seisbench_lcl.plotting import MapMethod, cluster_number_figure, embedding_map, exemplars
-from seisbench_lcl.training import LabelledWindows, open_dataset, read_windows
+from seisbench_lcl.training import LabelledWindows
 
 _NEAREST = 20  # windows whose labels tell how pure a neighbourhood is
 
@@ -23,14 +24,14 @@ _ORIGIN = ("trace_name", "station_network_code", "station_code", "trace_channel"
 
 
 def clusters(
-    dataset: Annotated[str, typer.Option(help="folder of a SeisBench dataset, or its name in seisbench.data")],
-    weights: Annotated[str, typer.Option(help="name of pretrained weights, or path of saved ones")],
+    dataset: Dataset,
+    weights: Weights,
     out: Annotated[Path, typer.Option(help="folder for tables and figures")],
     model: Annotated[str | None, typer.Option(help="class of pretrained weights, MiniRocketSCAN by default")] = None,
-    label_column: Annotated[str, typer.Option(help="column of the class, if there is one")] = "source_type",
-    group_column: Annotated[str, typer.Option(help="column of the event")] = "source_id",
-    split_column: Annotated[str, typer.Option(help="column of the split")] = "split",
-    pick_column: Annotated[str | None, typer.Option(help="column of the P arrival, in samples")] = None,
+    label_column: LabelColumn = "source_type",
+    group_column: GroupColumn = "source_id",
+    split_column: SplitColumn = "split",
+    pick_column: PickColumn = None,
     split: Annotated[str, typer.Option(help="split to look at; 'all' takes every window")] = "all",
     numbers: Annotated[
         tuple[int, int] | None, typer.Option(help="rate these numbers of clusters, from the first to the last")
@@ -44,18 +45,8 @@ def clusters(
     discriminator = load_model(model, weights, "MiniRocketSCAN")
     if not discriminator.clusters:
         raise ConfigurationError(f"{discriminator.name} learns from labels and has no clusters")
-    data = read_windows(
-        open_dataset(dataset, discriminator.component_order),
-        discriminator.preprocessing,
-        label_column=label_column,
-        group_column=group_column,
-        split_column=split_column,
-        pick_column=pick_column,
-        unlabelled=True,
-        progress=progress("reading windows"),
-    )
-    tell_of(data)
-    data = data if split == "all" else data.in_split(split)
+    columns = label_column, group_column, split_column, pick_column
+    data = read_dataset(dataset, discriminator.preprocessing, columns, split, unlabelled=True)
     text = report_on_clusters(discriminator, data, seed)
     probabilities = discriminator.cluster_proba(data.windows)
     features = discriminator.features(data.windows).numpy()

@@ -7,20 +7,21 @@ import numpy as np
 import pandas as pd
 import typer
 
-from seisbench_lcl.cli.common import console, errors, load_model, progress, say, tell_of, write_text
+from seisbench_lcl.cli.common import console, errors, load_model, progress, say, write_text
+from seisbench_lcl.cli.options import Dataset, GroupColumn, LabelColumn, PickColumn, SplitColumn, Weights, read_dataset
 from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.evaluation import EvaluationReport, column_folds, event_folds, held_out_probabilities
-from seisbench_lcl.training import open_dataset, read_windows
+from seisbench_lcl.training import open_dataset
 
 
 def evaluate(
-    dataset: Annotated[str, typer.Option(help="folder of a SeisBench dataset, or its name in seisbench.data")],
-    weights: Annotated[str, typer.Option(help="name of pretrained weights, or path of saved ones")],
+    dataset: Dataset,
+    weights: Weights,
     model: Annotated[str | None, typer.Option(help="class of pretrained weights, MiniRocketRidge by default")] = None,
-    label_column: Annotated[str, typer.Option(help="column of the class")] = "source_type",
-    group_column: Annotated[str, typer.Option(help="column of the event")] = "source_id",
-    split_column: Annotated[str, typer.Option(help="column of the split")] = "split",
-    pick_column: Annotated[str | None, typer.Option(help="column of the P arrival, in samples")] = None,
+    label_column: LabelColumn = "source_type",
+    group_column: GroupColumn = "source_id",
+    split_column: SplitColumn = "split",
+    pick_column: PickColumn = None,
     split: Annotated[str, typer.Option(help="split to score; 'all' takes every window")] = "dev",
     folds: Annotated[int | None, typer.Option(help="train anew: folds of events, over all splits")] = None,
     hold_out: Annotated[str | None, typer.Option(help="train anew: leave out each value of this column")] = None,
@@ -40,17 +41,8 @@ def evaluate(
     wanted: list[str] | None = [label for label in discriminator.labels if label in there] or discriminator.labels
     if discriminator.clusters:
         wanted = None  # clusters may have missed a class, whose windows then count as errors
-    data = read_windows(
-        waveforms,
-        discriminator.preprocessing,
-        label_column=label_column,
-        group_column=group_column,
-        split_column=split_column,
-        pick_column=pick_column,
-        labels=wanted,
-        progress=progress("reading windows"),
-    )
-    tell_of(data)
+    columns = label_column, group_column, split_column, pick_column
+    data = read_dataset(waveforms, discriminator.preprocessing, columns, labels=wanted)
     labels = [*discriminator.labels, *sorted(set(data.labels.tolist()) - set(discriminator.labels))]
     if folds is not None or hold_out is not None:
         fold = column_folds(data, hold_out) if hold_out else event_folds(data, folds or 0, seed)

@@ -6,21 +6,21 @@ from typing import Annotated
 
 import typer
 
-from seisbench_lcl.cli.common import load_model, parse_event_types, parse_pairs, progress, say, tell_of
+from seisbench_lcl.cli.common import load_model, parse_event_types, parse_pairs, say
+from seisbench_lcl.cli.options import GroupColumn, LabelColumn, PickColumn, SplitColumn, Weights, read_dataset
 from seisbench_lcl.errors import ConfigurationError
-from seisbench_lcl.training import open_dataset, read_windows
 
 
 def name(
-    weights: Annotated[str, typer.Option(help="name of pretrained weights, or path of saved ones")],
+    weights: Weights,
     out: Annotated[Path, typer.Option(help="path of the weights to write, without suffix")],
     model: Annotated[str | None, typer.Option(help="class of pretrained weights, MiniRocketSCAN by default")] = None,
     cluster: Annotated[list[str] | None, typer.Option(help="by hand, such as 0=earthquake (repeat)")] = None,
     dataset: Annotated[str | None, typer.Option(help="by labels: folder or name of a SeisBench dataset")] = None,
-    label_column: Annotated[str, typer.Option(help="column of the class")] = "source_type",
-    group_column: Annotated[str, typer.Option(help="column of the event")] = "source_id",
-    split_column: Annotated[str, typer.Option(help="column of the split")] = "split",
-    pick_column: Annotated[str | None, typer.Option(help="column of the P arrival, in samples")] = None,
+    label_column: LabelColumn = "source_type",
+    group_column: GroupColumn = "source_id",
+    split_column: SplitColumn = "split",
+    pick_column: PickColumn = None,
     split: Annotated[str, typer.Option(help="split whose labels are used; 'all' takes every window")] = "train",
     label: Annotated[list[str] | None, typer.Option(help="class to use (repeat); all by default")] = None,
     event_type: Annotated[list[str] | None, typer.Option(help="label=QuakeML event type (repeat)")] = None,
@@ -38,18 +38,8 @@ def name(
             raise ConfigurationError(f"--cluster takes number=label, such as 0=earthquake, but was given {wrong[0]!r}")
         discriminator.name_clusters({int(key): title for key, title in given.items()}, event_types=types)
     else:
-        data = read_windows(
-            open_dataset(str(dataset), discriminator.component_order),
-            discriminator.preprocessing,
-            label_column=label_column,
-            group_column=group_column,
-            split_column=split_column,
-            pick_column=pick_column,
-            labels=label or None,
-            progress=progress("reading windows"),
-        )
-        tell_of(data)
-        chosen = data if split == "all" else data.in_split(split)
+        columns = label_column, group_column, split_column, pick_column
+        chosen = read_dataset(str(dataset), discriminator.preprocessing, columns, split, labels=label or None)
         discriminator.name_clusters(chosen.windows, chosen.labels, types)
         found = discriminator.cluster_proba(chosen.windows).argmax(axis=1)
         for k in range(len(discriminator.clusters)):

@@ -16,27 +16,27 @@ from seisbench_lcl.cli.common import (
     parse_settings,
     progress,
     say,
-    tell_of,
     write_file,
     write_text,
 )
+from seisbench_lcl.cli.options import Dataset, GroupColumn, LabelColumn, PickColumn, SplitColumn, read_dataset
 from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.evaluation import EvaluationReport
 from seisbench_lcl.plotting import loss_curves
 from seisbench_lcl.preprocessing import Preprocessing
-from seisbench_lcl.training import open_dataset, read_windows, session
+from seisbench_lcl.training import session
 
 
 def train(
-    dataset: Annotated[str, typer.Option(help="folder of a SeisBench dataset, or its name in seisbench.data")],
+    dataset: Dataset,
     out: Annotated[Path, typer.Option(help="path of the weights to write, without suffix")],
     model: Annotated[str, typer.Option(help="class of the model")] = "MiniRocketRidge",
     extractor: Annotated[str | None, typer.Option(help="extractor by name, with --model Discriminator")] = None,
     head: Annotated[str | None, typer.Option(help="head by name, with --model Discriminator")] = None,
-    label_column: Annotated[str, typer.Option(help="column of the class")] = "source_type",
-    group_column: Annotated[str, typer.Option(help="column of the event")] = "source_id",
-    split_column: Annotated[str, typer.Option(help="column of the split")] = "split",
-    pick_column: Annotated[str | None, typer.Option(help="column of the P arrival, in samples")] = None,
+    label_column: LabelColumn = "source_type",
+    group_column: GroupColumn = "source_id",
+    split_column: SplitColumn = "split",
+    pick_column: PickColumn = None,
     split: Annotated[str, typer.Option(help="split to train on; 'all' takes every window")] = "train",
     label: Annotated[list[str] | None, typer.Option(help="class to learn (repeat); all by default")] = None,
     clusters: Annotated[int | None, typer.Option(help="number of clusters, for models without labels")] = None,
@@ -82,19 +82,8 @@ def train(
         before,
         normalisation or cls.default_normalisation,  # type: ignore[arg-type]
     )
-    data = read_windows(
-        open_dataset(dataset, components),
-        preprocessing,
-        label_column=label_column,
-        group_column=group_column,
-        split_column=split_column,
-        pick_column=pick_column,
-        labels=label or None,
-        unlabelled=not supervised,
-        memory=memory,
-        progress=progress("reading windows"),
-    )
-    tell_of(data)
+    columns = label_column, group_column, split_column, pick_column
+    data = read_dataset(dataset, preprocessing, columns, labels=label or None, unlabelled=not supervised, memory=memory)
     chosen = data if split == "all" else data.in_split(split)
     labels = label or sorted(set(data.labels.tolist()))
     outputs = {"labels": labels} if supervised else {"clusters": clusters}

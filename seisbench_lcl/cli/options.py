@@ -1,0 +1,45 @@
+"""Options that several sub-commands share, and what they say of a dataset."""
+
+from typing import Annotated, Any
+
+import typer
+from seisbench.data import WaveformDataset
+
+from seisbench_lcl.cli.common import progress, tell_of
+from seisbench_lcl.preprocessing import Preprocessing
+from seisbench_lcl.training import LabelledWindows, open_dataset, read_windows
+
+Dataset = Annotated[str, typer.Option(help="folder of a SeisBench dataset, or its name in seisbench.data")]
+Weights = Annotated[str, typer.Option(help="name of pretrained weights, or path of saved ones")]
+LabelColumn = Annotated[str, typer.Option(help="column of the class")]
+GroupColumn = Annotated[str, typer.Option(help="column of the event")]
+SplitColumn = Annotated[str, typer.Option(help="column of the split")]
+PickColumn = Annotated[str | None, typer.Option(help="column of the P arrival, in samples")]
+
+
+def read_dataset(
+    dataset: str | WaveformDataset,
+    preprocessing: Preprocessing,
+    columns: tuple[str, str, str, str | None],
+    split: str = "all",
+    **settings: Any,
+) -> LabelledWindows:
+    """Read the windows of a split, "all" for every window, and say what was left out.
+
+    `columns` are those of class, event, split and P arrival; `settings` go to `read_windows`.
+    """
+    label, group, split_column, pick = columns
+    if isinstance(dataset, str):
+        dataset = open_dataset(dataset, preprocessing.component_order)
+    data = read_windows(
+        dataset,
+        preprocessing,
+        label_column=label,
+        group_column=group,
+        split_column=split_column,
+        pick_column=pick,
+        progress=progress("reading windows"),
+        **settings,
+    )
+    tell_of(data)
+    return data if split == "all" else data.in_split(split)
