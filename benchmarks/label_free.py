@@ -9,7 +9,7 @@ learns from the training windows without their labels, which then name its clust
 assignment). Scores are those of the windows of the other events, as mean and standard deviation over the seeds:
 weighted precision (the "accuracy" of Yin et al. 2022), recall (which is the accuracy) and F1, normalised mutual
 information, and accuracy by event. Seconds are those of `fit` on one thread, the median, with as many trainings at a
-time as there are --jobs.
+time as there are --jobs. A training that ends in an error counts as failed, and is left out of the means.
 
 Networks have their default number of epochs for up to 1,000 windows, and see no more windows in all where there are
 more.
@@ -27,6 +27,7 @@ import torch
 from sklearn.metrics import normalized_mutual_info_score
 
 import seisbench_lcl as lcl
+from seisbench_lcl.errors import TrainingError
 from seisbench_lcl.evaluation import event_folds, mean_by_event, score
 from seisbench_lcl.preprocessing import Preprocessing
 from seisbench_lcl.training import LabelledWindows, open_dataset, read_windows
@@ -81,12 +82,12 @@ def main() -> None:
             rows.append(task.result())
             print("#", rows[-1], flush=True)
     table = pd.DataFrame(rows)
-    print(f"\n| model | {' | '.join(NAMES)} |")
-    print(f"| --- |{' ---: |' * len(NAMES)}")
+    print(f"\n| model | {' | '.join(NAMES)} | failed |")
+    print(f"| --- |{' ---: |' * (len(NAMES) + 1)}")
     for name in chosen:
         own = table[table["model"] == name]
         cells = [f"{own[x].mean():.3f} ± {own[x].std(ddof=1):.3f}" for x in NAMES[:-1]]
-        print(f"| {name} | {' | '.join(cells)} | {own['seconds'].median():.0f} |")
+        print(f"| {name} | {' | '.join(cells)} | {own['seconds'].median():.0f} | {own['seconds'].isna().sum()} |")
 
 
 data: LabelledWindows
@@ -110,6 +111,13 @@ def _describe() -> str:
 
 
 def _run(name: str, seed: int) -> dict[str, Any]:
+    try:
+        return {"model": name, "seed": seed} | _scores(name, seed)
+    except TrainingError as error:  # such as a network whose features are the same for all windows
+        return {"model": name, "seed": seed, "reason": str(error)} | dict.fromkeys(NAMES, np.nan)
+
+
+def _scores(name: str, seed: int) -> dict[str, float]:
     cls, arguments = (MODELS | ABLATIONS)[name]
     labelled = np.flatnonzero(data.labels != "")
     folds = event_folds(data.select(labelled), 10, seed)
@@ -140,8 +148,6 @@ def _run(name: str, seed: int) -> dict[str, Any]:
     scores = score(probabilities, truth, columns)
     event_probabilities, event_truth, _ = mean_by_event(probabilities, truth, data.groups[test])
     return {
-        "model": name,
-        "seed": seed,
         "precision": scores["weighted_precision"],
         "recall": scores["weighted_recall"],
         "f1": scores["weighted_f1"],
