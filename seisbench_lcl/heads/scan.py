@@ -7,11 +7,12 @@ from typing import Any
 
 import torch
 from sklearn.metrics import adjusted_rand_score
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, log_softmax
+from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError
 from seisbench_lcl.heads._neighbours import nearest
+from seisbench_lcl.heads._scan_layers import Layers, Mates, scan_loss
 from seisbench_lcl.heads.base import Head
 from seisbench_lcl.heads.kmeans import KMeans
 from seisbench_lcl.training.loop import Optimiser, initialise, optimise
@@ -207,10 +208,10 @@ class SCAN(Head):
         self.weights.copy_(layers.weights[0].detach())
         self.biases.copy_(layers.biases[0].detach())
 
-    def _train(self, rows: Tensor, groups: Tensor | None) -> "_Layers":
-        layers = _Layers(self.n_heads, self.n_classes, self.n_features).to(rows.device)
+    def _train(self, rows: Tensor, groups: Tensor | None) -> Layers:
+        layers = Layers(self.n_heads, self.n_classes, self.n_features).to(rows.device)
         initialise(layers, self.seed)
-        mates = None if groups is None or not self.event_share else _Mates(groups)
+        mates = None if groups is None or not self.event_share else Mates(groups)
         prior = self._prior(rows)
 
         def loss(batch: Tensor) -> Tensor:
@@ -234,7 +235,7 @@ class SCAN(Head):
             self._self_label(layers, rows, recipe)
         return layers
 
-    def _self_label(self, layers: "_Layers", rows: Tensor, recipe: dict[str, Any]) -> None:
+    def _self_label(self, layers: Layers, rows: Tensor, recipe: dict[str, Any]) -> None:
         with torch.no_grad():
             sure, own = layers.log_probabilities(rows)[0].exp().max(dim=1)
         chosen = torch.nonzero(sure > self.confidence).flatten().cpu()
@@ -257,7 +258,7 @@ class SCAN(Head):
             optimise("scan self-labelling", layers, loss, len(chosen), epochs=self.self_label_epochs, **recipe)
         )
 
-    def _losses(self, layers: "_Layers", rows: Tensor) -> Tensor:
+    def _losses(self, layers: Layers, rows: Tensor) -> Tensor:
         """Loss of each layer over all windows and all of their neighbours."""
         with torch.no_grad():
             log_p = layers.log_probabilities(rows)
@@ -269,77 +270,9 @@ class SCAN(Head):
         shares = rows.new_tensor(self.prior or [1.0] * self.n_classes)
         return shares / shares.sum()
 
-    def _draw(self, batch: Tensor, mates: "_Mates | None") -> Tensor:
+    def _draw(self, batch: Tensor, mates: Mates | None) -> Tensor:
         drawn = self.neighbours[batch, torch.randint(self.n_neighbours, (len(batch),))]
         if mates is None:
             return drawn
         from_event = mates.has[batch] & (torch.rand(len(batch)) < self.event_share)
         return torch.where(from_event, mates.draw(batch), drawn)
-
-
-def scan_loss(anchors: Tensor, positives: Tensor, entropy_weight: float, prior: Tensor) -> Tensor:
-    """Loss of Eq. 3 of Yin et al. (2022), with shares of the clusters, for each of H heads.
-
-    Parameters
-    ----------
-    anchors, positives : (H, B, K) float32 Tensors
-        Log probabilities of windows and of a neighbour of each.
-    entropy_weight : float
-        λ.
-    prior : (K,) float32 Tensor
-        Expected shares of the clusters, which sum to 1.
-
-    Returns
-    -------
-    (H,) float32 Tensor
-    """
-    consistency = -torch.logsumexp(anchors + positives, dim=-1).mean(dim=-1)
-    log_mean = torch.logsumexp(anchors, dim=-2) - math.log(anchors.shape[-2])
-    balance = (log_mean.exp() * (log_mean - torch.log(prior * len(prior)))).sum(dim=-1)
-    return consistency + entropy_weight * balance
-
-
-class _Layers(nn.Module):
-    """H linear layers with a softmax each, computed as one product."""
-
-    def __init__(self, n_heads: int, n_classes: int, n_features: int) -> None:
-        super().__init__()
-        self.weights = nn.Parameter(torch.empty(n_heads, n_classes, n_features))
-        self.biases = nn.Parameter(torch.empty(n_heads, n_classes))
-
-    def reset_parameters(self) -> None:
-        nn.init.normal_(self.weights, std=0.01)
-        nn.init.zeros_(self.biases)
-
-    def log_probabilities(self, rows: Tensor) -> Tensor:
-        """Return (H, B, K) of rows (B, F)."""
-        scores = (rows @ self.weights.flatten(0, 1).T).unflatten(1, self.biases.shape) + self.biases
-        return log_softmax(scores, dim=-1).transpose(0, 1)
-
-    def only(self, head: int) -> "_Layers":
-        one = _Layers(1, *self.weights.shape[1:]).to(self.weights.device)
-        with torch.no_grad():
-            one.weights.copy_(self.weights[head : head + 1])
-            one.biases.copy_(self.biases[head : head + 1])
-        return one
-
-
-class _Mates:
-    """The other windows of each window's event."""
-
-    def __init__(self, groups: Tensor) -> None:
-        groups = groups.cpu()
-        self._order = torch.argsort(groups, stable=True)
-        _, event, counts = torch.unique(groups, return_inverse=True, return_counts=True)
-        self._count = counts[event]
-        self._first = (counts.cumsum(0) - counts)[event]
-        place = torch.empty_like(self._order)
-        place[self._order] = torch.arange(len(groups))
-        self._place = place - self._first
-        self.has = self._count > 1
-
-    def draw(self, batch: Tensor) -> Tensor:
-        """Return one at random for each window, itself where it has none."""
-        count = self._count[batch]
-        step = 1 + (torch.rand(len(batch)) * (count - 1)).long()
-        return self._order[self._first[batch] + (self._place[batch] + step) % count]

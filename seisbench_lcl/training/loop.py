@@ -6,15 +6,17 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from copy import deepcopy
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from seisbench_lcl.errors import ConfigurationError, OutputError, TrainingError
-from seisbench_lcl.files import replace
+from seisbench_lcl.errors import ConfigurationError, TrainingError
+from seisbench_lcl.training._checkpoint import Checkpoint, History
+
+__all__ = ["History", "Optimiser", "initialise", "optimise", "session"]
 
 Optimiser = Literal["adam", "sgd"]
 
@@ -22,29 +24,6 @@ _OPTIMISERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
 _EPOCH_SEEDS = 1_000_003  # seeds of the epochs of two trainings do not meet before that many epochs
 
 logger = logging.getLogger("seisbench")
-
-
-@dataclass
-class History:
-    """The loss of each epoch of one training.
-
-    Attributes
-    ----------
-    name : str
-        What was trained.
-    train, held_out : list of float
-        Mean loss of each epoch, on the rows trained on and on those held out (empty if none were).
-    best_epoch : int
-        Epoch, from 0, whose state was kept.
-    stopped : str
-        Why the training ended early; empty if it did not.
-    """
-
-    name: str
-    train: list[float] = field(default_factory=list)
-    held_out: list[float] = field(default_factory=list)
-    best_epoch: int = -1
-    stopped: str = ""
 
 
 @dataclass(frozen=True)
@@ -151,9 +130,8 @@ def optimise(
     history = History(name)
     kept = deepcopy(module.state_dict())
 
-    checkpoint = _Checkpoint.of(
-        name, [n_rows, epochs, batch_size, learning_rate, weight_decay, optimiser, seed, held_out]
-    )
+    recipe = [n_rows, epochs, batch_size, learning_rate, weight_decay, optimiser, seed, held_out, keep]
+    checkpoint = Checkpoint.of(_session.get(_ALONE).checkpoints, name, recipe)
     if checkpoint:
         with _seeded(module, seed):
             module.eval()
@@ -228,54 +206,6 @@ def _stop(history: History, epoch: int, learning_rate: float) -> None:
         history.best_epoch + 1,
         learning_rate,
     )
-
-
-@dataclass
-class _Checkpoint:
-    """What an interrupted training goes on from, known by its recipe and the slope of its first batch."""
-
-    path: Path
-    recipe: list[Any]
-    data: float = math.nan
-
-    @classmethod
-    def of(cls, name: str, recipe: list[Any]) -> "_Checkpoint | None":
-        folder = _session.get(_ALONE).checkpoints
-        return cls(folder / f"{name}.checkpoint", recipe) if folder else None
-
-    def resume(self, module: nn.Module, stepper: torch.optim.Optimizer) -> tuple[History, dict[str, Tensor]] | None:
-        if not self.path.exists():
-            return None
-        try:
-            saved = torch.load(self.path, weights_only=True)
-            # Sums over threads may differ in the last digits.
-            same = saved["recipe"] == self.recipe and math.isclose(saved["data"], self.data, rel_tol=1e-4)
-        except Exception as error:  # a file that is no checkpoint fails in many ways
-            raise ConfigurationError(f"{self.path} is no checkpoint: remove it ({error})") from error
-        if not same:
-            raise ConfigurationError(
-                f"{self.path} is of another training, with other data or arguments: remove it to train anew, or choose "
-                "another folder for checkpoints"
-            )
-        module.load_state_dict(saved["module"])
-        stepper.load_state_dict(saved["stepper"])
-        return History(**saved["history"]), saved["kept"]
-
-    def write(
-        self, module: nn.Module, stepper: torch.optim.Optimizer, history: History, kept: dict[str, Tensor]
-    ) -> None:
-        content = {
-            "recipe": self.recipe,
-            "data": self.data,
-            "module": module.state_dict(),
-            "stepper": stepper.state_dict(),
-            "history": asdict(history),
-            "kept": kept,
-        }
-        try:
-            replace(self.path, lambda file: torch.save(content, file))
-        except (OSError, RuntimeError) as error:  # torch raises RuntimeError where there is no room
-            raise OutputError(f"cannot write the checkpoint {self.path}: {error}") from error
 
 
 @contextmanager
