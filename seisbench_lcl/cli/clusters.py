@@ -134,7 +134,7 @@ def report_on_clusters(model: Discriminator, data: LabelledWindows, seed: int = 
     for line in lines:
         say(line)
         blocks.append(f"- {line}")
-    return "\n".join([*blocks, ""])
+    return "\n".join([*blocks, "", ""])
 
 
 def _draw(path: Path, figure: Figure) -> None:
