@@ -6,9 +6,8 @@ from typing import Annotated
 
 import obspy
 import typer
-from matplotlib.figure import Figure
 
-from seisbench_lcl.cli.common import errors, load_model, read_files, say, write_file
+from seisbench_lcl.cli.common import check_figure, errors, load_model, read_files, say, write_file
 from seisbench_lcl.cli.options import Weights
 from seisbench_lcl.discriminator import Discriminator
 from seisbench_lcl.errors import ConfigurationError, OutputError
@@ -51,12 +50,8 @@ def _check_outputs(files: list[str], *outputs: Path | None) -> None:
             raise OutputError(f"{output} is one of the recordings: choose another name for the output")
         if output.is_dir():
             raise OutputError(f"{output} is a folder: give the name of a file in it")
-    plot = outputs[-1]
-    formats = Figure().canvas.get_supported_filetypes()
-    if plot and plot.suffix.lower().lstrip(".") not in formats:
-        raise OutputError(
-            f"a figure cannot be written as {plot.name!r}; end its name with one of: {', '.join(formats)}"
-        )
+    if plot := outputs[-1]:
+        check_figure(plot)
 
 
 def classify_stream(

@@ -106,9 +106,9 @@ def check_figure(path: Path) -> None:
     OutputError
         If its suffix is that of no format, or it is a folder.
     """
-    formats = Figure().canvas.get_supported_filetypes()
     if path.is_dir():
         raise OutputError(f"{path} is a folder: give the name of a file in it")
+    formats = Figure().canvas.get_supported_filetypes()
     if path.suffix.lower().lstrip(".") not in formats:
         raise OutputError(
             f"a figure cannot be written as {path.name!r}; end its name with one of: {', '.join(formats)}"
