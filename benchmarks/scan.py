@@ -16,7 +16,8 @@ from typing import Any
 
 import torch
 
-from seisbench_lcl.heads import SCAN, KMeans, _neighbours, scan
+from seisbench_lcl import neighbours
+from seisbench_lcl.heads import SCAN, KMeans, scan
 from seisbench_lcl.training import session
 
 N_FEATURES = 9_996
@@ -40,8 +41,8 @@ def main() -> None:
 
         return call
 
-    find = _neighbours.nearest
-    exact_up_to = 0 if arguments.index else _neighbours.EXACT_UP_TO
+    find = neighbours.nearest
+    exact_up_to = 0 if arguments.index else neighbours.EXACT_UP_TO
     scan.nearest = timed("neighbours", lambda rows, k, seed: find(rows, k, exact_up_to, seed))
     scan.optimise = timed("training", scan.optimise)
     KMeans.fit = timed("k-means beside it", KMeans.fit)

@@ -128,6 +128,9 @@ def report_on_clusters(model: Discriminator, data: LabelledWindows, seed: int = 
     nearest = min(_NEAREST, len(known) - int(np.unique(known.groups, return_counts=True)[1].max()))
     purity = neighbour_purity(features, truth, k=nearest, groups=known.groups)
     lines = [f"neighbour purity, of the {nearest} nearest windows of other events: {purity:.3f}"]
+    if isinstance(head, SCAN) and len(head.neighbours) == len(data):
+        alike = (data.labels[head.neighbours.numpy()] == data.labels[:, None])[labelled]
+        lines += [f"neighbour purity, of the neighbours that SCAN was trained on: {alike.mean():.3f}"]
     if len(classes) > 1:
         probe = linear_probe(features, truth, known.groups, n_classes=len(classes)).argmax(axis=1)
         lines += [f"linear probe of the features, each event held out: accuracy {np.mean(probe == truth):.3f}"]

@@ -8,8 +8,7 @@ from torch import Tensor
 from seisbench_lcl.errors import DatasetError
 from seisbench_lcl.evaluation.metrics import Indices, check_groups
 from seisbench_lcl.heads import Ridge
-
-_BLOCK = 512  # rows whose distances to all others are held at a time
+from seisbench_lcl.neighbours import exact
 
 
 def linear_probe(
@@ -99,16 +98,8 @@ def neighbour_purity(
             f"{'other rows' if groups is None else 'rows of other events'} that a row has, but is {k}"
         )
     x = x - x.mean(dim=0)  # cancellation grows with the distance from the origin
-    classes, events = torch.from_numpy(y), torch.from_numpy(codes)
-    squares = x.square().sum(dim=1)
-    agreeing = 0
-    for start in range(0, len(x), _BLOCK):
-        rows = slice(start, start + _BLOCK)
-        distances = squares - 2 * (x[rows] @ x.T)  # squared, less the square of the row itself: the same order
-        distances[events[rows, None] == events] = torch.inf
-        nearest = distances.topk(k, dim=1, largest=False).indices
-        agreeing += int((classes[nearest] == classes[rows, None]).sum())
-    return agreeing / (k * len(x))
+    nearest = exact(x, k, torch.from_numpy(codes)).numpy()
+    return float((y[nearest] == y[:, None]).mean())
 
 
 def _checked_features(

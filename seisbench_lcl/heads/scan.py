@@ -11,10 +11,10 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError
-from seisbench_lcl.heads._neighbours import nearest
 from seisbench_lcl.heads._scan_layers import Layers, Mates, scan_loss
 from seisbench_lcl.heads.base import Head
 from seisbench_lcl.heads.kmeans import KMeans
+from seisbench_lcl.neighbours import nearest
 from seisbench_lcl.training.loop import Optimiser, initialise, optimise
 
 _LEAST_EPOCHS = 30

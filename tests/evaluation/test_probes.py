@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
+from seisbench_lcl import neighbours
 from seisbench_lcl.errors import DatasetError, TrainingError
-from seisbench_lcl.evaluation import probes
 from seisbench_lcl.evaluation.probes import linear_probe, neighbour_purity
 from seisbench_lcl.heads import Ridge
 
@@ -30,7 +30,7 @@ def purity_by_loops(x, truth, k, groups=None):
 @pytest.mark.parametrize("k", [1, 7, 60])
 @pytest.mark.parametrize("block", [512, 13])
 def test_neighbours_are_those_of_the_loops(k, block, monkeypatch):
-    monkeypatch.setattr(probes, "_BLOCK", block)
+    monkeypatch.setattr(neighbours, "_BLOCK", block)
     x, truth, groups = clouds()
     assert neighbour_purity(x, truth, k=k) == pytest.approx(purity_by_loops(x, truth, k))
     assert neighbour_purity(x, truth, k=k, groups=groups) == pytest.approx(purity_by_loops(x, truth, k, groups))

@@ -11,7 +11,7 @@ _BLOCK = 1024
 _PROBED = 500  # rows whose exact neighbours tell the recall of the index
 
 
-def nearest(rows: Tensor, k: int, exact_up_to: int = EXACT_UP_TO, seed: int = 0) -> tuple[Tensor, float]:
+def exact(rows: Tensor, k: int, events: Tensor | None = None) -> Tensor:
     """Find the k nearest other rows of each row by Euclidean distance.
 
     Parameters
@@ -20,6 +20,25 @@ def nearest(rows: Tensor, k: int, exact_up_to: int = EXACT_UP_TO, seed: int = 0)
         Centred: distances come from products, which lose digits to a common offset.
     k : int
         Less than N.
+    events : (N,) int64 Tensor, optional
+        Rows of the same event are then no neighbours either.
+
+    Returns
+    -------
+    (N, k) int64 Tensor
+    """
+    squared = rows.square().sum(dim=1)
+    blocks = torch.arange(len(rows)).split(_BLOCK)
+    return torch.cat([_exact(rows, squared, block, k, events) for block in blocks])
+
+
+def nearest(rows: Tensor, k: int, exact_up_to: int = EXACT_UP_TO, seed: int = 0) -> tuple[Tensor, float]:
+    """Find the k nearest other rows of each row, exactly where there are not too many.
+
+    Parameters
+    ----------
+    rows, k
+        As in `exact`.
     exact_up_to : int
         With more rows, the neighbours come from a graph index (NN-descent, Dong et al. 2011).
     seed : int
@@ -36,10 +55,8 @@ def nearest(rows: Tensor, k: int, exact_up_to: int = EXACT_UP_TO, seed: int = 0)
     ConfigurationError
         If the index is needed and not installed.
     """
-    squared = rows.square().sum(dim=1)
     if len(rows) <= exact_up_to:
-        blocks = torch.arange(len(rows)).split(_BLOCK)
-        return torch.cat([_exact(rows, squared, block, k) for block in blocks]), 1.0
+        return exact(rows, k), 1.0
     try:
         from pynndescent import NNDescent
     except ImportError as error:
@@ -54,12 +71,15 @@ def nearest(rows: Tensor, k: int, exact_up_to: int = EXACT_UP_TO, seed: int = 0)
     itself[~itself.any(dim=1), -1] = True
     found = found[~itself].reshape(len(rows), k)
     probed = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))[:_PROBED]
-    true = _exact(rows, squared, probed, k)
+    true = _exact(rows, rows.square().sum(dim=1), probed, k)
     hits = (found[probed][:, :, None] == true[:, None, :]).any(dim=2)
     return found, float(hits.float().mean())
 
 
-def _exact(rows: Tensor, squared: Tensor, block: Tensor, k: int) -> Tensor:
+def _exact(rows: Tensor, squared: Tensor, block: Tensor, k: int, events: Tensor | None = None) -> Tensor:
     distances = squared - 2 * rows[block] @ rows.T  # but for a constant of each row
-    distances[torch.arange(len(block)), block] = torch.inf
+    if events is None:
+        distances[torch.arange(len(block)), block] = torch.inf
+    else:
+        distances[events[block, None] == events] = torch.inf
     return distances.topk(k, largest=False).indices.cpu()

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seisbench_lcl.errors import ConfigurationError
-from seisbench_lcl.heads._neighbours import nearest
+from seisbench_lcl.neighbours import nearest
 
 
 def rows(n, seed=0):
@@ -28,7 +28,7 @@ def test_exact_neighbours_are_those_of_a_loop(n, seed):
 def test_blocks_change_nothing(monkeypatch):
     x = rows(100)
     whole, _ = nearest(x, 7)
-    monkeypatch.setattr("seisbench_lcl.heads._neighbours._BLOCK", 9)
+    monkeypatch.setattr("seisbench_lcl.neighbours._BLOCK", 9)
     assert torch.equal(nearest(x, 7)[0], whole)
 
 
