@@ -44,6 +44,7 @@ MODELS: dict[str, tuple[type[lcl.Discriminator], dict[str, Any]]] = {
     "MiniRocketRidge (labels)": (lcl.MiniRocketRidge, {}),
 }
 ABLATIONS: dict[str, tuple[type[lcl.Discriminator], dict[str, Any]]] = {
+    "k-means": (lcl.MiniRocketKMeans, {}),
     "SCAN, neighbours alone, λ = 2": (lcl.MiniRocketSCAN, NO_EVENTS),
     "SCAN, 5 neighbours alone": (lcl.MiniRocketSCAN, {"head_args": {"event_share": 0.0, "n_neighbours": 5}}),
     "SCAN, events": (lcl.MiniRocketSCAN, {}),
@@ -88,6 +89,15 @@ def main() -> None:
         own = table[table["model"] == name]
         cells = [f"{own[x].mean():.3f} ± {own[x].std(ddof=1):.3f}" for x in NAMES[:-1]]
         print(f"| {name} | {' | '.join(cells)} | {own['seconds'].median():.0f} | {own['seconds'].isna().sum()} |")
+    base = table[table["model"].isin(["MiniRocketKMeans", "k-means"])].set_index("seed")
+    for name in chosen:
+        for measure in ("precision", "recall"):
+            gain = (table[table["model"] == name].set_index("seed")[measure] - base[measure]).dropna()
+            if len(gain) > 1:
+                print(
+                    f"{name}: {measure} {gain.mean():+.3f} ± {gain.std(ddof=1):.3f} over MiniRocket and k-means, "
+                    f"more in {(gain > 0).sum()} of {len(gain)} seeds"
+                )
 
 
 data: LabelledWindows
