@@ -18,7 +18,6 @@ import torch
 
 from seisbench_lcl import neighbours
 from seisbench_lcl.heads import SCAN, KMeans, scan
-from seisbench_lcl.training import session
 
 N_FEATURES = 9_996
 SHARES = (0.4, 0.25, 0.15, 0.12, 0.08)
@@ -49,8 +48,7 @@ def main() -> None:
 
     features, truth = made_up(arguments.rows)
     head = SCAN(N_FEATURES, len(SHARES))
-    with session(progress=lambda name: iter):
-        timed("whole fit", head.fit)(features)
+    timed("whole fit", head.fit)(features)
     found = head(features).argmax(dim=1)
     purity = sum(int(torch.bincount(truth[found == k]).max()) for k in found.unique()) / len(features)
     beside = sum(int(torch.bincount(truth[head.kmeans == k]).max()) for k in head.kmeans.unique()) / len(features)

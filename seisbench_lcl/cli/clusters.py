@@ -5,8 +5,11 @@ from typing import Annotated
 
 import numpy as np
 import pandas as pd
+import torch
 import typer
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
+from torch import Tensor
 
 from seisbench_lcl.cli.common import console, errors, load_model, say, write_file, write_text
 from seisbench_lcl.cli.options import Dataset, GroupColumn, LabelColumn, PickColumn, SplitColumn, Weights, read_dataset
@@ -47,9 +50,10 @@ def clusters(
         raise ConfigurationError(f"{discriminator.name} learns from labels and has no clusters")
     columns = label_column, group_column, split_column, pick_column
     data = read_dataset(dataset, discriminator.preprocessing, columns, split, unlabelled=True)
-    text = report_on_clusters(discriminator, data, seed)
-    probabilities = discriminator.cluster_proba(data.windows)
-    features = discriminator.features(data.windows).numpy()
+    features = discriminator.features(data.windows)
+    with torch.no_grad():
+        probabilities = discriminator.head(features.to(discriminator.device)).cpu().numpy()
+    text = report_on_clusters(discriminator, data, probabilities, features, seed)
     found = probabilities.argmax(axis=1)
     known = [column for column in _ORIGIN if column in data.metadata]
     table = pd.DataFrame(
@@ -65,12 +69,12 @@ def clusters(
     rated = None
     if numbers:
         with errors.status("rating numbers of clusters"):
-            rated = cluster_numbers(features, range(numbers[0], numbers[1] + 1), seed=seed)
+            rated = cluster_numbers(features.numpy(), range(numbers[0], numbers[1] + 1), seed=seed)
     labels = data.labels if (data.labels != "").any() else None
     names = ["" if name == f"cluster {k}" else name for k, name in enumerate(discriminator.clusters)]
     with errors.status("drawing"):
         figures = {
-            "map.png": embedding_map(features, found, labels, names=names, method=method, seed=seed),
+            "map.png": embedding_map(features.numpy(), found, labels, names=names, method=method, seed=seed),
             "exemplars.png": exemplars(
                 data.windows, probabilities, discriminator.preprocessing, names=names, groups=data.groups
             ),
@@ -88,9 +92,17 @@ def clusters(
             say(f"{criterion} suggests {number} clusters")
 
 
-def report_on_clusters(model: Discriminator, data: LabelledWindows, seed: int = 0) -> str:
-    """Print what lies in each cluster, with scores where there are labels, and return it as Markdown."""
-    probabilities = model.cluster_proba(data.windows)
+def report_on_clusters(
+    model: Discriminator,
+    data: LabelledWindows,
+    probabilities: NDArray[np.floating],
+    features: Tensor | None = None,
+    seed: int = 0,
+) -> str:
+    """Print what lies in each cluster, with scores where there are labels, and return it as Markdown.
+
+    `probabilities` are those of the clusters. Features are computed where labels ask for them, unless they are given.
+    """
     found = probabilities.argmax(axis=1)
     sizes = np.bincount(found, minlength=len(model.clusters))
     lines = [
@@ -122,7 +134,7 @@ def report_on_clusters(model: Discriminator, data: LabelledWindows, seed: int = 
         say(f"no scores: {error}", errors)
         return "\n".join(blocks)
     known = data.select(labelled)
-    features = model.features(known.windows)
+    features = model.features(known.windows) if features is None else features[torch.from_numpy(labelled)]
     classes = sorted(set(known.labels.tolist()))
     truth = known.truth(classes)
     nearest = min(_NEAREST, len(known) - int(np.unique(known.groups, return_counts=True)[1].max()))

@@ -107,7 +107,7 @@ def train(
     elif curves:
         say(f"no {curves}: nothing of {model} is trained epoch by epoch", errors)
     if not supervised:
-        text = report_on_clusters(discriminator, chosen)
+        text = report_on_clusters(discriminator, chosen, discriminator.cluster_proba(chosen.windows))
     elif (held_out := getattr(discriminator.head, "held_out", None)) is not None:
         scores = EvaluationReport.from_predictions(held_out, chosen.truth(labels), chosen.groups, labels)
         console.rule("training windows, the head fitted without each event in turn")
