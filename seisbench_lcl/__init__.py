@@ -4,14 +4,19 @@ import seisbench.models
 
 from seisbench_lcl._version import __version__
 from seisbench_lcl.discriminator import Discriminator
+from seisbench_lcl.ensemble import DiscriminatorEnsemble
 from seisbench_lcl.errors import SeisBenchLCLError
 from seisbench_lcl.models import (
     DEC,
+    VGG16,
     AutoencoderGMM,
+    Inception10,
     MiniRocketKMeans,
     MiniRocketRidge,
     MiniRocketSCAN,
+    ResNet18,
     SimCLRKMeans,
+    SpectrogramCNN,
     UNetGMM,
     WaveformKMeans,
 )
@@ -20,20 +25,25 @@ from seisbench_lcl.plugins import PLUGIN_API_VERSION, hookimpl
 __all__ = [
     "DEC",
     "PLUGIN_API_VERSION",
+    "VGG16",
     "AutoencoderGMM",
     "Discriminator",
+    "DiscriminatorEnsemble",
+    "Inception10",
     "MiniRocketKMeans",
     "MiniRocketRidge",
     "MiniRocketSCAN",
+    "ResNet18",
     "SeisBenchLCLError",
     "SimCLRKMeans",
+    "SpectrogramCNN",
     "UNetGMM",
     "WaveformKMeans",
     "__version__",
     "hookimpl",
 ]
 
-for _model in (Discriminator, *Discriminator.__subclasses__()):
+for _model in (Discriminator, *Discriminator.__subclasses__(), DiscriminatorEnsemble):
     # Existing scripts find the models where they find PhaseNet; a name that SeisBench has itself stays its own.
     if not hasattr(seisbench.models, _model.__name__):
         setattr(seisbench.models, _model.__name__, _model)

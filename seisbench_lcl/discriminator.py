@@ -2,9 +2,9 @@
 
 import logging
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
@@ -13,15 +13,24 @@ from torch import Tensor
 from typing_extensions import Self
 
 from seisbench_lcl.errors import ConfigurationError, SeisBenchLCLError, TrainingError
+from seisbench_lcl.extractors import FeatureExtractor
+from seisbench_lcl.heads import Head
 from seisbench_lcl.labels import check_clusters, check_labels, encode, encode_groups, named_clusters, quakeml_types
 from seisbench_lcl.matching import name_by_labels
+from seisbench_lcl.novelty import Novelty
 from seisbench_lcl.plugins import registry
 from seisbench_lcl.preprocessing import Normalisation, Preprocessing
+from seisbench_lcl.records import Record
 from seisbench_lcl.rows import RowFile
 from seisbench_lcl.streams import StreamModel
 from seisbench_lcl.training.loop import History
+from seisbench_lcl.training.supervised import Tuning
+from seisbench_lcl.verdict import Verdict
 
 _FEATURE_BATCH = 256
+_NOVELTY_RATE = 0.05
+_NOVELTY_ROWS = 4096  # windows whose features tell what the training data are like
+_OVERLAPS = 5  # windows that cover a sample, from which on it pays to convolve a record once for all of them
 
 logger = logging.getLogger("seisbench")
 
@@ -49,6 +58,9 @@ class Discriminator(StreamModel):
         Component codes, such as "ZNE" or "Z".
     band, before, normalisation
         See `seisbench_lcl.preprocessing.Preprocessing`. A named pair may have a normalisation of its own.
+    novelty_rate : float or None, optional
+        Share of windows like those of the training that may be rejected as unlike them (`seisbench_lcl.novelty`); None
+        for no such limit. By default 0.05 for a head that learns from labels, none for clusters.
     event_types : mapping from label to QuakeML event type or None, optional
         What differs from the defaults; see `seisbench_lcl.labels.quakeml_types`.
     extractor_args, head_args : mapping, optional
@@ -66,11 +78,16 @@ class Discriminator(StreamModel):
     preprocessing : Preprocessing
     extractor : FeatureExtractor
     head : Head
+    unlikeness : Novelty or None
+        What tells windows that are unlike the training data.
     labels : list of str
         What the columns of probabilities stand for.
     clusters : list of str
         Label of each cluster; empty for a head that learns from labels.
     event_types : dict from label to QuakeML event type or None
+    held_out : (N, K) float32 ndarray or None
+        Of the windows of the last fit, what the head said of them without having learnt from their events; NaN for
+        those that it did learn from. Not part of the saved state.
 
     Raises
     ------
@@ -113,6 +130,7 @@ class Discriminator(StreamModel):
         band: tuple[float, float] = (1.0, 18.0),
         before: float = 2.0,
         normalisation: Normalisation | None = None,
+        novelty_rate: float | Literal["default"] | None = "default",
         event_types: Mapping[str, str | None] | None = None,
         extractor_args: Mapping[str, Any] | None = None,
         head_args: Mapping[str, Any] | None = None,
@@ -152,6 +170,10 @@ class Discriminator(StreamModel):
         except (TypeError, ValueError) as error:
             raise ConfigurationError(f"{'+'.join(self._names)}: {error}") from error
         self._set_clusters([] if head_class.supervised else outputs)
+        self.held_out: NDArray[np.float32] | None = None
+        if novelty_rate == "default":
+            novelty_rate = _NOVELTY_RATE if head_class.supervised else None
+        self.unlikeness = None if novelty_rate is None else Novelty(self.extractor.n_features, novelty_rate)
 
     # Training and plain windows -------------------------------------------------------------------------------------
 
@@ -189,28 +211,122 @@ class Discriminator(StreamModel):
             If labels are missing or unknown, a class has no window or a single event, or an event has windows of two
             labels; if there are fewer windows than clusters.
         """
+        return self._learn(windows, labels, groups)
+
+    def fine_tune(
+        self,
+        windows: ArrayLike | Tensor | RowFile,
+        labels: Iterable[str],
+        groups: Iterable[Any] | None = None,
+        *,
+        freeze: int = 0,
+        learning_rate: float | None = None,
+        epochs: int | None = None,
+    ) -> Self:
+        """Adapt a trained model to another region or network.
+
+        A network with the head `linear` is trained on, with all or its last stages. A ridge regression is shrunk
+        towards its coefficients instead of zero, in closed form, on features as they are; how strongly is settled by
+        leaving out each event in turn. Either way the temperature of the probabilities, and what counts as unlike the
+        training data, are learnt anew from these windows.
+
+        Parameters
+        ----------
+        windows, labels, groups
+            As in `fit`. Of the labels of the model some may not occur, but two must.
+        freeze : int
+            So many of the first stages of a network stay as they are; −1 trains the head alone.
+        learning_rate : float, optional
+            Of a network; by default a tenth of that of its recipe.
+        epochs : int, optional
+            Of a network; by default those of its recipe.
+
+        Returns
+        -------
+        Discriminator
+            Itself.
+
+        Raises
+        ------
+        ConfigurationError
+            If the head cannot be adapted; if a network's argument is given where there is none, or out of range.
+        NotFittedError
+            If the model was neither fitted nor loaded.
+        WindowError, TrainingError
+            As in `fit`.
+
+        References
+        ----------
+        Fine-tuning of seismic discriminators to other regions: Kasburg et al. (2024), doi:10.1785/0120230198.
+        """
+        if not self.head.joins(self.extractor) and (freeze, learning_rate, epochs) != (0, None, None):
+            raise ConfigurationError(
+                f"{self.name} is adapted in closed form: freeze, learning_rate and epochs are for networks"
+            )
+        return self._learn(windows, labels, groups, Tuning(learning_rate, epochs, freeze))
+
+    def _learn(
+        self,
+        windows: ArrayLike | Tensor | RowFile,
+        labels: Iterable[str] | None,
+        groups: Iterable[Any] | None,
+        tuning: Tuning | None = None,
+    ) -> Self:
         x = windows if isinstance(windows, RowFile) else self._windows(windows)
-        y, events = self._encode(labels, groups, len(x))
+        y, events = self._encode(labels, groups, len(x), every_class=tuning is None)
         before = deepcopy(self.state_dict())
         try:
-            self._fit(x, y, events)
+            self._fit(x, y, events, tuning)
         except BaseException:
             self.load_state_dict(before)  # else an extractor of this fit would stand before a head of the last
             raise
         return self.eval()
 
-    def _fit(self, x: Tensor | RowFile, y: Tensor | None, events: Tensor | None) -> None:
+    def _fit(self, x: Tensor | RowFile, y: Tensor | None, events: Tensor | None, tuning: Tuning | None) -> None:
         drawn = np.sort(np.random.default_rng(0).permutation(len(x))[: self.extractor.enough])
+        own_y, own_events = (None if indices is None else indices[drawn] for indices in (y, events))
         # The extractor must see in training what it sees in application: normalised windows.
         seen = self.annotate_batch_pre(self._windows(x[drawn]), {})
-        self.extractor.fit(seen, None if y is None else y[drawn])
-        if self.head.joint:
-            self.head.fit_with(self.extractor, seen)
-        features = self._feature_rows(x)
-        if not self.head.joint:
-            self.head.fit(features, y, events)
+        unseen = None
+        if self.head.joins(self.extractor):
+            self.head.fit_with(self.extractor, seen, own_y, own_events, tuning)
+            features, unseen = self._feature_rows(x), self.extractor.unseen
+        elif tuning:
+            features = self._feature_rows(x)
+            self.head.fine_tune(features, y, events)
+        else:
+            self.extractor.fit(seen, own_y, own_events)
+            features, unseen = self._feature_rows(x), self.extractor.unseen
+            self._fit_head(features, y, events, unseen)
+        self.held_out = self._held_out_rows(len(x), unseen)
         if not self.head.supervised:
             self._warn_of_empty_clusters(features)
+        if self.unlikeness:
+            rows = np.sort(np.random.default_rng(0).permutation(len(features))[:_NOVELTY_ROWS])
+            if unseen is not None:
+                unseen = torch.nonzero(torch.isin(torch.from_numpy(rows), unseen)).flatten()
+            self.unlikeness.fit(torch.as_tensor(features[rows]), None if events is None else events[rows], unseen)
+
+    def _fit_head(
+        self, features: Tensor | RowFile, y: Tensor | None, events: Tensor | None, unseen: Tensor | None
+    ) -> None:
+        if not self.head.supervised:
+            self.head.fit(features, None, events)
+        elif unseen is None:
+            self.head.fit(features, y, events)
+        else:
+            # Of the events that it was trained on, a network is more certain than of any that it will meet.
+            rows = unseen.numpy()
+            own = [None if indices is None else indices[rows] for indices in (y, events)]
+            self.head.fit(torch.as_tensor(features[rows]), *own)
+
+    def _held_out_rows(self, n: int, unseen: Tensor | None) -> NDArray[np.float32] | None:
+        found: NDArray[np.float32] | None = getattr(self.head, "held_out", None)
+        if found is None or len(found) == n or unseen is None:
+            return found
+        every = np.full((n, found.shape[1]), np.nan, dtype=np.float32)
+        every[unseen.numpy()] = found
+        return every
 
     def name_clusters(
         self,
@@ -275,6 +391,19 @@ class Discriminator(StreamModel):
             }
         return type(self)(**description, default_args=self.default_args)
 
+    def novelty(self, windows: ArrayLike | Tensor | RowFile) -> NDArray[np.float32]:
+        """Return how unlike the training data windows (N, C, T) are, (N,); 1 is the limit stored with the weights.
+
+        Raises
+        ------
+        ConfigurationError
+            If the model was made without such a limit.
+        """
+        if self.unlikeness is None:
+            raise ConfigurationError(f"{self.name} was made without novelty_rate, so it has nothing to compare with")
+        check = self.unlikeness
+        return self._in_batches(windows, lambda x: check(self.extractor(x)), _FEATURE_BATCH).numpy()
+
     def predict_proba(self, windows: ArrayLike | Tensor | RowFile) -> NDArray[np.float32]:
         """Return class probabilities (N, K) of windows (N, C, T) in the rate and band of the model."""
         return self._in_batches(windows, self, _FEATURE_BATCH).numpy()
@@ -309,9 +438,48 @@ class Discriminator(StreamModel):
                 len(sizes),
             )
 
-    def _decide(self, features: Tensor) -> Tensor:
-        outputs = self.head(features)
+    def forward(self, windows: Tensor) -> Tensor:
+        """Return class probabilities (B, K) of normalised windows (B, C, T)."""
+        return self._probabilities(self.extractor(windows))
+
+    def _probabilities(self, features: Tensor) -> Tensor:
+        outputs: Tensor = self.head(features)
         return outputs @ self._merge if self.clusters else outputs
+
+    def annotate_batch_pre(self, batch: Tensor, argdict: dict[str, Any]) -> Tensor:
+        """Normalise a batch of windows (B, C, T)."""
+        return self.preprocessing.normalise(batch)
+
+    def _judge_record(self, record: Record, offsets: NDArray[np.int64], stride: int) -> Verdict:
+        with self._inference():
+            if self._slides(stride):
+                runs = record.runs(offsets, stride, self.preprocessing)
+                features = self.extractor.slide([torch.from_numpy(run) for run in runs], stride)
+            else:
+                windows = torch.from_numpy(record.cut(offsets, self.in_samples)).to(self.device)
+                features = self.extractor(self.annotate_batch_pre(windows, {}))
+            doubts = {"novelty": self.unlikeness(features)} if self.unlikeness else {}
+            return Verdict(self._probabilities(features), doubts)
+
+    def _doubts(self) -> list[str]:
+        return ["novelty"] if self.unlikeness else []
+
+    def _slides(self, stride: int) -> bool:
+        """Whether windows share their scale, and enough of their samples, for `FeatureExtractor.slide` to pay."""
+        on_cpu = self.device.type == "cpu"
+        return on_cpu and self.extractor.slides and self.preprocessing.peak and _OVERLAPS * stride <= self.in_samples
+
+    def _in_batches(
+        self, windows: ArrayLike | Tensor | RowFile, function: Callable[[Tensor], Tensor], size: int
+    ) -> Tensor:
+        """Normalise windows and apply a module to them, batch by batch."""
+        if isinstance(windows, RowFile):
+            parts = (self._windows(windows[i : i + size]) for i in range(0, max(len(windows), 1), size))
+        else:
+            parts = iter(self._windows(windows).split(size))
+        with self._inference():
+            batches = [function(self.annotate_batch_pre(part.to(self.device), {})) for part in parts]
+            return torch.cat(batches).cpu()
 
     def _set_clusters(self, names: list[str]) -> None:
         """Take the names of the clusters; their probabilities are added up by name."""
@@ -321,17 +489,20 @@ class Discriminator(StreamModel):
         self.register_buffer("_merge", merge.to(self.device, self.dtype), persistent=False)
 
     def _encode(
-        self, labels: Iterable[str] | None, groups: Iterable[Any] | None, n_windows: int
+        self, labels: Iterable[str] | None, groups: Iterable[Any] | None, n_windows: int, every_class: bool
     ) -> tuple[Tensor | None, Tensor | None]:
-        if self.head.supervised:
+        if self.learns_from_labels:
             if labels is None:
                 raise TrainingError(f"{self.name} learns from labels: call fit(windows, labels)")
-            return encode(labels, groups, self.labels, n_windows)
+            labels = list(labels)
+            # A network before a cluster head learns from classes of its own.
+            known = self.labels if self.head.supervised else sorted({str(label) for label in labels})
+            return encode(labels, groups, known, n_windows, every_class)
         if labels is not None:
             warnings.warn(
                 f"{self.name} learns without labels: those given to fit are ignored; name_clusters(windows, labels) "
                 "uses them",
-                stacklevel=3,
+                stacklevel=4,
             )
         return None, encode_groups(groups, n_windows)
 
@@ -342,6 +513,7 @@ class Discriminator(StreamModel):
             **pair,
             **({"clusters": list(self.clusters)} if self.clusters else {"labels": list(self.labels)}),
             **self.preprocessing.to_dict(),
+            "novelty_rate": self.unlikeness.rate if self.unlikeness else None,
             "event_types": self.event_types,
             "extractor_args": self.extractor.config(),
             "head_args": self.head.config(),
@@ -349,11 +521,19 @@ class Discriminator(StreamModel):
         }
 
     @property
+    def learns_from_labels(self) -> bool:
+        """Whether `fit` needs labels, be it for the head or for the extractor."""
+        return self.head.supervised or self.extractor.supervised
+
+    @property
     def histories(self) -> list[History]:
         """Losses of the last `fit`, in the order of its trainings; not part of the saved state."""
         return [*self.extractor.histories, *self.head.histories]
 
     # Plumbing -------------------------------------------------------------------------------------------------------
+
+    def _parts(self) -> dict[str, FeatureExtractor | Head]:
+        return {"extractor": self.extractor, "head": self.head}
 
     def _resolve_pair(self, extractor: str | None, head: str | None) -> tuple[str, str]:
         if self.pair is None:

@@ -34,7 +34,7 @@ _COMMON = {
 _CLUSTER = re.compile(r"cluster \d+")
 
 # Columns of the window table.
-_RESERVED = {"station", "start_time", "end_time", "label", "reason", "coverage"}
+_RESERVED = {"station", "start_time", "end_time", "label", "reason", "coverage", "novelty", "spread"}
 
 
 def check_labels(labels: Sequence[str] | None) -> list[str]:
@@ -146,7 +146,11 @@ def quakeml_types(labels: Sequence[str], mapping: Mapping[str, str | None] | Non
 
 
 def encode(
-    labels: Iterable[Any], groups: Iterable[Any] | None, known: Sequence[str], n_windows: int
+    labels: Iterable[Any],
+    groups: Iterable[Any] | None,
+    known: Sequence[str],
+    n_windows: int,
+    every_class: bool = True,
 ) -> tuple[Tensor, Tensor | None]:
     """Turn the labels and events of training windows into indices.
 
@@ -157,6 +161,8 @@ def encode(
     known : sequence of str
         The labels of the model.
     n_windows : int
+    every_class : bool
+        Whether each class must have windows.
 
     Returns
     -------
@@ -174,7 +180,8 @@ def encode(
         raise TrainingError(f"{n_windows} windows came with {len(names)} labels")
     if unknown := sorted(set(names) - set(known)):
         raise TrainingError(f"labels {unknown} are unknown to the model, whose labels are {list(known)}")
-    if absent := [label for label in known if label not in set(names)]:
+    absent = [label for label in known if label not in set(names)]
+    if absent and every_class:
         raise TrainingError(f"no window is labelled {absent}: a model cannot learn a class without examples")
     y = torch.tensor([known.index(name) for name in names])
     if events is None:

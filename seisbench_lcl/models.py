@@ -1,6 +1,23 @@
 """The named pairs of extractor and head."""
 
 from seisbench_lcl.discriminator import Discriminator
+from seisbench_lcl.errors import MissingPluginError
+
+
+def named(name: str) -> type[Discriminator]:
+    """Return a class of discriminators by its name, of this package or of whatever was imported.
+
+    Raises
+    ------
+    MissingPluginError
+        If there is none of the name.
+    """
+    known = {cls.__name__: cls for cls in (Discriminator, *Discriminator.__subclasses__())}
+    if name not in known:
+        raise MissingPluginError(
+            f"no model is called {name!r}; there are: {', '.join(sorted(known))}. Import the package that defines it"
+        )
+    return known[name]
 
 
 class MiniRocketRidge(Discriminator, extractor="minirocket", head="ridge"):
@@ -89,4 +106,48 @@ class DEC(Discriminator, extractor="spectrogram_autoencoder", head="dec"):
     References
     ----------
     Xie, Girshick and Farhadi (2016), ICML. Jenkins et al. (2021), JGR Solid Earth, doi:10.1029/2021JB021716.
+    """
+
+
+class ResNet18(Discriminator, extractor="resnet18", head="linear"):
+    """A residual network over samples and a linear head, trained together.
+
+    Takes the parameters of `Discriminator` besides `extractor` and `head`.
+
+    References
+    ----------
+    He et al. (2016), CVPR. Yin et al. (2022), doi:10.3390/app12168389.
+    """
+
+
+class VGG16(Discriminator, extractor="vgg16", head="linear"):
+    """The convolutions of VGG-16 over samples and a linear head, trained together.
+
+    Takes the parameters of `Discriminator` besides `extractor` and `head`.
+
+    References
+    ----------
+    Simonyan and Zisserman (2015), ICLR. Yin et al. (2022), doi:10.3390/app12168389.
+    """
+
+
+class Inception10(Discriminator, extractor="inception10", head="linear"):
+    """Convolutions of several lengths side by side, ten layers deep, and a linear head, trained together.
+
+    Takes the parameters of `Discriminator` besides `extractor` and `head`.
+
+    References
+    ----------
+    Szegedy et al. (2015), CVPR. Yin et al. (2022), doi:10.3390/app12168389.
+    """
+
+
+class SpectrogramCNN(Discriminator, extractor="spectrogram_cnn", head="linear"):
+    """A small network over spectrograms and a linear head, trained together.
+
+    Takes the parameters of `Discriminator` besides `extractor` and `head`.
+
+    References
+    ----------
+    Kharita et al. (2025).
     """

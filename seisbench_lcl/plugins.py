@@ -9,14 +9,18 @@ import pluggy
 from seisbench_lcl._version import __version__
 from seisbench_lcl.errors import MissingPluginError
 from seisbench_lcl.extractors import (
+    VGG16,
     FeatureExtractor,
+    Inception10,
     MiniRocket,
     Raw,
+    ResNet18,
     SimCLR,
     SpectrogramAutoencoder,
+    SpectrogramCNN,
     SpectrogramUNet,
 )
-from seisbench_lcl.heads import DEC, GMM, SCAN, Head, KMeans, Ridge
+from seisbench_lcl.heads import DEC, GMM, SCAN, Head, KMeans, Linear, Ridge
 
 PROJECT = "seisbench_lcl"
 """Name of the pluggy project and of the entry-point group."""
@@ -46,11 +50,21 @@ class Hooks:
 class _BuiltIn:
     @hookimpl
     def register_feature_extractors(self) -> list[type[FeatureExtractor]]:
-        return [MiniRocket, Raw, SimCLR, SpectrogramAutoencoder, SpectrogramUNet]
+        return [
+            Inception10,
+            MiniRocket,
+            Raw,
+            ResNet18,
+            SimCLR,
+            SpectrogramAutoencoder,
+            SpectrogramCNN,
+            SpectrogramUNet,
+            VGG16,
+        ]
 
     @hookimpl
     def register_heads(self) -> list[type[Head]]:
-        return [DEC, GMM, SCAN, KMeans, Ridge]
+        return [DEC, GMM, SCAN, KMeans, Linear, Ridge]
 
 
 class Registry:

@@ -1,6 +1,7 @@
 """Saving, loading and finding weights: what every model of the package has in common."""
 
 import os
+from abc import abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,10 @@ _SEISBENCH_REQUIREMENT = "0.12.6"
 
 
 class PretrainedModel(WaveformModel):
-    """A SeisBench model of an extractor and a head, whose weights are files of `seisbench_lcl.weights`.
+    """A SeisBench model of extractors and heads, whose weights are files of `seisbench_lcl.weights`.
 
-    A subclass has the modules `extractor` and `head`, and a constructor that takes what `get_model_args` returns.
+    A subclass implements `_parts`, and has a constructor that takes what `get_model_args` returns.
     """
-
-    extractor: FeatureExtractor
-    head: Head
 
     def save(self, path: str | os.PathLike[str], weights_docstring: str = "", version_str: str | None = None) -> None:
         """Save in SeisBench's layout, with the tensors as safetensors too.
@@ -50,7 +48,7 @@ class PretrainedModel(WaveformModel):
         if not all(torch.isfinite(t).all() for t in tensors.values() if t.is_floating_point()):
             raise NotFittedError(f"{self.name} has nothing to save yet: call fit first, or load weights")
         requires = {}
-        for part, module in (("extractor", self.extractor), ("head", self.head)):
+        for part, module in self._parts().items():
             distribution, version = registry().source(type(module))
             requires[part] = {"name": module.name, "distribution": distribution, "version": version}
         metadata = {
@@ -156,6 +154,10 @@ class PretrainedModel(WaveformModel):
         """Return the versions of pretrained weights."""
         return sorted(weights.available(cls._weight_folders()).get(name, {}))
 
+    @abstractmethod
+    def _parts(self) -> dict[str, FeatureExtractor | Head]:
+        """Return the extractors and heads, which may come with plugins; each key ends in which of the two it is."""
+
     @classmethod
     def _weight_folders(cls) -> list[Path]:
         return [cls._model_path(), weights.bundled() / cls.__name__.lower()]
@@ -173,7 +175,6 @@ class PretrainedModel(WaveformModel):
             cls._check_version_requirement(metadata)
         except ValueError as error:
             raise WeightsError(f"{path}: {error}") from error
-        for part, find in (("extractor", registry().extractor), ("head", registry().head)):
-            needed = ours.get("requires", {}).get(part, {})
-            if needed:
-                find(needed["name"], f"{needed['distribution']}>={needed['version']}")
+        for part, needed in ours.get("requires", {}).items():
+            find = registry().head if part.endswith("head") else registry().extractor
+            find(needed["name"], f"{needed['distribution']}>={needed['version']}")

@@ -2,7 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, overload
 
 import numpy as np
@@ -47,6 +47,8 @@ class StationWindows:
         Fraction of samples present in the least complete component.
     reasons : (n,) ndarray of str
         Why the model abstained; empty where it did not.
+    doubts : dict from name to (n,) float32 ndarray
+        Those of `seisbench_lcl.verdict.Verdict`, NaN where nothing was computed.
     """
 
     station: str
@@ -56,6 +58,7 @@ class StationWindows:
     probabilities: NDArray[np.float32]
     coverage: NDArray[np.float32]
     reasons: NDArray[np.object_]
+    doubts: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.probabilities)
@@ -123,7 +126,7 @@ class WindowList(Sequence[Window]):
 
     def to_dataframe(self) -> pd.DataFrame:
         """Return one row a window: station, start_time and end_time (UTC), a column for each label, label (None where
-        the model abstained), reason, coverage.
+        the model abstained), reason, coverage, and where the model tells them novelty and spread.
         """  # noqa: D205
         names = np.array([*self.labels, None], dtype=object)
         frames = []
@@ -142,6 +145,7 @@ class WindowList(Sequence[Window]):
                         "label": pd.Series(names[block.best], dtype=object),
                         "reason": block.reasons.astype(object),
                         "coverage": block.coverage,
+                        **block.doubts,
                     }
                 )
             )

@@ -3,14 +3,14 @@
 import asyncio
 import logging
 from abc import abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import obspy
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from seisbench.util import ClassifyOutput
 from torch import Tensor
 
@@ -20,17 +20,23 @@ from seisbench_lcl.preprocessing import Preprocessing
 from seisbench_lcl.pretrained import PretrainedModel
 from seisbench_lcl.records import Record, Unusable, read_stream
 from seisbench_lcl.results import StationWindows, WindowList
-from seisbench_lcl.rows import RowFile
-
-_OVERLAPS = 5  # windows that cover a sample, from which on it pays to convolve a record once for all of them
+from seisbench_lcl.verdict import Verdict
 
 logger = logging.getLogger("seisbench")
+
+
+class _Limits(NamedTuple):
+    """From what a model abstains."""
+
+    min_coverage: float
+    max_novelty: float
+    reject_below: float
 
 
 class StreamModel(PretrainedModel):
     """A SeisBench model that decides on windows of streams, and abstains where a window is not whole.
 
-    A subclass sets `preprocessing` and `event_types` and implements `_decide`.
+    A subclass sets `preprocessing` and `event_types` and implements `_judge_record`.
     """
 
     preprocessing: Preprocessing
@@ -47,6 +53,12 @@ class StreamModel(PretrainedModel):
         "strict": ("If true, every sample must be there: the same as min_coverage=1", False),
         "flexible_horizontal_components": PretrainedModel._annotate_args["flexible_horizontal_components"],
         "threshold": ("Least probability of a label to make a detection (classify)", 0.5),
+        "max_novelty": (
+            "Abstain from windows that are more unlike the training data, 1 being the threshold of the weights; None "
+            "never",
+            1.0,
+        ),
+        "reject_below": ("Abstain from windows whose most probable label is less probable", 0.0),
     }
 
     def annotate(self, stream: obspy.Stream, copy: bool = True, **kwargs: Any) -> obspy.Stream:
@@ -59,7 +71,8 @@ class StreamModel(PretrainedModel):
         copy : bool
             As in SeisBench; without effect.
         **kwargs
-            ``stride``, ``batch_size``, ``min_coverage``, ``strict``, ``flexible_horizontal_components``.
+            ``stride``, ``batch_size``, ``min_coverage``, ``strict``, ``flexible_horizontal_components``,
+            ``max_novelty``, ``reject_below``.
 
         Returns
         -------
@@ -112,10 +125,6 @@ class StreamModel(PretrainedModel):
         """Do as `classify` in a worker thread; whatever that raises is raised here."""
         return await asyncio.to_thread(self.classify, stream, **kwargs)
 
-    def annotate_batch_pre(self, batch: Tensor, argdict: dict[str, Any]) -> Tensor:
-        """Normalise a batch of windows (B, C, T)."""
-        return self.preprocessing.normalise(batch)
-
     def _classify_windows(self, stream: obspy.Stream, kwargs: dict[str, Any]) -> WindowList:
         if not isinstance(stream, obspy.Stream):
             hint = ": wrap it in obspy.Stream([trace])" if isinstance(stream, obspy.Trace) else ""
@@ -127,48 +136,49 @@ class StreamModel(PretrainedModel):
         for name, value in (("stride", stride), ("batch_size", batch_size)):
             if not isinstance(value, int | np.integer) or value < 1:
                 raise ConfigurationError(f"{name} must be a whole number of 1 or more, but is {value!r}")
-        min_coverage = 1.0 if self._argument(kwargs, "strict") else self._fraction(kwargs, "min_coverage")
+        limits = _Limits(
+            1.0 if self._argument(kwargs, "strict") else self._fraction(kwargs, "min_coverage"),
+            self._max_novelty(kwargs),
+            self._reject_below(kwargs),
+        )
         records, unusable = read_stream(
             stream, self.preprocessing, self._argument(kwargs, "flexible_horizontal_components")
         )
-        blocks = [self._classify_record(record, int(stride), int(batch_size), min_coverage) for record in records]
+        blocks = [self._classify_record(record, int(stride), int(batch_size), limits) for record in records]
         blocks += [self._abstain(part) for part in unusable]
         for part in unusable:
             logger.warning("%s abstained: %s", part.station, part.reason)
         return WindowList(self.labels, sorted(blocks, key=lambda block: (block.station, block.start)))
 
-    def _classify_record(self, record: Record, stride: int, batch_size: int, min_coverage: float) -> StationWindows:
+    def _classify_record(self, record: Record, stride: int, batch_size: int, limits: "_Limits") -> StationWindows:
         offsets = np.arange(0, record.data.shape[1] - self.in_samples + 1, stride)
         coverage = record.coverage(offsets, self.in_samples)
         least = coverage.min(axis=1)
         probabilities = np.full((len(offsets), len(self.labels)), np.nan, dtype=np.float32)
-        complete = np.flatnonzero(least >= min_coverage)
-        slide = self._slides(stride)
+        doubts = {name: np.full(len(offsets), np.nan, dtype=np.float32) for name in self._doubts()}
+        complete = np.flatnonzero(least >= limits.min_coverage)
         for start in range(0, len(complete), batch_size):
             batch = complete[start : start + batch_size]
-            if slide:
-                runs = record.runs(offsets[batch], stride, self.preprocessing)
-                with self._inference():
-                    features = self.extractor.slide([torch.from_numpy(run) for run in runs], stride)
-                    probabilities[batch] = self._decide(features).numpy()
-            else:
-                windows = torch.from_numpy(record.cut(offsets[batch], self.in_samples))
-                probabilities[batch] = self._in_batches(windows, self, batch_size).numpy()
+            verdict = self._judge_record(record, offsets[batch], stride)
+            probabilities[batch] = verdict.probabilities.cpu().numpy()
+            for name, values in verdict.doubts.items():
+                doubts[name][batch] = values.cpu().numpy()
         reasons = np.full(len(offsets), "", dtype=object)
-        for i in np.flatnonzero(least < min_coverage):
+        for i in np.flatnonzero(least < limits.min_coverage):
             component = self.component_order[int(coverage[i].argmin())]
             reasons[i] = (
                 f"{100 * least[i]:.4g}% of component {component} present (gap, conflicting overlap or flat line)"
             )
+        for i in np.flatnonzero(doubts.get("novelty", least * 0) > limits.max_novelty):
+            reasons[i] = f"unlike the training data (novelty {doubts['novelty'][i]:.2f}, limit {limits.max_novelty:g})"
+        for i in np.flatnonzero((probabilities.max(axis=1) < limits.reject_below) & (reasons == "")):
+            best = self.labels[probabilities[i].argmax()]
+            reasons[i] = f"not sure enough ({best} {probabilities[i].max():.2f}, limit {limits.reject_below:g})"
+        probabilities[reasons != ""] = np.nan
         rate = self.sampling_rate
         return StationWindows(
-            record.station, record.start, stride / rate, self.in_samples / rate, probabilities, least, reasons
+            record.station, record.start, stride / rate, self.in_samples / rate, probabilities, least, reasons, doubts
         )
-
-    def _slides(self, stride: int) -> bool:
-        """Whether windows share their scale, and enough of their samples, for `FeatureExtractor.slide` to pay."""
-        on_cpu = self.device.type == "cpu"
-        return on_cpu and self.extractor.slides and self.preprocessing.peak and _OVERLAPS * stride <= self.in_samples
 
     def _abstain(self, part: Unusable) -> StationWindows:
         return StationWindows(
@@ -179,6 +189,7 @@ class StreamModel(PretrainedModel):
             probabilities=np.full((1, len(self.labels)), np.nan, dtype=np.float32),
             coverage=np.zeros(1, dtype=np.float32),
             reasons=np.array([part.reason], dtype=object),
+            doubts={name: np.full(1, np.nan, dtype=np.float32) for name in self._doubts()},
         )
 
     def _argument(self, kwargs: dict[str, Any], name: str) -> Any:
@@ -190,15 +201,29 @@ class StreamModel(PretrainedModel):
             raise ConfigurationError(f"{name} must be a number above 0 and up to 1, but is {value!r}")
         return float(value)
 
+    def _max_novelty(self, kwargs: dict[str, Any]) -> float:
+        value = self._argument(kwargs, "max_novelty")
+        if value is None:
+            return np.inf
+        if not isinstance(value, int | float | np.number) or not value > 0:
+            raise ConfigurationError(f"max_novelty must be a positive number, or None, but is {value!r}")
+        return float(value)
+
+    def _reject_below(self, kwargs: dict[str, Any]) -> float:
+        value = self._argument(kwargs, "reject_below")
+        if not isinstance(value, int | float | np.number) or not 0 <= value < 1:
+            raise ConfigurationError(f"reject_below must be a number from 0 to below 1, but is {value!r}")
+        return float(value)
+
     @abstractmethod
-    def _decide(self, features: Tensor) -> Tensor:
-        """Return probabilities (B, K) of features (B, F)."""
+    def _judge_record(self, record: Record, offsets: NDArray[np.int64], stride: int) -> Verdict:
+        """Judge the windows of a record that begin at these samples, with a stride between neighbours."""
+
+    @abstractmethod
+    def _doubts(self) -> list[str]:
+        """Return the names of the doubts that a verdict has."""
 
     # Windows --------------------------------------------------------------------------------------------------------
-
-    def forward(self, windows: Tensor) -> Tensor:
-        """Return class probabilities (B, K) of normalised windows (B, C, T)."""
-        return self._decide(self.extractor(windows))
 
     @staticmethod
     def _windows(windows: ArrayLike | Tensor) -> Tensor:
@@ -214,18 +239,6 @@ class StreamModel(PretrainedModel):
                     f"{int(dead.nonzero()[0])}: leave them out"
                 )
         return x
-
-    def _in_batches(
-        self, windows: ArrayLike | Tensor | RowFile, function: Callable[[Tensor], Tensor], size: int
-    ) -> Tensor:
-        """Normalise windows and apply a module to them, batch by batch."""
-        if isinstance(windows, RowFile):
-            parts = (self._windows(windows[i : i + size]) for i in range(0, max(len(windows), 1), size))
-        else:
-            parts = iter(self._windows(windows).split(size))
-        with self._inference():
-            batches = [function(self.annotate_batch_pre(part.to(self.device), {})) for part in parts]
-            return torch.cat(batches).cpu()
 
     @contextmanager
     def _inference(self) -> Iterator[None]:

@@ -28,7 +28,7 @@ TOLERANCE_AT_ENDS = 0.03  # where a window touches the end of a record, whose co
 
 @pytest.fixture(scope="module")
 def trained(dataset_folder: Path) -> lcl.MiniRocketRidge:
-    model = lcl.MiniRocketRidge(labels=["high", "low"], default_args={"stride": 200})
+    model = lcl.MiniRocketRidge(labels=["high", "low"], default_args={"stride": 200, "max_novelty": None})
     data = read_windows(open_dataset(dataset_folder), model.preprocessing).in_split("train")
     return model.fit(data.windows, data.labels, data.groups)
 
@@ -97,7 +97,7 @@ def test_overlapping_windows_get_what_each_gets_by_itself(
 ) -> None:
     state = model.state_dict()
     description = model.get_model_args() | {"normalisation": normalisation, "extractor_args": {"padding": padding}}
-    model = lcl.MiniRocketRidge(**description)
+    model = lcl.MiniRocketRidge(**description, default_args={"max_novelty": None})
     model.load_state_dict(state)
     stream = (
         make_stream(70) + make_stream(47.3, rate=50, station="YY.Z..EH", seed=3) + make_stream(5, station="A.B..HH")

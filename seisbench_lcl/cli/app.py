@@ -9,7 +9,9 @@ from seisbench_lcl.cli.clusters import clusters
 from seisbench_lcl.cli.common import errors, say
 from seisbench_lcl.cli.demo import demo
 from seisbench_lcl.cli.detect import detect
+from seisbench_lcl.cli.ensemble import ensemble
 from seisbench_lcl.cli.evaluate import evaluate
+from seisbench_lcl.cli.fine_tune import fine_tune
 from seisbench_lcl.cli.name import name
 from seisbench_lcl.cli.train import train
 from seisbench_lcl.errors import SeisBenchLCLError
@@ -20,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Tell earthquakes, blasts, slides and noise apart, with SeisBench models.",
 )
-for command in (classify, train, evaluate, detect, clusters, name, demo):
+for command in (classify, train, fine_tune, ensemble, evaluate, detect, clusters, name, demo):
     app.command()(command)
 
 

@@ -1,15 +1,15 @@
 """``seisbench-lcl classify``: files in, table and figure out."""
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import obspy
 import typer
 
-from seisbench_lcl.cli.common import check_figure, errors, load_model, read_files, say, write_file
+from seisbench_lcl.cli.common import Model, check_figure, errors, load_model, read_files, say, write_file
 from seisbench_lcl.cli.options import Weights
-from seisbench_lcl.discriminator import Discriminator
 from seisbench_lcl.errors import ConfigurationError, OutputError
 from seisbench_lcl.plotting import MAX_STATIONS, plot_stations
 from seisbench_lcl.results import WindowList
@@ -22,6 +22,12 @@ def classify(
     stride: Annotated[float, typer.Option(help="seconds from window to window")] = 1.0,
     threshold: Annotated[float, typer.Option(help="least probability of a detection")] = 0.5,
     min_coverage: Annotated[float, typer.Option(help="least fraction of samples in each component of a window")] = 0.95,
+    max_novelty: Annotated[
+        float, typer.Option(help="abstain from what is more unlike the training data; 1 is the limit of the weights")
+    ] = 1.0,
+    reject_below: Annotated[
+        float | None, typer.Option(help="abstain below this probability; by default what the weights say, or never")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="CSV table of all windows")] = None,
     detections: Annotated[Path | None, typer.Option(help="CSV table of detections")] = None,
     plot: Annotated[Path | None, typer.Option(help="figure, in the format of its suffix")] = None,
@@ -34,7 +40,10 @@ def classify(
     _check_outputs(files, out, detections, plot)
     stream, broken = read_files(files)
     if stream:
-        classify_stream(discriminator, stream, stride, threshold, min_coverage, out, detections, plot)
+        limits: dict[str, Any] = {"threshold": threshold, "min_coverage": min_coverage, "max_novelty": max_novelty}
+        if reject_below is not None:
+            limits["reject_below"] = reject_below
+        classify_stream(discriminator, stream, stride, limits, out, detections, plot)
     for name, reason in broken.items():
         say(f"could not read {name}: {reason}", errors)
     if broken:
@@ -55,23 +64,25 @@ def _check_outputs(files: list[str], *outputs: Path | None) -> None:
 
 
 def classify_stream(
-    model: Discriminator,
+    model: Model,
     stream: obspy.Stream,
     stride: float,
-    threshold: float,
-    min_coverage: float,
+    limits: Mapping[str, Any],
     out: Path | None,
     detections: Path | None,
     plot: Path | None,
 ) -> None:
-    """Classify a stream, print what was found, and write what was asked for."""
+    """Classify a stream, print what was found, and write what was asked for.
+
+    `limits` are arguments of `StreamModel.classify`.
+    """
     samples = round(stride * model.sampling_rate) if math.isfinite(stride) else 0
     if samples < 1:
         raise ConfigurationError(
             f"stride must be at least one sample, {1 / model.sampling_rate:g} s, but is {stride:g}"
         )
     with errors.status("classifying"):
-        result = model.classify(stream, stride=samples, threshold=threshold, min_coverage=min_coverage)
+        result = model.classify(stream, stride=samples, **limits)
     say(str(result.windows))
     say(str(result.detections))
     if out:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seisbench_lcl.cli.common import console, errors, load_model, say, write_file, write_text
+from seisbench_lcl.cli.common import console, errors, load_discriminator, say, write_file, write_text
 from seisbench_lcl.cli.options import Dataset, GroupColumn, LabelColumn, PickColumn, SplitColumn, Weights, read_dataset
 from seisbench_lcl.discriminator import Discriminator
 from seisbench_lcl.errors import ConfigurationError, DatasetError
@@ -45,7 +45,7 @@ def clusters(
     """Show what each cluster holds: exemplars, a map, a table of windows, and scores where there are labels."""
     if numbers and not 1 <= numbers[0] <= numbers[1]:
         raise ConfigurationError(f"--numbers takes the least and the largest number, but was given {numbers}")
-    discriminator = load_model(model, weights, "MiniRocketSCAN")
+    discriminator = load_discriminator(model, weights, "MiniRocketSCAN")
     if not discriminator.clusters:
         raise ConfigurationError(f"{discriminator.name} learns from labels and has no clusters")
     columns = label_column, group_column, split_column, pick_column

@@ -11,38 +11,22 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import track
 
-import seisbench_lcl
 from seisbench_lcl import weights as weights_files
 from seisbench_lcl.discriminator import Discriminator
+from seisbench_lcl.ensemble import DiscriminatorEnsemble
 from seisbench_lcl.errors import ConfigurationError, OutputError
 from seisbench_lcl.files import replace
-from seisbench_lcl.plugins import registry
+from seisbench_lcl.models import named
 from seisbench_lcl.training import LabelledWindows
 
 T = TypeVar("T")
+Model = Discriminator | DiscriminatorEnsemble
 
 console = Console()
 errors = Console(stderr=True)
 
 
-def model_class(name: str) -> type[Discriminator]:
-    """Return a model class of the package by name.
-
-    Raises
-    ------
-    ConfigurationError
-    """
-    known = {
-        public: cls
-        for public in seisbench_lcl.__all__
-        if isinstance(cls := getattr(seisbench_lcl, public), type) and issubclass(cls, Discriminator)
-    }
-    if name not in known:
-        raise ConfigurationError(f"no model is called {name!r}; there are: {', '.join(sorted(known))}")
-    return known[name]
-
-
-def load_model(model: str | None, weights: str, default: str = "MiniRocketRidge") -> Discriminator:
+def load_model(model: str | None, weights: str, default: str = "MiniRocketRidge") -> Model:
     """Load pretrained weights by name, or saved ones by path (with a separator, or the name of a JSON file).
 
     Saved weights tell the class of their model; of pretrained ones it is `default` unless `model` names it.
@@ -51,16 +35,27 @@ def load_model(model: str | None, weights: str, default: str = "MiniRocketRidge"
     stem, _, version = path.name.partition(".json")
     named = path.is_file() and stem != path.name
     if not named and len(path.parts) < 2:
-        return model_class(model or default).from_pretrained(weights)
+        return _class_of(model or default).from_pretrained(weights)
     path, version = (path.with_name(stem), version.removeprefix(".v")) if named else (path, "")
     model = model or weights_files.model_of(path, version or None)
-    return model_class(model).load(path, version or None)
+    return _class_of(model).load(path, version or None)
 
 
-def learns_from_labels(cls: type[Discriminator], head: str | None) -> bool:
-    """Whether a model class, with this head if it is no named pair, needs labels."""
-    name = cls.pair[1] if cls.pair else head
-    return name is None or registry().head(name).supervised
+def load_discriminator(model: str | None, weights: str, default: str) -> Discriminator:
+    """Load as `load_model` what must not be an ensemble.
+
+    Raises
+    ------
+    ConfigurationError
+    """
+    loaded = load_model(model, weights, default)
+    if isinstance(loaded, DiscriminatorEnsemble):
+        raise ConfigurationError(f"{weights} is an ensemble, whose members learn from labels: it has no clusters")
+    return loaded
+
+
+def _class_of(name: str) -> type[Model]:
+    return DiscriminatorEnsemble if name == DiscriminatorEnsemble.__name__ else named(name)
 
 
 def say(text: str, to: Console = console) -> None:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from seisbench_lcl.cli.common import load_model, parse_event_types, parse_pairs, say
+from seisbench_lcl.cli.common import load_discriminator, parse_event_types, parse_pairs, say
 from seisbench_lcl.cli.options import GroupColumn, LabelColumn, PickColumn, SplitColumn, Weights, read_dataset
 from seisbench_lcl.errors import ConfigurationError
 
@@ -28,7 +28,7 @@ def name(
     version: Annotated[str | None, typer.Option(help="version of the weights, a suffix of the file names")] = None,
 ) -> None:
     """Name the clusters of a model that learns without labels: by labelled windows, or by hand."""
-    discriminator = load_model(model, weights, "MiniRocketSCAN")
+    discriminator = load_discriminator(model, weights, "MiniRocketSCAN")
     if bool(cluster) == bool(dataset):
         raise ConfigurationError("give --dataset to name clusters by its labels, or --cluster to name them by hand")
     types = parse_event_types(event_type or [])

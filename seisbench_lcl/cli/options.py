@@ -1,5 +1,6 @@
 """Options that several sub-commands share, and what they say of a dataset."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +16,12 @@ LabelColumn = Annotated[str, typer.Option(help="column of the class")]
 GroupColumn = Annotated[str, typer.Option(help="column of the event")]
 SplitColumn = Annotated[str, typer.Option(help="column of the split")]
 PickColumn = Annotated[str | None, typer.Option(help="column of the P arrival, in samples")]
+Out = Annotated[Path, typer.Option(help="path of the weights to write, without suffix")]
+Version = Annotated[str | None, typer.Option(help="version of the weights, a suffix of the file names")]
+Report = Annotated[Path | None, typer.Option(help="Markdown file for scores and configuration")]
+Curves = Annotated[Path | None, typer.Option(help="figure of the losses, in the format of its suffix")]
+Checkpoints = Annotated[Path | None, typer.Option(help="folder from which an interrupted training goes on")]
+Logs = Annotated[Path | None, typer.Option(help="folder for a table of each epoch, and TensorBoard if installed")]
 
 
 def read_dataset(

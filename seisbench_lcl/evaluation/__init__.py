@@ -1,6 +1,12 @@
 """How good a model is: protocols, scores with their intervals over events, and the report that shows them."""
 
 from seisbench_lcl.evaluation.bootstrap import Interval, bootstrap_intervals
+from seisbench_lcl.evaluation.calibration import (
+    area_under_risk_coverage,
+    reject_threshold,
+    reliability,
+    risk_coverage,
+)
 from seisbench_lcl.evaluation.cluster_number import cluster_numbers
 from seisbench_lcl.evaluation.cluster_report import ClusterReport
 from seisbench_lcl.evaluation.clustering import clustering_scores
@@ -14,6 +20,7 @@ __all__ = [
     "EvaluationReport",
     "Interval",
     "LevelReport",
+    "area_under_risk_coverage",
     "bootstrap_intervals",
     "cluster_numbers",
     "clustering_scores",
@@ -24,5 +31,8 @@ __all__ = [
     "linear_probe",
     "mean_by_event",
     "neighbour_purity",
+    "reject_threshold",
+    "reliability",
+    "risk_coverage",
     "score",
 ]

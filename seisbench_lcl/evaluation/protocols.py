@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seisbench_lcl.discriminator import Discriminator
+from seisbench_lcl.ensemble import DiscriminatorEnsemble
 from seisbench_lcl.errors import DatasetError, TrainingError
 from seisbench_lcl.matching import name_by_labels
 from seisbench_lcl.training.windows import LabelledWindows
@@ -61,7 +62,7 @@ def column_folds(data: LabelledWindows, column: str) -> NDArray[np.str_]:
 
 
 def held_out_probabilities(
-    template: Discriminator,
+    template: Discriminator | DiscriminatorEnsemble,
     data: LabelledWindows,
     folds: NDArray[np.str_],
     progress: Callable[[Iterable[str]], Iterable[str]] = iter,
@@ -75,7 +76,7 @@ def held_out_probabilities(
 
     Parameters
     ----------
-    template : Discriminator
+    template : Discriminator or DiscriminatorEnsemble
         Its description is used, not its state.
     data : LabelledWindows
     folds : (N,) ndarray of str
@@ -103,11 +104,12 @@ def held_out_probabilities(
         known = [label for label in classes if label in set(train.labels.tolist())]
         if len(known) < 2:
             raise TrainingError(f"without {fold!r} only the class {known} is left to train on")
-        if template.head.supervised:
-            model = template.fresh(known).fit(train.windows, train.labels, train.groups)
-            found, names = model.predict_proba(data.windows[test]), dict(enumerate(known))
+        if isinstance(template, DiscriminatorEnsemble) or template.head.supervised:
+            trained = template.fresh(known).fit(train.windows, train.labels, train.groups)
+            found, names = trained.predict_proba(data.windows[test]), dict(enumerate(known))
         else:
-            model = template.fresh().fit(train.windows, None, train.groups)
+            labelled = train.labels if template.learns_from_labels else None
+            model = template.fresh().fit(train.windows, labelled, train.groups)
             assigned = model.cluster_proba(train.windows).argmax(axis=1)
             found, names = (
                 model.cluster_proba(data.windows[test]),

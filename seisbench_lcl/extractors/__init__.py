@@ -1,10 +1,25 @@
 """Feature extractors: windows (B, C, T) in, features (B, F) out."""
 
 from seisbench_lcl.extractors.base import FeatureExtractor
+from seisbench_lcl.extractors.inception10 import Inception10
 from seisbench_lcl.extractors.minirocket import MiniRocket
 from seisbench_lcl.extractors.raw import Raw
+from seisbench_lcl.extractors.resnet18 import ResNet18
 from seisbench_lcl.extractors.simclr import SimCLR
 from seisbench_lcl.extractors.spectrogram_autoencoder import SpectrogramAutoencoder
+from seisbench_lcl.extractors.spectrogram_cnn import SpectrogramCNN
 from seisbench_lcl.extractors.spectrogram_unet import SpectrogramUNet
+from seisbench_lcl.extractors.vgg16 import VGG16
 
-__all__ = ["FeatureExtractor", "MiniRocket", "Raw", "SimCLR", "SpectrogramAutoencoder", "SpectrogramUNet"]
+__all__ = [
+    "VGG16",
+    "FeatureExtractor",
+    "Inception10",
+    "MiniRocket",
+    "Raw",
+    "ResNet18",
+    "SimCLR",
+    "SpectrogramAutoencoder",
+    "SpectrogramCNN",
+    "SpectrogramUNet",
+]

@@ -96,7 +96,7 @@ class Reconstruction(FeatureExtractor):
     def reconstruct(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Return the latents (B, n_latent) of images (B, C, 87, 100), and the images made from them."""
 
-    def _fit(self, windows: Tensor, labels: Tensor | None) -> None:
+    def _fit(self, windows: Tensor, labels: Tensor | None, groups: Tensor | None) -> None:
         initialise(self, self.seed)
 
         def loss(rows: Tensor) -> Tensor:

@@ -36,6 +36,10 @@ class FeatureExtractor(nn.Module, ABC):
         Tag: whether `slide` costs less than `forward` of windows that overlap by most of their length.
     enough : int or None
         Tag: how many windows it takes to fit; None for as many as there are.
+    supervised : bool
+        Tag: whether `fit` needs labels.
+    unseen : (n,) int64 Tensor or None
+        Rows of the last `fit` whose events an extractor that learns from labels held out; not part of the state.
     histories : list of History
         Losses of the last `fit`, for those that are trained by gradients; not part of the state.
 
@@ -48,6 +52,7 @@ class FeatureExtractor(nn.Module, ABC):
     name: ClassVar[str]
     slides: ClassVar[bool] = False
     enough: ClassVar[int | None] = None
+    supervised: ClassVar[bool] = False
     n_features: int
 
     def __init__(self, in_channels: int, in_samples: int, sampling_rate: float) -> None:
@@ -61,8 +66,9 @@ class FeatureExtractor(nn.Module, ABC):
         self.in_samples = in_samples
         self.sampling_rate = sampling_rate
         self.histories: list[History] = []
+        self.unseen: Tensor | None = None
 
-    def fit(self, windows: Tensor, labels: Tensor | None = None) -> Self:
+    def fit(self, windows: Tensor, labels: Tensor | None = None, groups: Tensor | None = None) -> Self:
         """Learn from training windows.
 
         Parameters
@@ -70,6 +76,8 @@ class FeatureExtractor(nn.Module, ABC):
         windows : (N, C, T) float32 Tensor
         labels : (N,) int64 Tensor, optional
             Class indices, for extractors that are trained with them.
+        groups : (N,) int64 Tensor, optional
+            Index of the event of each window: all its windows are held out together.
 
         Returns
         -------
@@ -80,11 +88,13 @@ class FeatureExtractor(nn.Module, ABC):
         ------
         WindowError
             If the windows have another shape, are none, or hold NaN or infinite values.
+        TrainingError
+            If labels are needed but missing, or do not allow the fit.
         """
         windows = self._checked(windows)
         if len(windows) == 0:
             raise WindowError(f"{type(self).__name__}.fit needs at least one window, but was given none")
-        self._fit(windows, labels)
+        self._fit(windows, labels, groups)
         return self.eval()
 
     def forward(self, windows: Tensor) -> Tensor:
@@ -143,7 +153,7 @@ class FeatureExtractor(nn.Module, ABC):
         """Return the constructor's arguments besides the three of the base class, as JSON types."""
 
     @abstractmethod
-    def _fit(self, windows: Tensor, labels: Tensor | None) -> None: ...
+    def _fit(self, windows: Tensor, labels: Tensor | None, groups: Tensor | None) -> None: ...
 
     @abstractmethod
     def _extract(self, windows: Tensor) -> Tensor: ...

@@ -137,7 +137,7 @@ class MiniRocket(FeatureExtractor):
             "seed": self.seed,
         }
 
-    def _fit(self, windows: Tensor, labels: Tensor | None) -> None:
+    def _fit(self, windows: Tensor, labels: Tensor | None, groups: Tensor | None) -> None:
         rng = np.random.default_rng(self.seed)
         if self.channels == "subsets":
             self.subsets.copy_(torch.from_numpy(self._draw_subsets(rng)))

@@ -65,7 +65,7 @@ class Raw(FeatureExtractor):
     def config(self) -> dict[str, Any]:  # noqa: D102
         return {"n_components": self.n_components}
 
-    def _fit(self, windows: Tensor, labels: Tensor | None) -> None:
+    def _fit(self, windows: Tensor, labels: Tensor | None, groups: Tensor | None) -> None:
         if self.pca is not None:
             self.pca.fit(windows.flatten(1))
 

@@ -9,6 +9,7 @@ from torch.nn.functional import normalize
 
 from seisbench_lcl.errors import ConfigurationError, NotFittedError
 from seisbench_lcl.extractors._encoder import GROUPS, Encoder
+from seisbench_lcl.extractors._scale import unit_rms
 from seisbench_lcl.extractors.base import FeatureExtractor
 from seisbench_lcl.training.augmentations import Chain
 from seisbench_lcl.training.contrastive import nt_xent
@@ -139,7 +140,7 @@ class SimCLR(FeatureExtractor):
             "seed": self.seed,
         }
 
-    def _fit(self, windows: Tensor, labels: Tensor | None) -> None:
+    def _fit(self, windows: Tensor, labels: Tensor | None, groups: Tensor | None) -> None:
         self.epochs_trained.fill_(torch.nan)
         initialise(self, self.seed)
 
@@ -171,5 +172,4 @@ class SimCLR(FeatureExtractor):
         return normalize(torch.cat([self._encode(part) for part in windows.split(_BLOCK)]), dim=1).float()
 
     def _encode(self, windows: Tensor) -> Tensor:
-        scale = windows.square().mean(dim=(1, 2), keepdim=True).sqrt()
-        return self.encoder(windows / scale.clamp_min(torch.finfo(windows.dtype).tiny))
+        return self.encoder(unit_rms(windows))

@@ -4,7 +4,8 @@ from seisbench_lcl.heads.base import Head
 from seisbench_lcl.heads.dec import DEC
 from seisbench_lcl.heads.gmm import GMM
 from seisbench_lcl.heads.kmeans import KMeans
+from seisbench_lcl.heads.linear import Linear
 from seisbench_lcl.heads.ridge import Ridge
 from seisbench_lcl.heads.scan import SCAN
 
-__all__ = ["DEC", "GMM", "SCAN", "Head", "KMeans", "Ridge"]
+__all__ = ["DEC", "GMM", "SCAN", "Head", "KMeans", "Linear", "Ridge"]

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from seisbench_lcl.heads._banded import WIDTH, Banded, tiles
+from seisbench_lcl.heads._banded import WIDTH, Banded, BandFactor, tiles
 from seisbench_lcl.rows import Rows
 
 Array = NDArray[np.float64]
@@ -26,6 +26,7 @@ Array = NDArray[np.float64]
 _BLOCK = 1024  # rows or columns cast to double precision at a time
 _HELD_OUT = 96  # rows whose residuals are solved for together: whole events, so that many or more
 _ENTRIES = 2**24  # of the hat matrix of these rows, over all penalties at once
+_INFINITE = 1e100  # a penalty that drowns every Gram matrix, and has an inverse
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,16 @@ class Design:
         x *= np.sqrt(self.weights)[:, None]
         return x
 
+    def times(self, coefficients: Array) -> Array:
+        """Multiply X̃ by (K, F) coefficients, to (n, K)."""
+        return np.concatenate([self.rows(block) @ coefficients.T for block in _blocks(len(self.weights))])
+
     @classmethod
-    def standardised(cls, features: Rows, weights: Array) -> "Design":
-        """Weight, centre and scale; a constant feature gets the largest scale and thereby no influence."""
+    def standardised(cls, features: Rows, weights: Array, scale: Array | None = None) -> "Design":
+        """Weight, centre and scale; a constant feature gets the largest scale and thereby no influence.
+
+        A scale that is given, of a model to be fine-tuned, is kept.
+        """
         n, n_features = features.shape
         weights = weights * (n / weights.sum())
         # In one pass, by differences to the first row: these can only be large where the deviation is, too.
@@ -64,11 +72,13 @@ class Design:
             mean += weights[block] @ x
             square += weights[block] @ np.square(x, out=x)
         mean /= n
-        scale = np.sqrt(np.maximum(square / n - mean**2, 0))
+        deviation = np.sqrt(np.maximum(square / n - mean**2, 0))
         mean += shift
-        # Constant to within the rounding of float32; relative, for a feature may be a displacement in metres.
-        float32 = np.finfo(np.float32)
-        scale[scale <= np.maximum(1e-6 * np.abs(mean), float32.tiny)] = float32.max
+        if scale is None:
+            # Constant to within the rounding of float32; relative, for a feature may be a displacement in metres.
+            float32 = np.finfo(np.float32)
+            constant = deviation <= np.maximum(1e-6 * np.abs(mean), float32.tiny)
+            scale = np.where(constant, float32.max, deviation)
         return cls(features, weights, mean, scale)
 
 
@@ -114,7 +124,7 @@ class Solver:
 
     def coefficients(self, alpha: float) -> tuple[Array, Array]:
         """Solve for (K, F) coefficients of the standardised features and (K,) intercepts."""
-        solved = self.basis @ self.banded.factor(torch.tensor([alpha], dtype=torch.float64)).solve(self.moments)[0]
+        solved = self.basis @ self._factor([alpha]).solve(self.moments)[0]
         if self.primal:
             return solved.T.numpy(), self.intercepts
         dual = solved.T.numpy()
@@ -127,14 +137,14 @@ class Solver:
         Parameters
         ----------
         alphas : list of A float
+            An infinite penalty leaves the intercept alone.
         groups : (n,)
 
         Returns
         -------
         (A, n, K)
         """
-        penalties = torch.tensor(alphas, dtype=torch.float64)
-        factor = self.banded.factor(penalties)
+        factor = self._factor(alphas)
         residuals = self.y.new_empty(len(alphas), *self.y.shape)
         for block in _whole_groups(groups, _BLOCK):
             z = self.basis.T @ torch.from_numpy(self.design.rows(block)).T if self.primal else self.basis[block].T
@@ -151,6 +161,9 @@ class Solver:
                         kept = kept - q @ q.T / (self.c + factor.alphas[some, None, None])
                     residuals[some, rows] = torch.linalg.solve(kept.masked_fill(strangers, 0), e)
         return self.targets - residuals.numpy() / np.sqrt(self.design.weights)[:, None]
+
+    def _factor(self, alphas: list[float]) -> BandFactor:
+        return self.banded.factor(torch.tensor(alphas, dtype=torch.float64).clamp(max=_INFINITE))
 
 
 def _blocks(n: int, size: int | None = None) -> Iterator[slice]:

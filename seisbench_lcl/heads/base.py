@@ -11,6 +11,7 @@ from seisbench_lcl.errors import ConfigurationError, TrainingError, WindowError
 from seisbench_lcl.extractors.base import FeatureExtractor
 from seisbench_lcl.rows import RowFile, Rows
 from seisbench_lcl.training.loop import History
+from seisbench_lcl.training.supervised import Tuning
 
 _BLOCK = 1024  # rows of a file checked at a time
 
@@ -35,8 +36,6 @@ class Head(nn.Module, ABC):
         Key of the head in ``Discriminator(head=...)``.
     supervised : bool
         Tag: whether `fit` needs labels. A cluster head ignores them.
-    joint : bool
-        Tag: whether the head trains together with its extractor, by `fit_with`.
     histories : list of History
         Losses of the last fit, for those that are trained by gradients; not part of the state.
 
@@ -48,7 +47,6 @@ class Head(nn.Module, ABC):
 
     name: ClassVar[str]
     supervised: ClassVar[bool] = True
-    joint: ClassVar[bool] = False
 
     def __init__(self, n_features: int, n_classes: int) -> None:
         super().__init__()
@@ -85,37 +83,35 @@ class Head(nn.Module, ABC):
         TrainingError
             If labels are missing, out of range or of one class only, or lengths disagree.
         """
-        if isinstance(features, Tensor):
-            features = self._checked(features)
-        else:
-            for start in range(0, max(len(features), 1), _BLOCK):
-                self._checked(torch.from_numpy(features[start : start + _BLOCK]))
-        for what, values in (("labels", labels), ("groups", groups)):
-            if values is not None and len(values) != len(features):
-                raise TrainingError(f"{len(features)} rows of features came with {len(values)} {what}")
-        if self.supervised:
-            if labels is None:
-                raise TrainingError(f"{type(self).__name__} learns from labels, but fit was given none")
-            present = torch.unique(labels)
-            if len(present) < 2 or present[0] < 0 or present[-1] >= self.n_classes:
-                raise TrainingError(
-                    f"labels must be class indices from 0 to {self.n_classes - 1} with at least two classes among "
-                    f"them, but hold {present.tolist()}"
-                )
+        features, labels, groups = self._checked_rows(features, labels, groups)
         if isinstance(features, Tensor):
             self._fit(features, labels, groups)
         else:
             self._fit_rows(features, labels, groups)
         return self.eval()
 
-    def fit_with(self, extractor: FeatureExtractor, windows: Tensor) -> Self:
-        """Learn from windows, and train their extractor with it; only a `joint` head can.
+    def joins(self, extractor: FeatureExtractor) -> bool:
+        """Whether this head and the extractor are trained together, by `fit_with`."""
+        return False
+
+    def fit_with(
+        self,
+        extractor: FeatureExtractor,
+        windows: Tensor,
+        labels: Tensor | None = None,
+        groups: Tensor | None = None,
+        tuning: Tuning | None = None,
+    ) -> Self:
+        """Learn from windows, and train their extractor with it; only a head that `joins` it can.
 
         Parameters
         ----------
         extractor : FeatureExtractor
-            Fitted; what it has learnt goes on from there.
         windows : (N, C, T) float32 Tensor
+        labels, groups : (N,) int64 Tensor, optional
+            As in `fit`.
+        tuning : Tuning, optional
+            If given, both go on from what they have learnt; otherwise they begin anew.
 
         Returns
         -------
@@ -125,11 +121,36 @@ class Head(nn.Module, ABC):
         Raises
         ------
         ConfigurationError
-            If the head is not joint, or the extractor is not of a kind that it can train.
+            If the head cannot train this extractor.
         TrainingError
             If the windows do not allow the fit.
         """
         raise ConfigurationError(f"{type(self).__name__} learns from features alone: call fit(features)")
+
+    def fine_tune(self, features: Tensor | RowFile, labels: Tensor | None = None, groups: Tensor | None = None) -> Self:
+        """Adapt a fitted head to other data, such as those of another region.
+
+        Parameters
+        ----------
+        features, labels, groups
+            As in `fit`; of the model's classes some may not occur.
+
+        Returns
+        -------
+        Head
+            Itself.
+
+        Raises
+        ------
+        ConfigurationError
+            If a head of this kind cannot be adapted.
+        NotFittedError
+            If the head was neither fitted nor loaded.
+        WindowError, TrainingError
+            As in `fit`.
+        """
+        self._fine_tune(*self._checked_rows(features, labels, groups))
+        return self.eval()
 
     def forward(self, features: Tensor) -> Tensor:
         """Compute class probabilities.
@@ -168,6 +189,34 @@ class Head(nn.Module, ABC):
 
     @abstractmethod
     def _probabilities(self, features: Tensor) -> Tensor: ...
+
+    def _fine_tune(self, features: Tensor | RowFile, labels: Tensor | None, groups: Tensor | None) -> None:
+        raise ConfigurationError(
+            f"{type(self).__name__} cannot be fine-tuned: fit it anew, or take the head ridge, or a network with the "
+            "head linear"
+        )
+
+    def _checked_rows(
+        self, features: Tensor | RowFile, labels: Tensor | None, groups: Tensor | None
+    ) -> tuple[Tensor | RowFile, Tensor | None, Tensor | None]:
+        if isinstance(features, Tensor):
+            features = self._checked(features)
+        else:
+            for start in range(0, max(len(features), 1), _BLOCK):
+                self._checked(torch.from_numpy(features[start : start + _BLOCK]))
+        for what, values in (("labels", labels), ("groups", groups)):
+            if values is not None and len(values) != len(features):
+                raise TrainingError(f"{len(features)} rows of features came with {len(values)} {what}")
+        if self.supervised:
+            if labels is None:
+                raise TrainingError(f"{type(self).__name__} learns from labels, but fit was given none")
+            present = torch.unique(labels)
+            if len(present) < 2 or present[0] < 0 or present[-1] >= self.n_classes:
+                raise TrainingError(
+                    f"labels must be class indices from 0 to {self.n_classes - 1} with at least two classes among "
+                    f"them, but hold {present.tolist()}"
+                )
+        return features, labels, groups
 
     def _checked(self, features: Tensor) -> Tensor:
         features = features.float()  # first: what float64 holds may be infinite in float32

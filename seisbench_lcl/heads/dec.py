@@ -12,6 +12,7 @@ from seisbench_lcl.extractors.base import FeatureExtractor
 from seisbench_lcl.heads.base import Head
 from seisbench_lcl.heads.kmeans import KMeans
 from seisbench_lcl.training.loop import optimise
+from seisbench_lcl.training.supervised import Tuning
 
 _STARTS = 20  # of k-means, of which the best is taken
 
@@ -75,7 +76,6 @@ class DEC(Head):
 
     name = "dec"
     supervised = False
-    joint = True
 
     def __init__(
         self,
@@ -108,15 +108,29 @@ class DEC(Head):
             "seed": self.seed,
         }
 
-    def fit_with(self, extractor: FeatureExtractor, windows: Tensor) -> Self:
-        """Train centroids and extractor together.
+    def joins(self, extractor: FeatureExtractor) -> bool:  # noqa: D102
+        return True
+
+    def fit_with(
+        self,
+        extractor: FeatureExtractor,
+        windows: Tensor,
+        labels: Tensor | None = None,
+        groups: Tensor | None = None,
+        tuning: Tuning | None = None,
+    ) -> Self:
+        """Train the extractor, and then centroids and extractor together.
 
         Parameters
         ----------
         extractor : FeatureExtractor
-            Fitted. It must have `images` and `reconstruct`, as `SpectrogramAutoencoder` has. Its weights are changed.
+            It must have `images` and `reconstruct`, as `SpectrogramAutoencoder` has. Its weights are changed.
         windows : (N, C, T) float32 Tensor
             Normalised.
+        labels, groups
+            Not used.
+        tuning : Tuning, optional
+            Refused: clusters are trained anew.
 
         Returns
         -------
@@ -126,9 +140,7 @@ class DEC(Head):
         Raises
         ------
         ConfigurationError
-            If the extractor cannot reconstruct, or a number is out of range.
-        NotFittedError
-            If the extractor is not fitted.
+            If the extractor cannot reconstruct, a number is out of range, or clusters are to be tuned.
         TrainingError
             If fewer windows than clusters differ, or the loss is not finite in the first epoch.
         """
@@ -138,6 +150,9 @@ class DEC(Head):
                 f"reconstruct(images), but {type(extractor).__name__} has none: take spectrogram_autoencoder or "
                 "spectrogram_unet, or another cluster head"
             )
+        if tuning is not None:
+            raise ConfigurationError("DEC cannot be fine-tuned: fit it anew")
+        extractor.fit(windows)
         windows = windows.to(self.centroids.device)
         both = nn.ModuleList([extractor, self]).eval()
         with torch.no_grad():

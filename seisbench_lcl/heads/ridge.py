@@ -1,18 +1,19 @@
 """One-versus-rest ridge regression, its penalty and its probabilities settled by events held out in closed form."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
+from scipy.special import log_softmax, softmax
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError
 from seisbench_lcl.heads._ridge_solver import Design, Solver
+from seisbench_lcl.heads._temperature import fit_temperature
 from seisbench_lcl.heads.base import Head
 from seisbench_lcl.rows import Rows
 
@@ -38,6 +39,14 @@ class Ridge(Head):
     ``class_weight="balanced"`` the probabilities stand for equally frequent classes, not for those of the training
     set.
 
+    `fine_tune` takes a fitted head to a new region in the same closed form: coefficients are shrunk towards the
+    pretrained ones, β₀, instead of zero, Σ wᵢ (yᵢ − xᵢβ − b)² + α ‖β − β₀‖², with features standardised as in
+    pretraining. Candidates are the penalties; an infinite one, which refits the intercepts alone; and the head as it
+    is, since from a handful of events even an intercept is noise. The events given, each held out from the refit,
+    choose among them and set the temperature; its targets are smoothed by the probabilities of the head as it is, so
+    that few events do not unsettle it. They must not be those of the pretraining, which speak for the head as it is. A
+    class that none of them belongs to keeps its regression.
+
     Parameters
     ----------
     n_features, n_classes : int
@@ -52,6 +61,7 @@ class Ridge(Head):
         For standardised features. NaN until fitted.
     mean, scale : (F,) float32 buffers
     temperature, alpha : scalar float32 buffers
+        The penalty is the largest float32 where fine-tuning kept the coefficients.
     held_out : (N, K) float32 ndarray or None
         Held-out probabilities of the training rows; not part of the saved state.
 
@@ -63,7 +73,8 @@ class Ridge(Head):
     References
     ----------
     Held-out residuals: Cook and Weisberg (1982), Residuals and Influence in Regression. Smoothed targets: Platt
-    (1999), Probabilistic outputs for support vector machines. Temperature: Guo et al. (2017), ICML.
+    (1999), Probabilistic outputs for support vector machines. Temperature: Guo et al. (2017), ICML. Fine-tuning:
+    Kuzborskij and Orabona (2013), Stability and hypothesis transfer learning, ICML.
     """
 
     name = "ridge"
@@ -111,8 +122,7 @@ class Ridge(Head):
         return (features - self.mean) @ (self.coefficients / self.scale).T + self.intercepts
 
     def _probabilities(self, features: Tensor) -> Tensor:
-        if torch.isnan(self.intercepts[0]):
-            raise NotFittedError("Ridge has no coefficients yet: call fit(features, labels) first, or load weights")
+        self._check_fitted()
         return torch.softmax(self.scores(features) / self.temperature, dim=-1)
 
     def _fit(self, features: Tensor, labels: Tensor | None, groups: Tensor | None) -> None:
@@ -120,31 +130,90 @@ class Ridge(Head):
 
     def _fit_rows(self, rows: Rows, labels: Tensor | None, groups: Tensor | None) -> None:
         assert labels is not None
-        y = labels.cpu().numpy()
-        events = np.arange(len(y)) if groups is None else groups.cpu().numpy()
-        self._check_events(y, events)
-        targets = np.where(np.arange(self.n_classes) == y[:, None], 1.0, -1.0)
-        # Numpy's BLAS must not start more threads than torch, which does the heavy part: threads that contend slow this
-        # down many times. And a default device of the caller's is not meant for what numpy prepares here.
-        with torch.device("cpu"), threadpool_limits(torch.get_num_threads(), user_api="blas"):
+        y, events = self._classes_and_events(labels, groups)
+        with _numpy_beside_torch():
             design = Design.standardised(rows, self._weights(y))
+            targets = self._targets(y)
             solver = Solver(design, targets)
             held_out = solver.held_out(self.alphas, events)
-            best = int(np.argmin(design.weights @ ((targets - held_out) ** 2).sum(axis=2).T))
-            alpha = self.alphas[best]
-            coefficients, intercepts = solver.coefficients(alpha)
-        scores = held_out[best]
-        temperature = _temperature(scores, y, design.weights, n_events=len(np.unique(events)))
+            best = _least_error(held_out, targets, design.weights)
+            coefficients, intercepts = solver.coefficients(self.alphas[best])
+        self._settle(
+            held_out[best],
+            y,
+            events,
+            design.weights,
+            None,
+            coefficients=coefficients,
+            intercepts=intercepts,
+            mean=design.mean,
+            scale=design.scale,
+            alpha=self.alphas[best],
+        )
+
+    def _fine_tune(self, features: Tensor | Rows, labels: Tensor | None, groups: Tensor | None) -> None:
+        assert labels is not None
+        self._check_fitted()
+        rows = features.cpu().numpy() if isinstance(features, Tensor) else features
+        y, events = self._classes_and_events(labels, groups)
+        buffers = (self.coefficients, self.intercepts, self.mean, self.scale)
+        coefficients, intercepts, mean, scale = (buffer.cpu().numpy().astype(float) for buffer in buffers)
+        present = np.unique(y)
+        alphas = [np.inf, np.inf, *self.alphas]  # the first: not even the intercepts are refitted
+        with _numpy_beside_torch():
+            pretrained = Design(rows, np.ones(len(y)), mean, scale).times(coefficients) + intercepts
+            # Shrinking towards β₀ is shrinking a regression of the residuals towards zero.
+            design = Design.standardised(rows, self._weights(y), scale)
+            targets = self._targets(y)
+            solver = Solver(design, (targets - pretrained)[:, present])
+            held_out = np.tile(pretrained, (len(alphas), 1, 1))
+            held_out[1:, :, present] += solver.held_out(alphas[1:], events)
+            best = _least_error(held_out, targets, design.weights)
+            if best > 0:
+                change, shift = solver.coefficients(alphas[best])
+                coefficients[present] += change
+                intercepts[present] += shift - change @ ((design.mean - mean) / scale)
+        self._settle(
+            held_out[best],
+            y,
+            events,
+            design.weights,
+            softmax(pretrained / self.temperature.item(), axis=1),
+            coefficients=coefficients,
+            intercepts=intercepts,
+            alpha=min(alphas[best], float(np.finfo(np.float32).max)),
+        )
+
+    def _settle(
+        self,
+        scores: NDArray[np.float64],
+        y: NDArray[np.int64],
+        events: NDArray[np.int64],
+        weights: NDArray[np.float64],
+        prior: NDArray[np.float64] | None,
+        **state: NDArray[np.float64] | float,
+    ) -> None:
+        """Find the temperature of the held-out scores, and take over the new state at once."""
+        temperature = fit_temperature(scores, y, weights, len(np.unique(events)), prior)
         self.held_out = np.exp(log_softmax(scores / temperature, axis=1)).astype(np.float32)
-        for buffer, value in (
-            (self.coefficients, coefficients),
-            (self.intercepts, intercepts),
-            (self.mean, design.mean),
-            (self.scale, design.scale),
-            (self.temperature, temperature),
-            (self.alpha, alpha),
-        ):
-            buffer.copy_(torch.as_tensor(value))
+        for name, value in {**state, "temperature": temperature}.items():
+            self.get_buffer(name).copy_(torch.as_tensor(value))
+
+    def _classes_and_events(self, labels: Tensor, groups: Tensor | None) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        y = labels.cpu().numpy()
+        events = np.arange(len(y)) if groups is None else groups.cpu().numpy()
+        for k in np.unique(y):
+            n = len(np.unique(events[y == k]))
+            if n < 2:
+                raise TrainingError(
+                    f"class {k} has a single event: with that one held out nothing of the class is left to learn "
+                    "from, so neither the penalty nor the probabilities can be settled; give at least two events of "
+                    "each class"
+                )
+        return y, events
+
+    def _targets(self, y: NDArray[np.int64]) -> NDArray[np.float64]:
+        return np.where(np.arange(self.n_classes) == y[:, None], 1.0, -1.0)
 
     def _weights(self, y: NDArray[np.int64]) -> NDArray[np.float64]:
         if self.class_weight is None:
@@ -154,15 +223,22 @@ class Ridge(Head):
         counts = np.bincount(y, minlength=self.n_classes)
         return len(y) / (np.count_nonzero(counts) * counts[y])
 
-    def _check_events(self, y: NDArray[np.int64], events: NDArray[np.int64]) -> None:
-        for k in np.unique(y):
-            n = len(np.unique(events[y == k]))
-            if n < 2:
-                raise TrainingError(
-                    f"class {k} has a single event: with that one held out nothing of the class is left to learn "
-                    "from, so neither the penalty nor the probabilities can be settled; give at least two events of "
-                    "each class"
-                )
+    def _check_fitted(self) -> None:
+        if torch.isnan(self.intercepts[0]):
+            raise NotFittedError("Ridge has no coefficients yet: call fit(features, labels) first, or load weights")
+
+
+@contextmanager
+def _numpy_beside_torch() -> Iterator[None]:
+    # Numpy's BLAS must not start more threads than torch, which does the heavy part: threads that contend slow this
+    # down many times. And a default device of the caller's is not meant for what numpy prepares here.
+    with torch.device("cpu"), threadpool_limits(torch.get_num_threads(), user_api="blas"):
+        yield
+
+
+def _least_error(held_out: NDArray[np.float64], targets: NDArray[np.float64], weights: NDArray[np.float64]) -> int:
+    """Return which of (A, n, K) held-out scores has the least weighted squared error."""
+    return int(np.argmin(weights @ ((targets - held_out) ** 2).sum(axis=2).T))
 
 
 def _class_weight(class_weight: ClassWeight, n_classes: int) -> ClassWeight:
@@ -176,17 +252,3 @@ def _class_weight(class_weight: ClassWeight, n_classes: int) -> ClassWeight:
         f"class_weight must be 'balanced', None or a mapping from class index (0 to {n_classes - 1}) to a positive "
         f"weight, but is {class_weight!r}"
     )
-
-
-def _temperature(
-    scores: NDArray[np.float64], y: NDArray[np.int64], weights: NDArray[np.float64], n_events: int
-) -> float:
-    """Minimise the weighted log loss of ``softmax(scores / T)`` against targets smoothed by one event a class."""
-    n_classes = scores.shape[1]
-    target = np.full_like(scores, 1 / (n_events + n_classes))
-    target[np.arange(len(y)), y] = (n_events + 1) / (n_events + n_classes)
-
-    def loss(log_temperature: float) -> float:
-        return float(-weights @ (target * log_softmax(scores / np.exp(log_temperature), axis=1)).sum(axis=1))
-
-    return float(np.exp(minimize_scalar(loss, bounds=(-6, 6), method="bounded").x))

@@ -51,6 +51,11 @@ def loss_curves(histories: Sequence[History]) -> Figure:
         if 0 <= history.best_epoch < len(decisive):
             best = history.best_epoch + 1, decisive[history.best_epoch]
             axes.plot(*best, "o", color="black", ms=6, label=f"kept: epoch {best[0]}")
+        if history.scores:
+            right = axes.twinx()
+            right.plot(np.arange(1, len(history.scores) + 1), history.scores, ":", color="grey", lw=1.5)
+            right.set_ylabel("Macro F1 of held-out events (dotted)", color="grey")
+            right.spines["top"].set_visible(False)
         title = f"{history.name}\nstopped: {history.stopped}" if history.stopped else history.name
         axes.set_title(title, loc="left", fontsize="medium")
         axes.set(xlabel="Epoch", ylabel="Loss")

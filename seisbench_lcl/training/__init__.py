@@ -2,12 +2,15 @@
 
 from seisbench_lcl.training.detection import DetectionSummary, detect_windows, read_archive
 from seisbench_lcl.training.loop import History, initialise, optimise, session
+from seisbench_lcl.training.supervised import Recipe, Tuning
 from seisbench_lcl.training.windows import LabelledWindows, open_dataset, read_windows
 
 __all__ = [
     "DetectionSummary",
     "History",
     "LabelledWindows",
+    "Recipe",
+    "Tuning",
     "detect_windows",
     "initialise",
     "open_dataset",

@@ -22,6 +22,8 @@ class History:
         What was trained.
     train, held_out : list of float
         Mean loss of each epoch, on the rows trained on and on those held out (empty if none were).
+    scores : list of float
+        What each epoch was chosen by, if it was not its loss: higher is better.
     best_epoch : int
         Epoch, from 0, whose state was kept.
     stopped : str
@@ -31,6 +33,7 @@ class History:
     name: str
     train: list[float] = field(default_factory=list)
     held_out: list[float] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
     best_epoch: int = -1
     stopped: str = ""
 

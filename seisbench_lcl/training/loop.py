@@ -1,12 +1,13 @@
-"""The one training loop: reconstruction, contrast and clusters differ in their loss alone."""
+"""The one training loop: reconstruction, contrast, clusters and classes differ in their loss alone."""
 
 import logging
 import math
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -15,12 +16,14 @@ from torch import Tensor, nn
 
 from seisbench_lcl.errors import ConfigurationError, TrainingError
 from seisbench_lcl.training._checkpoint import Checkpoint, History
+from seisbench_lcl.training._logs import Logs
+from seisbench_lcl.training._steps import Steps
 
 __all__ = ["History", "Optimiser", "initialise", "optimise", "session"]
 
-Optimiser = Literal["adam", "sgd"]
+Optimiser = Literal["adam", "adamw", "sgd"]
 
-_OPTIMISERS = {"adam": torch.optim.Adam, "sgd": torch.optim.SGD}
+_OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
 _EPOCH_SEEDS = 1_000_003  # seeds of the epochs of two trainings do not meet before that many epochs
 
 logger = logging.getLogger("seisbench")
@@ -30,6 +33,8 @@ logger = logging.getLogger("seisbench")
 class _Session:
     checkpoints: Path | None = None
     progress: Callable[[str], Callable[[Iterable[int]], Iterable[int]]] = lambda name: iter
+    logs: Path | None = None
+    prefix: str = ""
 
 
 _ALONE = _Session()
@@ -40,8 +45,9 @@ _session: ContextVar[_Session] = ContextVar("session")
 def session(
     checkpoints: Path | None = None,
     progress: Callable[[str], Callable[[Iterable[int]], Iterable[int]]] = lambda name: iter,
+    logs: Path | None = None,
 ) -> Iterator[None]:
-    """Give all trainings inside the block a folder for checkpoints, and progress bars.
+    """Give all trainings inside the block a folder for checkpoints, progress bars, and logs.
 
     A training that was interrupted goes on from its last whole epoch when it is started again with the same data,
     arguments and folder, and ends with the state of an uninterrupted one.
@@ -52,8 +58,22 @@ def session(
         Folder; each training writes one file in it, after each epoch.
     progress : callable
         Takes the name of a training, and returns a wrapper of its sequence of epochs.
+    logs : Path, optional
+        Folder; each training writes a CSV table in it, a row after each epoch, and a folder for TensorBoard where that
+        is installed.
     """
-    token = _session.set(_Session(checkpoints, progress))
+    token = _session.set(_Session(checkpoints, progress, logs))
+    try:
+        yield
+    finally:
+        _session.reset(token)
+
+
+@contextmanager
+def part(name: str) -> Iterator[None]:
+    """Put a name before those of all trainings inside the block: members of an ensemble have files of their own."""
+    outer = _session.get(_ALONE)
+    token = _session.set(replace(outer, prefix=f"{outer.prefix}{name}-"))
     try:
         yield
     finally:
@@ -79,17 +99,24 @@ def optimise(
     learning_rate: float,
     weight_decay: float = 0.0,
     optimiser: Optimiser = "adam",
+    warm_up: float = 0.0,
     seed: int = 0,
-    held_out: float = 0.0,
+    held_out: float | Tensor = 0.0,
     keep: Literal["best", "last"] = "best",
+    score: Callable[[Tensor], float] | None = None,
+    patience: int | None = None,
+    draw: Callable[[Tensor], Tensor] | None = None,
     before_epoch: Callable[[], object] | None = None,
 ) -> History:
     """Train a module by stochastic gradients, with a learning rate that falls along a cosine to zero.
 
+    On a GPU that knows bfloat16, losses are computed in mixed precision. Where its memory does not hold a batch,
+    batches are halved once, and the gradients of the halves added.
+
     Parameters
     ----------
     name : str
-        Of the training, for progress, checkpoint and curves.
+        Of the training, for progress, checkpoint, logs and curves.
     module : nn.Module
         All of its parameters are trained. It is left in evaluation mode.
     loss : callable
@@ -99,13 +126,23 @@ def optimise(
     epochs, batch_size : int
         Batches are of nearly equal size, at most `batch_size`.
     learning_rate, weight_decay : float
-    optimiser : {"adam", "sgd"}
+    optimiser : {"adam", "adamw", "sgd"}
         SGD with momentum 0.9.
+    warm_up : float
+        Epochs in which the learning rate rises in a straight line to what the cosine gives.
     seed : int
-    held_out : float
-        Fraction of the rows that is never trained on.
+    held_out : float or int64 Tensor
+        Fraction of the rows that is never trained on, or the indices of these rows.
     keep : {"best", "last"}
-        The state to end with: that of the epoch of lowest loss, held out if there are such rows, or the last.
+        The state to end with: that of the epoch of highest score, of lowest loss on rows held out, or of lowest loss,
+        whichever there is first; or the last.
+    score : callable, optional
+        Called after each epoch, in evaluation mode and without gradients, with the rows held out. The higher the
+        better; of two equal scores that with the lower loss counts as higher.
+    patience : int, optional
+        Training ends after as many epochs without a better one.
+    draw : callable, optional
+        Takes the rows trained on, and returns those of an epoch in their order. By default all, shuffled.
     before_epoch : callable, optional
         Called before each epoch, in evaluation mode, without gradients.
 
@@ -116,21 +153,25 @@ def optimise(
     Raises
     ------
     TrainingError
-        If the loss is not finite in the first epoch. Later, training stops with a warning, and the kept state is one
-        from before.
+        If the loss is not finite in the first epoch, or half a batch does not fit into the memory of a GPU. Where a
+        later loss is not finite, training stops with a warning, and the kept state is one from before.
     ConfigurationError
         If a number is out of range, or the checkpoint is of another training.
     """
-    _check(name, n_rows, epochs, batch_size, learning_rate, weight_decay, optimiser, held_out)
+    name = _session.get(_ALONE).prefix + name
+    shuffled = torch.randperm(n_rows, generator=torch.Generator().manual_seed(seed))
+    if isinstance(held_out, Tensor):
+        tested, trained = held_out, shuffled[~torch.isin(shuffled, held_out)]
+    else:
+        _check_fraction(name, held_out)
+        tested, trained = shuffled.tensor_split([math.ceil(held_out * n_rows)])
+    _check(name, len(trained), epochs, batch_size, learning_rate, weight_decay, optimiser, warm_up, patience)
     settings = {"momentum": 0.9} if optimiser == "sgd" else {}
     stepper = _OPTIMISERS[optimiser](module.parameters(), lr=learning_rate, weight_decay=weight_decay, **settings)
-    shuffled = torch.randperm(n_rows, generator=torch.Generator().manual_seed(seed))
-    n_held_out = math.ceil(held_out * n_rows) if held_out else 0
-    tested, trained = shuffled[:n_held_out], shuffled[n_held_out:]
     history = History(name)
     kept = deepcopy(module.state_dict())
 
-    recipe = [n_rows, epochs, batch_size, learning_rate, weight_decay, optimiser, seed, held_out, keep]
+    recipe = [n_rows, epochs, batch_size, learning_rate, weight_decay, optimiser, warm_up, seed, len(tested), keep]
     checkpoint = Checkpoint.of(_session.get(_ALONE).checkpoints, name, recipe)
     if checkpoint:
         with _seeded(module, seed):
@@ -141,43 +182,75 @@ def optimise(
             checkpoint.data = _slope(module, loss, shuffled[:batch_size])
         history, kept = checkpoint.resume(module, stepper) or (history, kept)
 
-    n_batches = math.ceil(len(trained) / batch_size)
-    for epoch in _session.get(_ALONE).progress(name)(range(len(history.train), epochs)):
-        with _seeded(module, seed * _EPOCH_SEEDS + epoch + 1), torch.enable_grad():
-            if before_epoch:
-                module.eval()
+    steps = Steps(name, module, loss, stepper)
+    with _logs(name, len(history.train)) as logs:
+        for epoch in _session.get(_ALONE).progress(name)(range(len(history.train), epochs)):
+            if patience and epoch - history.best_epoch > patience:
+                history.stopped = f"no epoch was better in {patience}"
+                break
+            began = time.perf_counter()
+            with _seeded(module, seed * _EPOCH_SEEDS + epoch + 1), torch.enable_grad():
+                if before_epoch:
+                    module.eval()
+                    with torch.no_grad():
+                        before_epoch()
+                module.train()
+                rows = draw(trained) if draw else trained[torch.randperm(len(trained))]
+                batches = rows.tensor_split(math.ceil(len(rows) / batch_size))
+                total = 0.0
+                for i, batch in enumerate(batches):
+                    done = epoch + i / len(batches)
+                    rising = min(1.0, (done + 1 / len(batches)) / warm_up) if warm_up else 1.0
+                    for group in stepper.param_groups:
+                        group["lr"] = learning_rate * rising * (1 + math.cos(math.pi * done / epochs)) / 2
+                    total += steps.take(batch) * len(batch)
+                    if not math.isfinite(total):
+                        break
+            module.eval()
+            found = total / len(rows)
+            tell = len(tested) and math.isfinite(found)
+            criterion = _evaluate(module, loss, tested, batch_size, seed) if tell else found
+            if not (math.isfinite(criterion) and all(torch.isfinite(p).all() for p in module.parameters())):
+                _stop(history, epoch, learning_rate)
+                break
+            history.train.append(found)
+            if len(tested):
+                history.held_out.append(criterion)
+            if score:
                 with torch.no_grad():
-                    before_epoch()
-            module.train()
-            batches = trained[torch.randperm(len(trained))].tensor_split(n_batches)
-            total = 0.0
-            for i, rows in enumerate(batches):
-                for group in stepper.param_groups:
-                    group["lr"] = learning_rate * (1 + math.cos(math.pi * (epoch + i / n_batches) / epochs)) / 2
-                stepper.zero_grad()
-                value = loss(rows)
-                value.backward()
-                stepper.step()
-                total += value.item() * len(rows)
-                if not math.isfinite(total):
-                    break
-        module.eval()
-        found = total / len(trained)
-        criterion = _evaluate(module, loss, tested, batch_size, seed) if n_held_out and math.isfinite(found) else found
-        if not (math.isfinite(criterion) and all(torch.isfinite(p).all() for p in module.parameters())):
-            _stop(history, epoch, learning_rate)
-            break
-        losses = history.held_out if n_held_out else history.train
-        if keep == "last" or not losses or criterion < min(losses):
-            kept, history.best_epoch = deepcopy(module.state_dict()), epoch
-        history.train.append(found)
-        if n_held_out:
-            history.held_out.append(criterion)
-        if checkpoint:
-            checkpoint.write(module, stepper, history, kept)
+                    history.scores.append(score(tested))
+            if keep == "last" or history.best_epoch < 0 or _merit(history, epoch) > _merit(history, history.best_epoch):
+                kept, history.best_epoch = deepcopy(module.state_dict()), epoch
+            if checkpoint:
+                checkpoint.write(module, stepper, history, kept)
+            if logs:
+                logs.write(
+                    epoch,
+                    learning_rate=stepper.param_groups[0]["lr"],
+                    train=found,
+                    held_out=criterion if len(tested) else None,
+                    score=history.scores[-1] if score else None,
+                    seconds=time.perf_counter() - began,
+                )
     module.load_state_dict(kept)
     module.eval()
     return history
+
+
+def _merit(history: History, epoch: int) -> tuple[float, ...]:
+    losses = history.held_out or history.train
+    return (*history.scores[epoch : epoch + 1], -losses[epoch])
+
+
+@contextmanager
+def _logs(name: str, start: int) -> Iterator[Logs | None]:
+    folder = _session.get(_ALONE).logs
+    logs = Logs(folder, name, start) if folder else None
+    try:
+        yield logs
+    finally:
+        if logs:
+            logs.close()
 
 
 def _evaluate(module: nn.Module, loss: Callable[[Tensor], Tensor], rows: Tensor, batch_size: int, seed: int) -> float:
@@ -219,23 +292,30 @@ def _seeded(module: nn.Module, seed: int) -> Iterator[None]:
 
 def _check(
     name: str,
-    n_rows: int,
+    n_trained: int,
     epochs: int,
     batch_size: int,
     learning_rate: float,
     weight_decay: float,
     optimiser: str,
-    held_out: float,
+    warm_up: float,
+    patience: int | None,
 ) -> None:
     for what, fits, value in (
         ("epochs must be 1 or more", epochs >= 1, epochs),
         ("batch_size must be 2 or more", batch_size >= 2, batch_size),
         ("learning_rate must be positive", 0 < learning_rate < math.inf, learning_rate),
         ("weight_decay must not be negative", 0 <= weight_decay < math.inf, weight_decay),
-        ("optimiser must be one of adam, sgd", optimiser in _OPTIMISERS, optimiser),
-        ("held_out must be a fraction below 1", 0 <= held_out < 1, held_out),
+        (f"optimiser must be one of {', '.join(_OPTIMISERS)}", optimiser in _OPTIMISERS, optimiser),
+        ("warm_up must not be negative", 0 <= warm_up < math.inf, warm_up),
+        ("patience must be 1 or more", patience is None or patience >= 1, patience),
     ):
         if not fits:
             raise ConfigurationError(f"{name}: {what}, but is {value!r}")
-    if n_rows - math.ceil(held_out * n_rows) < 2:
-        raise TrainingError(f"{name}: {n_rows} windows are too few to train on")
+    if n_trained < 2:
+        raise TrainingError(f"{name}: {n_trained} windows are too few to train on")
+
+
+def _check_fraction(name: str, held_out: float) -> None:
+    if not 0 <= held_out < 1:
+        raise ConfigurationError(f"{name}: held_out must be a fraction below 1, but is {held_out!r}")

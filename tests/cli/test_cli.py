@@ -109,6 +109,49 @@ def test_train_evaluate_classify(run: Callable, dataset_folder: Path, tmp_path: 
     assert run("classify", "a.mseed", "--weights", "w/mine.json.v2").returncode == 0
 
 
+def test_evaluate_says_how_far_to_trust(run: Callable, dataset_folder: Path, tmp_path: Path) -> None:
+    done = run("train", "--dataset", dataset_folder, "--out", "w/mine", "--extractor-arg", "max_features=840")
+    assert done.returncode == 0, done.stderr
+    same = ("evaluate", "--dataset", dataset_folder, "--weights", "w/mine")
+    done = run(*same, "--hold-out", "region", "--reliability", "f/trust.pdf", "--risk", 0.25, "--report", "trust.md")
+    assert done.returncode == 0, done.stderr
+    advice = "nothing needs rejecting: that keeps 100.0% of the windows (48 of 48). Of these 0.0% are wrong"
+    assert advice in done.stdout
+    text = (tmp_path / "trust.md").read_text()
+    assert "### Risk of 0.25, region held out\n\n" + advice in text
+    assert "**Reliability per station**\n\n| highest probability | decisions | events | mean | accuracy |" in text
+    assert "**Reliability per event**" in text
+    assert (tmp_path / "f" / "trust.pdf").read_bytes().startswith(b"%PDF")
+    done = run(*same, "--risk", 0.01, "--report", "dev.md")
+    assert done.returncode == 0, done.stderr
+    for told in (done.stdout, (tmp_path / "dev.md").read_text()):
+        assert "Nothing can be promised: no threshold keeps the risk at 0.01 or less" in told
+    assert run("ensemble", "--weights", "w/mine", "--weights", "w/mine", "--out", "w/two").returncode == 0
+    ensemble = ("evaluate", "--dataset", dataset_folder, "--weights", "w/two")
+    done = run(*ensemble, "--risk", 0.6)
+    assert done.returncode == 0, done.stderr
+    assert "keeps 100.0% of the windows (16 of 16)" in done.stdout
+    done = run(*ensemble, "--folds", 2)
+    assert done.returncode == 0, done.stderr
+    assert "2 folds of events" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--reliability", "figure.xyz"], "end its name with one of"),
+        (["--reliability", "."], "is a folder"),
+        (["--risk", 5], "between 0 and 1, such as 0.05, but found 5"),
+    ],
+)
+def test_evaluation_that_cannot_work_is_refused_before_the_work(
+    run: Callable, arguments: list[str], message: str
+) -> None:
+    done = run("evaluate", "--dataset", "absent", "--weights", "unheard-of", *arguments)
+    assert done.returncode == 2
+    assert message in done.stderr
+
+
 def test_training_the_same_twice_gives_the_same_file(run: Callable, dataset_folder: Path, tmp_path: Path) -> None:
     for name, memory in {"one": 1, "two": 1, "streamed": 0}.items():
         done = run(

@@ -191,7 +191,7 @@ def test_curves_that_there_are_none_of_are_told_of(run: Callable, dataset_folder
         ([*KMEANS, "--clusters", 2, *SMALL], "--extractor-arg was given twice for max_features"),
         ([*KMEANS, "--clusters", 2, "--split", "test"], "splits are dev, train"),
         (["--clusters", 2], "MiniRocketRidge learns from labels: leave out --clusters"),
-        (["--model", "Discriminator", "--head", "kmeans", "--clusters", 2], "names of an extractor and of a head"),
+        (["--model", "Discriminator", "--head", "kmeans", "--clusters", 2], "names of an --extractor and of a --head"),
         (
             ["--model", "Discriminator", "--extractor", "minirocket", "--head", "dec", "--clusters", 2],
             "take spectrogram_autoencoder or spectrogram_unet",

@@ -18,7 +18,7 @@ class Mean(FeatureExtractor):
     def config(self):
         return {}
 
-    def _fit(self, windows, labels):
+    def _fit(self, windows, labels, groups):
         self.seen = windows, labels
 
     def _extract(self, windows):

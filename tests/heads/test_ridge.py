@@ -8,9 +8,10 @@ from safetensors.torch import load_file, save_file
 from scipy.special import log_softmax
 from sklearn.linear_model import RidgeClassifierCV
 
-from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError
+from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError, WindowError
 from seisbench_lcl.heads import Ridge
 from seisbench_lcl.heads.ridge import DEFAULT_ALPHAS
+from seisbench_lcl.rows import RowFile
 
 
 def clouds(counts, n_features=20, distance=1.0, seed=0):
@@ -32,16 +33,17 @@ def standardise(x, weights):
     return (x - mean) / np.sqrt(np.average((x - mean) ** 2, axis=0, weights=weights))
 
 
-def loss_of_temperatures(held_out, fitted_temperature, y, weights, n_events, temperatures):
-    """Weighted log loss of softmax(scores / T) against targets smoothed by one event a class, in a loop."""
+def loss_of_temperatures(held_out, fitted_temperature, y, weights, n_events, temperatures, prior=None):
+    """Weighted log loss of softmax(scores / T) against targets smoothed by one event a class, or by a prior."""
     n_classes = held_out.shape[1]
     losses = []
     for temperature in temperatures:
         log_p = log_softmax(np.log(held_out.astype(float)) * fitted_temperature / temperature, axis=1)
         loss = 0.0
-        for row, k, weight in zip(log_p, y, weights, strict=True):
+        for i, (row, k, weight) in enumerate(zip(log_p, y, weights, strict=True)):
             for j in range(n_classes):
-                loss -= weight * ((j == k) * n_events + 1) / (n_events + n_classes) * row[j]
+                share = 1 if prior is None else n_classes * prior[i, j]
+                loss -= weight * ((j == k) * n_events + share) / (n_events + n_classes) * row[j]
         losses.append(loss)
     return np.array(losses)
 
@@ -219,3 +221,202 @@ def test_what_cannot_be_learnt_from_is_refused():
         head.fit(x[y.argsort()][4:], y[y.argsort()][4:])
     with pytest.raises(NotFittedError):  # none of these left half a fit behind
         head(x)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    """Return a function that fits a head once for each number of features."""
+    heads = {n: Ridge(n, 3).fit(*region(n, n_events=60)) for n in (10, 90)}
+    return lambda n_features: copy.deepcopy(heads[n_features])
+
+
+def region(n_features, n_events=6, turned=0.0, offset=0.0, classes=(0, 1, 2), seed=0, place=0):
+    """Events of two rows around centres that another place turns away from those of place 0, and an offset of all."""
+    rng, there = np.random.default_rng([seed, place, 1]), np.random.default_rng([place, 2])
+    centres = np.random.default_rng(0).normal(size=(3, n_features)) + turned * there.normal(size=(3, n_features))
+    centres = 3 * centres / np.sqrt(n_features) + offset * there.normal(size=n_features)
+    y = np.repeat(rng.permutation(np.repeat(classes, n_events)), 2)
+    groups = np.repeat(np.arange(len(y) // 2), 2)
+    x = centres[y] + rng.normal(size=(len(y) // 2, n_features))[groups] + 0.5 * rng.normal(size=(len(y), n_features))
+    return torch.from_numpy(x.astype(np.float32)), torch.from_numpy(y), torch.from_numpy(groups)
+
+
+def shrunk_towards(start, a, w, y, alpha):
+    """Minimise the weighted squares + α ‖β − β₀‖² of (F + 1, K) coefficients, the last of them free intercepts."""
+    if alpha == np.inf:
+        return np.vstack([start[:-1], np.average(y - a[:, :-1] @ start[:-1], axis=0, weights=w)])
+    penalty = np.diag([alpha] * (len(start) - 1) + [0.0])
+    return np.linalg.solve(a.T @ (w[:, None] * a) + penalty, a.T @ (w[:, None] * y) + penalty @ start)
+
+
+@pytest.mark.parametrize("n_features", [10, 90])
+@pytest.mark.parametrize("class_weight", ["balanced", {0: 3.0, 2: 0.5}])
+@pytest.mark.parametrize(
+    ("there", "chosen"),
+    [
+        ({"n_events": 2, "place": 1}, "as it is"),
+        ({"n_events": 3, "place": 4, "offset": 0.8}, "intercepts"),
+        ({"n_events": 15, "place": 1, "turned": 1.0}, "coefficients"),
+    ],
+)
+def test_fine_tuning_equals_a_search_by_refits_without_each_event(fitted, n_features, class_weight, there, chosen):
+    x, y, groups = region(n_features, **there)
+    before = fitted(n_features)
+    before.class_weight = class_weight
+    head = copy.deepcopy(before).fine_tune(x, y, groups)
+
+    weights = np.ones(3) if class_weight == "balanced" else np.array([3.0, 1.0, 0.5])  # classes are as frequent
+    weights = weights[y]
+    weights = weights / weights.mean()
+    a = np.column_stack([(x.double() - before.mean) / before.scale, np.ones(len(x))])
+    targets = np.where(y.numpy()[:, None] == np.arange(3), 1.0, -1.0)
+    start = torch.column_stack([before.coefficients, before.intercepts]).double().numpy().T
+    candidates = ["as it is", np.inf, *DEFAULT_ALPHAS]
+    losses, predictions = [], []
+    for alpha in candidates:
+        held_out = np.empty_like(targets)
+        for group in np.unique(groups):
+            inside = groups.numpy() == group
+            model = start
+            if alpha != "as it is":
+                model = shrunk_towards(start, a[~inside], weights[~inside], targets[~inside], alpha)
+            held_out[inside] = a[inside] @ model
+        losses.append((weights[:, None] * (targets - held_out) ** 2).sum())
+        predictions.append(held_out)
+    best = int(np.argmin(losses))
+    assert ["as it is", "intercepts", "coefficients"][min(best, 2)] == chosen
+    expected = start if best == 0 else shrunk_towards(start, a, weights, targets, candidates[best])
+    assert head.alpha.item() == pytest.approx(min(np.inf if best == 0 else candidates[best], np.finfo(np.float32).max))
+    np.testing.assert_allclose(head.coefficients.T, expected[:-1], atol=1e-5)
+    np.testing.assert_allclose(head.intercepts, expected[-1], atol=1e-5)
+    np.testing.assert_allclose(head.scores(x), a @ expected, atol=1e-4)
+    assert torch.equal(head.mean, before.mean)
+    assert torch.equal(head.scale, before.scale)
+    if best == 0:
+        assert torch.equal(head.intercepts, before.intercepts)
+
+    temperature = head.temperature.item()
+    np.testing.assert_allclose(head.held_out, np.exp(log_softmax(predictions[best] / temperature, axis=1)), atol=1e-5)
+    around = temperature * np.exp(np.linspace(-8, 8, 401))
+    prior, n_events = before(x).double().numpy(), len(np.unique(groups))
+    losses = loss_of_temperatures(head.held_out, temperature, y.numpy(), weights, n_events, around, prior)
+    assert losses[200] <= losses.min() * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("n_features", [10, 90])
+def test_penalties_between_the_pretrained_coefficients_and_none_of_them(fitted, n_features):
+    # Classes change places, so that the least shrinkage is the best.
+    x, y, groups = region(n_features, n_events=40)
+    before, swapped = fitted(n_features), (y + 1) % 3
+    distances = []
+    for alpha in [1e-4, 1.0, 1e2, 1e4, 1e30]:
+        head = fitted(n_features)
+        head.alphas = [alpha]
+        head.fine_tune(x, swapped, groups)
+        distances.append((head.coefficients - before.coefficients).norm().item())
+    assert distances == sorted(distances, reverse=True)
+    assert distances[-1] == 0
+
+    free, scratch = fitted(n_features), Ridge(n_features, 3, alphas=[1e-4]).fit(x, swapped, groups)
+    free.alphas = [1e-4]
+    free.fine_tune(x, swapped, groups)
+    assert free.alpha.item() == pytest.approx(1e-4)
+    torch.testing.assert_close(free.scores(x), scratch.scores(x), rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("n_features", [10, 90])
+def test_fine_tuning_on_the_data_of_the_pretraining_keeps_its_decisions(fitted, n_features):
+    x, y, groups = region(n_features, n_events=60)
+    before = fitted(n_features)
+    head = copy.deepcopy(before).fine_tune(x, y, groups)
+    assert torch.equal(head(x).argmax(dim=1), before(x).argmax(dim=1))
+
+
+@pytest.mark.parametrize(("n_features", "turned"), [(10, 0.6), (90, 1.0)])
+def test_a_few_events_of_a_new_region_are_worth_more_on_top_of_a_pretrained_head(fitted, n_features, turned):
+    accuracy = []
+    for place in range(1, 9):
+        there = {"n_features": n_features, "turned": turned, "offset": 0.3, "place": place}
+        few, many = region(n_events=4, seed=1, **there), region(n_events=100, seed=2, **there)
+        heads = fitted(n_features), Ridge(n_features, 3).fit(*few), fitted(n_features).fine_tune(*few)
+        accuracy.append([(head(many[0]).argmax(dim=1) == many[1]).float().mean().item() for head in heads])
+    as_it_is, scratch, fine_tuned = np.mean(accuracy, axis=0)
+    assert fine_tuned > max(as_it_is, scratch) + 0.01
+
+
+@pytest.mark.parametrize("n_features", [10, 90])
+def test_a_class_that_does_not_occur_is_left_alone(fitted, n_features):
+    x, y, groups = region(n_features, 15, turned=1.0, offset=1.0, classes=(0, 2, 2), place=1)
+    before = fitted(n_features)
+    head = fitted(n_features).fine_tune(x, y, groups)
+    for buffer, original in ((head.coefficients, before.coefficients), (head.intercepts, before.intercepts)):
+        assert torch.equal(buffer[1], original[1])
+        assert not torch.equal(buffer[0], original[0])
+        assert not torch.equal(buffer[2], original[2])
+    assert head.held_out.shape == (90, 3)
+    # Balanced are those that occur: the others learn as if the model had no more classes.
+    mapped, pair = fitted(n_features), Ridge(n_features, 2)
+    mapped.class_weight = {0: 90 / 60, 2: 90 / 120}
+    for name, buffer in before.state_dict().items():
+        pair.get_buffer(name).copy_(buffer[[0, 2]] if name in ("coefficients", "intercepts") else buffer)
+    mapped.fine_tune(x, y, groups)
+    pair.fine_tune(x, y // 2, groups)
+    torch.testing.assert_close(mapped(x), head(x))
+    torch.testing.assert_close(pair.scores(x), head.scores(x)[:, [0, 2]])
+    torch.testing.assert_close(pair.alpha, head.alpha)
+
+
+@pytest.mark.parametrize("n_features", [10, 90])
+def test_fine_tuning_reads_a_file(fitted, n_features):
+    x, y, groups = region(n_features, 15, turned=1.0, place=1)
+    rows = RowFile(n_features)
+    rows.extend(x.numpy())
+    whole, streamed = (fitted(n_features).fine_tune(features, y, groups) for features in (x, rows))
+    for name, buffer in whole.state_dict().items():
+        assert torch.equal(streamed.get_buffer(name), buffer)
+    np.testing.assert_array_equal(streamed.held_out, whole.held_out)
+
+
+def test_what_was_constant_in_pretraining_keeps_no_influence():
+    x, y, groups = region(10, 20)
+    new, new_y, new_groups = region(10, turned=1.0, place=1)
+    head = Ridge(11, 3).fit(torch.column_stack([x, torch.full((len(x),), 3.0)]), y, groups)
+    expected = Ridge(10, 3).fit(x, y, groups).fine_tune(new, new_y, new_groups)
+    telling = torch.column_stack([new, 3 + 5 * new_y])
+    head.fine_tune(telling, new_y, new_groups)
+    torch.testing.assert_close(head(telling), expected(new), rtol=0, atol=1e-5)
+
+
+def test_rows_without_groups_are_events_of_their_own_in_fine_tuning_too(fitted):
+    x, y, _ = region(10, turned=1.0, place=1)
+    alone, apart = fitted(10).fine_tune(x, y), fitted(10).fine_tune(x, y, torch.arange(len(y)).flip(0) * 3)
+    assert torch.equal(alone(x), apart(x))
+
+
+def test_a_region_that_cannot_be_learnt_from_leaves_the_head_as_it_was(fitted):
+    x, y, groups = region(10)
+    with pytest.raises(NotFittedError, match=r"fit\(features, labels\) first"):
+        Ridge(10, 3).fine_tune(x, y, groups)
+    head = fitted(10)
+    before, held_out = copy.deepcopy(head.state_dict()), head.held_out
+    with pytest.raises(TrainingError, match="class 1 has a single event"):
+        head.fine_tune(x, y, torch.where(y == 1, 77, groups))
+    with pytest.raises(TrainingError, match=r"at least two classes among them, but hold \[1\]"):
+        head.fine_tune(x, torch.ones_like(y), groups)
+    with pytest.raises(TrainingError, match="36 rows of features came with 35 labels"):
+        head.fine_tune(x, y[:-1], groups)
+    with pytest.raises(WindowError, match="NaN or infinite"):
+        head.fine_tune(torch.full_like(x, torch.nan), y, groups)
+    assert head.held_out is held_out
+    assert all(torch.equal(head.get_buffer(name), buffer) for name, buffer in before.items())
+
+
+@pytest.mark.parametrize("n_features", [10, 90])
+def test_a_handful_of_events_does_not_unsettle_the_probabilities(fitted, n_features):
+    losses = []
+    for seed in range(1, 9):
+        few, (x, y, _) = region(n_features, 2, seed=seed), region(n_features, 100, seed=100)
+        heads = fitted(n_features), fitted(n_features).fine_tune(*few)
+        losses.append([-head(x).log()[torch.arange(len(y)), y].mean().item() for head in heads])
+    before, after = np.mean(losses, axis=0)
+    assert after < before + 0.05

@@ -102,6 +102,37 @@ def test_primal_and_dual_agree(problem):
     np.testing.assert_allclose(c[:, n_features:], 0, atol=1e-12)
 
 
+@given(problems(), st.sampled_from([3, 64]), st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_a_given_scale_and_an_infinite_penalty(problem, block, streamed):
+    features, weights, targets, groups, alpha = problem
+    weights = weights / weights.mean()
+    scale = np.abs(features).max(axis=0).astype(float) * np.linspace(0.5, 2, features.shape[1]) + 1e-12
+    x = (features - np.average(features.astype(float), axis=0, weights=weights)) / scale
+    with blocks_of(block):
+        design = Design.standardised(on_disk(features) if streamed else features, weights, scale)
+        solver = Solver(design, targets)
+        coefficients, intercepts = solver.coefficients(alpha)
+        nothing, means = solver.coefficients(np.inf)
+        held_out = solver.held_out([np.inf, alpha], groups)
+        products = design.times(coefficients)
+
+    expected = refit(x, weights, targets, alpha)
+    np.testing.assert_allclose(coefficients, expected[:, :-1], rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(intercepts, expected[:, -1], rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(products, np.sqrt(weights)[:, None] * x @ coefficients.T, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(nothing, 0, atol=1e-80)
+    np.testing.assert_allclose(means, np.average(targets, axis=0, weights=weights), atol=1e-12)
+    for group in np.unique(groups):
+        inside = groups == group
+        model = refit(x[~inside], weights[~inside], targets[~inside], alpha)
+        np.testing.assert_allclose(
+            held_out[1, inside], x[inside] @ model[:, :-1].T + model[:, -1], rtol=1e-6, atol=1e-7
+        )
+        means = np.average(targets[~inside], axis=0, weights=weights[~inside])
+        np.testing.assert_allclose(held_out[0, inside], np.tile(means, (inside.sum(), 1)), rtol=1e-9, atol=1e-9)
+
+
 def test_scale_is_relative_and_constants_get_none():
     rng = np.random.default_rng(0)
     noise = rng.normal(size=(50, 1)).astype(np.float32)

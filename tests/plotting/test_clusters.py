@@ -216,8 +216,8 @@ def test_exemplars_that_do_not_fit_are_refused():
 
 
 def test_losses_are_drawn_from_epoch_one_with_the_kept_epoch():
-    both = History("simclr", [3.0, 2.0, 1.0], [3.5, 2.5, 2.8], 1)
-    alone = History("scan", [-1.0, -2.0], [], 1, "the loss was not finite in epoch 3")
+    both = History("simclr", [3.0, 2.0, 1.0], [3.5, 2.5, 2.8], best_epoch=1)
+    alone = History("scan", [-1.0, -2.0], best_epoch=1, stopped="the loss was not finite in epoch 3")
     figure = loss_curves([both, alone])
     left, right = figure.axes
     assert [line.get_ydata().tolist() for line in left.get_lines()[:2]] == [both.train, both.held_out]
@@ -231,11 +231,11 @@ def test_losses_are_drawn_from_epoch_one_with_the_kept_epoch():
 
 
 def test_one_epoch_and_none():
-    assert png(loss_curves([History("dec", [1.0], [], 0)]))
+    assert png(loss_curves([History("dec", [1.0], best_epoch=0)]))
     with pytest.raises(ConfigurationError, match="at least one epoch, but there is none"):
         loss_curves([])
     with pytest.raises(ConfigurationError, match="at least one epoch, but dec has no epoch"):
-        loss_curves([History("scan", [1.0], [], 0), History("dec")])
+        loss_curves([History("scan", [1.0], best_epoch=0), History("dec")])
 
 
 def table(**columns) -> pd.DataFrame:
@@ -276,5 +276,5 @@ def test_columns_that_are_missing_get_no_panel():
 
 def test_figures_are_unknown_to_pyplot():
     pyplot = importlib.import_module("matplotlib.pyplot")
-    loss_curves([History("dec", [1.0], [], 0)])
+    loss_curves([History("dec", [1.0], best_epoch=0)])
     assert pyplot.get_fignums() == []

@@ -169,7 +169,7 @@ def test_a_loss_that_is_not_finite_stops_and_the_last_good_state_stays(caplog):
         ({"batch_size": 1}, "batch_size must be 2 or more, but is 1"),
         ({"learning_rate": float("nan")}, "learning_rate must be positive, but is nan"),
         ({"weight_decay": -1}, "weight_decay must not be negative, but is -1"),
-        ({"optimiser": "lbfgs"}, "optimiser must be one of adam, sgd, but is 'lbfgs'"),
+        ({"optimiser": "lbfgs"}, "optimiser must be one of adam, adamw, sgd, but is 'lbfgs'"),
         ({"held_out": 1}, "held_out must be a fraction below 1, but is 1"),
     ],
 )
@@ -180,7 +180,7 @@ def test_numbers_out_of_range_are_refused(changes, message):
 
 def test_too_few_rows_are_refused_and_progress_is_shown():
     net, seen = Net(), []
-    with pytest.raises(TrainingError, match="net: 2 windows are too few"):
+    with pytest.raises(TrainingError, match="net: 1 windows are too few"):
         optimise("net", net, lambda rows: squared(net, rows), 2, **RECIPE, held_out=0.1)
     with session(progress=lambda name: lambda epochs: seen.append(name) or epochs):
         train(name="bar")

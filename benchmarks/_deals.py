@@ -1,0 +1,83 @@
+"""What the benchmarks of supervised models share: the dataset, events dealt to training and test, tables of scores."""
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from multiprocessing import get_context
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import seisbench_lcl as lcl
+from seisbench_lcl.evaluation import bootstrap_intervals, event_folds, mean_by_event
+from seisbench_lcl.preprocessing import Preprocessing
+from seisbench_lcl.training import LabelledWindows, open_dataset, read_windows
+
+data: LabelledWindows
+components: str
+
+
+def deal(seed: int, n_test: int = 3) -> tuple[LabelledWindows, LabelledWindows]:
+    """Deal the events of each class out: seven of ten to training, the others to test."""
+    test = np.isin(event_folds(data, 10, seed), [f"fold {k + 1}" for k in range(n_test)])
+    return data.select(~test), data.select(test)
+
+
+def run(
+    folder: str, order: str, jobs: int, task: Callable[..., dict[str, Any]], calls: Iterable[tuple[Any, ...]]
+) -> list[dict[str, Any]]:
+    """Run a task in processes that each hold the dataset; what fails is told and left out."""
+    rows = []
+    # Processes by spawn: torch does not survive a fork.
+    with ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_read, initargs=(folder, order)) as pool:
+        tasks = {pool.submit(task, *call): call for call in calls}
+        for done in as_completed(tasks):
+            try:
+                rows.append(done.result())
+            except Exception as error:  # one failure must not lose the hours of the others
+                print(f"# failed: {tasks[done]}: {type(error).__name__}: {error}", flush=True)
+            else:
+                print("#", {k: v for k, v in rows[-1].items() if not isinstance(v, np.ndarray)}, flush=True)
+    return rows
+
+
+def levels(probabilities: NDArray[Any], test: LabelledWindows, labels: list[str]) -> dict[str, NDArray[Any]]:
+    """Return predictions per station and per event, with what the intervals need."""
+    truth = test.truth(labels)
+    by_event, event_truth, events = mean_by_event(probabilities, truth, test.groups)
+    return {
+        "station": probabilities, "station truth": truth, "station event": test.groups,
+        "event": by_event, "event truth": event_truth, "event event": events,
+    }  # fmt: skip
+
+
+def intervals(rows: list[dict[str, Any]], level: str, labels: list[str]) -> dict[str, Any]:
+    """Score the predictions of all seeds together, with 95 % intervals from resampled events.
+
+    An event that several seeds have tested is drawn with all that they say of it.
+    """
+    parts = [np.concatenate([row[key] for row in rows]) for key in (level, f"{level} truth", f"{level} event")]
+    return bootstrap_intervals(*parts, labels)
+
+
+def _read(folder: str, order: str) -> None:
+    global data, components
+    torch.set_num_threads(1)
+    components = order
+    data = read_windows(open_dataset(folder, order), Preprocessing(component_order=order))
+
+
+def make(name: str, seed: int, labels: list[str]) -> lcl.Discriminator:
+    """Make an unfitted model by name; the seed is that of its extractor."""
+    model: lcl.Discriminator = getattr(lcl, name)(
+        labels=labels, component_order=components, extractor_args={"seed": seed}
+    )
+    return model
+
+
+def parts_of(repository: str) -> tuple[LabelledWindows, LabelledWindows]:
+    """Return the windows of the other repositories, and those of this one whose class the others have."""
+    here = (data.metadata["origin_repository"] == repository).to_numpy()
+    source = data.select(~here)
+    return source, data.select(here & np.isin(data.labels, list(set(source.labels.tolist()))))

@@ -1,0 +1,98 @@
+"""Compare the supervised models on events that they never saw, beside what metadata alone would give.
+
+    python benchmarks/networks.py FOLDER --seeds 5
+    python benchmarks/networks.py FOLDER --components Z --seeds 5
+
+FOLDER is a SeisBench dataset with the columns source_type and source_id. Each seed deals the events of each class out
+anew, seven of ten to training, and is the seed of the networks. Scores are those of the other events, of all seeds
+together, with 95 % intervals from 1,000 resamples of whole events, per station and per event (mean of its stations).
+"Metadata" is a logistic regression on native sampling rate, band code and network code: what a model could reach that
+hears nothing. Seconds are those of `fit`, and milliseconds those of a window in `predict_proba`: processor time on one
+thread, which other work on the machine changes little; medians over the seeds.
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import _deals
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+import seisbench_lcl as lcl
+
+MODELS = ("MiniRocketRidge", "ResNet18", "VGG16", "Inception10", "SpectrogramCNN")
+BASELINE = "metadata"
+SHOWN = ("accuracy", "balanced_accuracy", "macro_f1", "ece", "brier")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder")
+    parser.add_argument("--components", default="ZNE")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--models", nargs="*", default=[BASELINE, *MODELS])
+    arguments = parser.parse_args()
+
+    calls = [(name, seed) for seed in range(arguments.seeds) for name in arguments.models]
+    rows = _deals.run(arguments.folder, arguments.components, arguments.jobs, evaluate, calls)
+    labels = rows[0]["labels"]
+    for level in ("station", "event"):
+        print(f"\n| per {level} | {' | '.join(SHOWN)} |\n| --- |{' ---: |' * len(SHOWN)}")
+        for name in arguments.models:
+            own = [row for row in rows if row["model"] == name]
+            found = _deals.intervals(own, level, labels)
+            print(f"| {name} ({len(own)} seeds) | {' | '.join(str(found[key]) for key in SHOWN)} |")
+    print("\n| model | parameters | MB on disk | s to train | epochs | ms a window |\n| --- |" + " ---: |" * 5)
+    for name in arguments.models:
+        own = [row for row in rows if row["model"] == name and "size" in row]
+        if own:
+            cells = [f"{np.median([row[key] for row in own]):.{n}f}" for key, n in
+                     (("parameters", 0), ("size", 2), ("seconds", 0), ("epochs", 0), ("milliseconds", 1))]  # fmt: skip
+            print(f"| {name} | {' | '.join(cells)} |")
+
+
+def evaluate(name: str, seed: int) -> dict[str, Any]:
+    train, test = _deals.deal(seed)
+    labels = sorted(set(_deals.data.labels.tolist()))
+    row = {"model": name, "seed": seed, "labels": labels}
+    if name == BASELINE:
+        model = make_pipeline(
+            OneHotEncoder(handle_unknown="ignore"), LogisticRegression(class_weight="balanced", max_iter=1000)
+        ).fit(_metadata(train), train.labels)
+        return row | _deals.levels(model.predict_proba(_metadata(test)), test, labels)
+    cls = getattr(lcl, name)
+    seeded = {} if name == "MiniRocketRidge" else {"extractor_args": {"seed": seed}}
+    discriminator = cls(labels=labels, component_order=_deals.components, **seeded)
+    start = time.process_time()
+    discriminator.fit(train.windows, train.labels, train.groups)
+    trained = time.process_time()
+    probabilities = discriminator.predict_proba(test.windows)
+    done = time.process_time()
+    with tempfile.TemporaryDirectory() as folder:
+        discriminator.save(Path(folder) / "model")
+        size = (Path(folder) / "model.safetensors").stat().st_size / 1e6
+    learnt = [*discriminator.extractor.state_dict().values(), *discriminator.head.state_dict().values()]
+    return row | _deals.levels(probabilities, test, labels) | {
+        "seconds": trained - start,
+        "milliseconds": (done - trained) / len(test) * 1e3,
+        "epochs": len(discriminator.histories[0].train) if discriminator.histories else np.nan,
+        "parameters": sum(tensor.numel() for tensor in learnt if tensor.is_floating_point()),
+        "size": size,
+    }  # fmt: skip
+
+
+def _metadata(part: Any) -> Any:
+    table = part.metadata
+    rate = table.get("origin_sampling_rate_hz", table["trace_sampling_rate_hz"])
+    columns = rate, table["trace_channel"].str[:1], table["station_network_code"]
+    return np.stack([column.astype(str) for column in columns], axis=1)
+
+
+if __name__ == "__main__":
+    main()

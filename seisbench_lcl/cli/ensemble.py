@@ -1,0 +1,22 @@
+"""``seisbench-lcl ensemble``: several weights that vote as one."""
+
+from typing import Annotated
+
+import typer
+
+from seisbench_lcl.cli.common import load_discriminator, say
+from seisbench_lcl.cli.options import Out, Version
+from seisbench_lcl.cli.trained import save
+from seisbench_lcl.ensemble import DiscriminatorEnsemble
+
+
+def ensemble(
+    weights: Annotated[list[str], typer.Option(help="path of saved weights (repeat)")],
+    out: Out,
+    description: Annotated[str, typer.Option(help="what the weights are, kept in their file")] = "",
+    version: Version = None,
+) -> None:
+    """Make one model of several, whose probability is the mean of theirs."""
+    members = [load_discriminator(None, path, "MiniRocketRidge") for path in weights]
+    save(DiscriminatorEnsemble(members), out, description, version)
+    say(f"{len(members)} members: {', '.join(member.name for member in members)}")

@@ -1,0 +1,42 @@
+"""What ``train`` and ``fine-tune`` leave behind: weights, curves, scores."""
+
+from pathlib import Path
+
+import numpy as np
+
+from seisbench_lcl.cli.common import Model, console, errors, say, write_file
+from seisbench_lcl.evaluation import EvaluationReport
+from seisbench_lcl.plotting import loss_curves
+from seisbench_lcl.training import LabelledWindows
+
+
+def save(model: Model, out: Path, description: str, version: str | None) -> None:
+    """Save a model, and say so."""
+    model.save(out, description, version)
+    say(f"wrote {out}.{{json,safetensors,pt}}{'' if version is None else '.v' + version}")
+
+
+def draw_curves(model: Model, path: Path | None) -> None:
+    """Draw the losses of a training, if there is a file for them and they were epoch by epoch."""
+    if path and model.histories:
+        figure = loss_curves(model.histories)
+        write_file(path, lambda file: figure.savefig(file, dpi=120))
+    elif path:
+        say(f"no {path}: nothing of {model.name} is trained epoch by epoch", errors)
+
+
+def held_out_scores(model: Model, data: LabelledWindows) -> str:
+    """Print what training says of windows whose events it held out, and return it as Markdown."""
+    if model.held_out is None:
+        return ""
+    rows = np.isfinite(model.held_out[:, 0])
+    title = (
+        "Training windows, the head fitted without each event in turn"
+        if rows.all()
+        else "Events that training held out, by which it chose the epoch and the temperature"
+    )
+    truth = data.truth(model.labels)[rows]
+    scores = EvaluationReport.from_predictions(model.held_out[rows], truth, data.groups[rows], model.labels)
+    console.rule(title[0].lower() + title[1:])
+    console.print(scores)
+    return f"### {title}\n\n{scores.to_markdown()}\n"

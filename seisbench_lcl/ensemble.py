@@ -1,0 +1,253 @@
+"""Several discriminators that vote: the mean of their probabilities, and how far they agree."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor, nn
+from typing_extensions import Self
+
+from seisbench_lcl.discriminator import Discriminator
+from seisbench_lcl.errors import ConfigurationError
+from seisbench_lcl.extractors import FeatureExtractor
+from seisbench_lcl.heads import Head
+from seisbench_lcl.models import named
+from seisbench_lcl.records import Record
+from seisbench_lcl.rows import RowFile
+from seisbench_lcl.streams import StreamModel
+from seisbench_lcl.training.loop import History, part
+from seisbench_lcl.verdict import Verdict
+
+Windows = ArrayLike | Tensor | RowFile
+
+_ALIKE = ("sampling_rate", "in_samples", "component_order", "band", "before")
+
+
+class DiscriminatorEnsemble(StreamModel):
+    """Soft voting: the mean of the calibrated probabilities of several discriminators.
+
+    Records are conditioned once for all members; only the normalisation of windows may differ between them. Beside
+    the probabilities of a window stands their spread: the standard deviation, over the members, of the probability of
+    the label that the ensemble gives. Its novelty is the mean of those of the members that have one.
+
+    Parameters
+    ----------
+    members : sequence of Discriminator, or of mapping
+        Two or more, of one kind or of several. A mapping holds the name of the class as "model", and what its
+        constructor takes.
+    default_args : mapping, optional
+        Arguments of `annotate` and `classify` to use unless a call gives them.
+    citation : str, optional
+
+    Attributes
+    ----------
+    members : nn.ModuleList of Discriminator
+
+    Raises
+    ------
+    ConfigurationError
+        If there are fewer than two members, or they differ in labels, event types, or what records are cut to; the
+        message says which and how.
+    MissingPluginError
+        If a member is of a class, or has an extractor or head, that is not installed.
+
+    References
+    ----------
+    Kasburg et al. (2024), BSSA, doi:10.1785/0120230198. Deep ensembles: Lakshminarayanan, Pritzel and Blundell (2017),
+    NeurIPS.
+
+    Examples
+    --------
+    >>> from seisbench_lcl import DiscriminatorEnsemble, SpectrogramCNN
+    >>> ensemble = DiscriminatorEnsemble.of(SpectrogramCNN, 5, labels=["earthquake", "quarry blast"])
+    >>> [member.extractor.recipe.seed for member in ensemble.members]
+    [0, 1, 2, 3, 4]
+    """
+
+    clusters: ClassVar[list[str]] = []
+    learns_from_labels: ClassVar[bool] = True
+
+    def __init__(
+        self,
+        members: Sequence[Discriminator | Mapping[str, Any]],
+        *,
+        default_args: Mapping[str, Any] | None = None,
+        citation: str | None = None,
+    ) -> None:
+        built = [member if isinstance(member, Discriminator) else _build(member) for member in members]
+        _check_alike(built)
+        first = built[0]
+        super().__init__(
+            component_order=first.component_order,
+            sampling_rate=first.sampling_rate,
+            output_type="point",
+            default_args=dict(default_args or {}),
+            in_samples=first.in_samples,
+            pred_sample=first.pred_sample,
+            labels=first.labels,
+            grouping="instrument",
+            citation=citation,
+        )
+        self.preprocessing = first.preprocessing
+        self.event_types = first.event_types
+        self.members = nn.ModuleList(built)
+        self.eval()
+
+    @classmethod
+    def of(cls, model: type[Discriminator], n: int, **description: Any) -> Self:
+        """Make n members of one kind that differ in their seeds, 0 to n − 1.
+
+        Parameters
+        ----------
+        model : type
+            Such as `SpectrogramCNN`.
+        n : int
+            Two or more.
+        **description
+            What its constructor takes.
+
+        Raises
+        ------
+        ConfigurationError
+            If neither the extractor nor the head of the model has a seed: all members would be equal.
+        """
+        config = {
+            "extractor_args": (plain := model(**description)).extractor.config(),
+            "head_args": plain.head.config(),
+        }
+        seeded = [key for key, value in config.items() if "seed" in value]
+        if not seeded:
+            raise ConfigurationError(f"{plain.name} has no seed, so that all members would be equal")
+        return cls(
+            [
+                model(**description | {key: {**(description.get(key) or {}), "seed": seed} for key in seeded})
+                for seed in range(n)
+            ]
+        )
+
+    def fit(self, windows: Windows, labels: Iterable[str] | None = None, groups: Iterable[Any] | None = None) -> Self:
+        """Fit each member to all windows; parameters and errors are those of `Discriminator.fit`."""
+        labels, groups = _list(labels), _list(groups)
+        for i, member in enumerate(self._members):
+            with part(f"member-{i}"):
+                member.fit(windows, labels, groups)
+        return self
+
+    def fine_tune(
+        self, windows: Windows, labels: Iterable[str], groups: Iterable[Any] | None = None, **arguments: Any
+    ) -> Self:
+        """Adapt each member to another region; parameters and errors are those of `Discriminator.fine_tune`."""
+        names, events = list(labels), _list(groups)
+        for i, member in enumerate(self._members):
+            with part(f"member-{i}"):
+                member.fine_tune(windows, names, events, **arguments)
+        return self
+
+    def fresh(self, labels: Sequence[str] | None = None) -> Self:
+        """Return an unfitted ensemble of the same description, with fewer labels if some are given."""
+        return type(self)(
+            [member.fresh(labels) for member in self._members], default_args=self.default_args, citation=self.citation
+        )
+
+    def predict_proba(self, windows: Windows) -> NDArray[np.float32]:
+        """Return class probabilities (N, K) of windows (N, C, T) in the rate and band of the model."""
+        return self._votes(windows).mean(axis=0)
+
+    def spread(self, windows: Windows) -> NDArray[np.float32]:
+        """Return, for each of N windows, the standard deviation of the members' probabilities of its label."""
+        votes = torch.from_numpy(self._votes(windows))
+        return _spread(votes, votes.mean(dim=0)).numpy()
+
+    def novelty(self, windows: Windows) -> NDArray[np.float32]:
+        """Return how unlike the training data windows are, (N,): the mean over the members, 1 being their limit.
+
+        Raises
+        ------
+        ConfigurationError
+            If no member has such a limit.
+        """
+        able = [member for member in self._members if member.unlikeness] or self._members[:1]
+        return np.mean([member.novelty(windows) for member in able], axis=0, dtype=np.float32)
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """Return class probabilities (B, K) of windows (B, C, T) that are not normalised."""
+        votes = [member(member.annotate_batch_pre(windows, {})) for member in self._members]
+        return torch.stack(votes).mean(dim=0)
+
+    def get_model_args(self) -> dict[str, Any]:
+        """Return what the constructor takes, as JSON types."""
+        members = [{"model": member.name, **member.get_model_args()} for member in self._members]
+        return {"members": members, "citation": self.citation}
+
+    @property
+    def histories(self) -> list[History]:
+        """Losses of the last `fit` of all members; not part of the saved state."""
+        return [history for member in self._members for history in member.histories]
+
+    @property
+    def held_out(self) -> NDArray[np.float32] | None:
+        """Mean (N, K) over the members that held a window of the last fit out; NaN where none did."""
+        found = [member.held_out for member in self._members if member.held_out is not None]
+        if not found:
+            return None
+        counts = sum(np.isfinite(rows) for rows in found)
+        return np.divide(sum(map(np.nan_to_num, found)), counts, out=np.full(found[0].shape, np.nan), where=counts > 0)
+
+    @property
+    def _members(self) -> list[Discriminator]:
+        return list(self.members)  # type: ignore[arg-type]
+
+    def _votes(self, windows: Windows) -> NDArray[np.float32]:
+        return np.stack([member.predict_proba(windows) for member in self._members])
+
+    def _judge_record(self, record: Record, offsets: NDArray[np.int64], stride: int) -> Verdict:
+        verdicts = [member._judge_record(record, offsets, stride) for member in self._members]
+        votes = torch.stack([verdict.probabilities.cpu() for verdict in verdicts])
+        mean = votes.mean(dim=0)
+        doubts = {"spread": _spread(votes, mean)}
+        if novelties := [verdict.doubts["novelty"].cpu() for verdict in verdicts if "novelty" in verdict.doubts]:
+            doubts["novelty"] = torch.stack(novelties).mean(dim=0)
+        return Verdict(mean, doubts)
+
+    def _doubts(self) -> list[str]:
+        return ["spread", *({"novelty"} if any(member.unlikeness for member in self._members) else ())]
+
+    def _parts(self) -> dict[str, FeatureExtractor | Head]:
+        return {
+            f"member {i} {part}": module
+            for i, member in enumerate(self._members)
+            for part, module in member._parts().items()
+        }
+
+
+def _spread(votes: Tensor, mean: Tensor) -> Tensor:
+    label = mean.argmax(dim=-1).expand(len(votes), -1)[..., None]
+    return votes.gather(-1, label).squeeze(-1).std(dim=0, correction=0)
+
+
+def _list(values: Iterable[Any] | None) -> list[Any] | None:
+    return None if values is None else list(values)
+
+
+def _build(description: Mapping[str, Any]) -> Discriminator:
+    arguments = dict(description)
+    return named(arguments.pop("model"))(**arguments)
+
+
+def _check_alike(members: Sequence[Discriminator]) -> None:
+    if len(members) < 2:
+        raise ConfigurationError(f"an ensemble needs two members or more, but was given {len(members)}")
+    first = members[0]
+    for i, member in enumerate(members):
+        if member.clusters:
+            raise ConfigurationError(f"member {i}, a {member.name}, learns without labels: clusters cannot vote")
+        pairs = {"labels": (first.labels, member.labels), "event_types": (first.event_types, member.event_types)}
+        pairs |= {key: (getattr(first.preprocessing, key), getattr(member.preprocessing, key)) for key in _ALIKE}
+        for key, (expected, found) in pairs.items():
+            if expected != found:
+                raise ConfigurationError(
+                    f"members of an ensemble must agree in {key}, but member {i}, a {member.name}, has {found}, and "
+                    f"member 0, a {first.name}, has {expected}"
+                )

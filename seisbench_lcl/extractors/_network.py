@@ -1,0 +1,98 @@
+"""What the networks have in common that learn their features from labels."""
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError, WindowError
+from seisbench_lcl.extractors._scale import unit_rms
+from seisbench_lcl.extractors.base import FeatureExtractor
+from seisbench_lcl.training.loop import initialise
+from seisbench_lcl.training.supervised import Recipe, train
+
+_BLOCK = 256  # windows encoded at a time
+
+
+class Network(FeatureExtractor):
+    """Features are what the last layer but one of a classifier makes of a window.
+
+    A subclass sets `reduction`, `n_features` and `stages`, whose output is averaged over time. With the head `linear`,
+    network and head are trained together. With another head, the network is trained beforehand with a linear layer of
+    its own, which is dropped.
+
+    A window is divided by its root mean square over all components, in training after it was augmented: what the
+    network is trained on has the scale of what it is given in use. Kernels and strides are counted in samples: a
+    network fits the sampling rate it was trained at.
+
+    Parameters
+    ----------
+    in_channels, in_samples, sampling_rate
+        As in `FeatureExtractor`.
+    **recipe
+        Parameters of `seisbench_lcl.training.Recipe`.
+
+    Attributes
+    ----------
+    reduction : int
+        Tag: samples of a window for each of its last layer, and so the least number of samples of a window.
+    stages : nn.Sequential
+        From windows (B, C, T) to (B, n_features, T / reduction), in parts that can be frozen.
+    recipe : Recipe
+    unseen : (n,) int64 Tensor or None
+        Rows of the last fit whose events were not trained on; not part of the state.
+    epochs_trained : scalar float32 buffer
+        NaN until fitted.
+    """
+
+    supervised = True
+    reduction: ClassVar[int]
+
+    stages: nn.Sequential
+    epochs_trained: Tensor
+
+    def __init__(self, in_channels: int, in_samples: int, sampling_rate: float, **recipe: Any) -> None:
+        super().__init__(in_channels, in_samples, sampling_rate)
+        if in_samples < self.reduction:
+            raise WindowError(
+                f"{type(self).__name__} reduces {self.reduction} samples to one and needs windows of as many, "
+                f"{self.reduction / sampling_rate:g} s, but in_samples is {in_samples}"
+            )
+        try:
+            self.recipe = Recipe(**recipe)
+        except TypeError as error:
+            raise ConfigurationError(f"{type(self).__name__}: {error}") from error
+        self.register_buffer("epochs_trained", torch.tensor(torch.nan))
+
+    def encode(self, windows: Tensor) -> Tensor:
+        """Return features (B, n_features) of windows (B, C, T), with gradients."""
+        encoded: Tensor = self.stages(unit_rms(windows))
+        return encoded.mean(dim=-1)
+
+    def _fit(self, windows: Tensor, labels: Tensor | None, groups: Tensor | None) -> None:
+        if labels is None:
+            raise TrainingError(f"{type(self).__name__} learns from labels, but fit was given none")
+        n_classes = int(labels.max()) + 1
+        classifier = nn.Linear(self.n_features, n_classes, device=self.epochs_trained.device)
+        initialise(nn.ModuleList([self, classifier]), self.recipe.seed)
+        trained = train(self.name, self, classifier, n_classes, windows, labels, groups)
+        self.histories, self.unseen = [trained.history], trained.unseen
+
+    def _extract(self, windows: Tensor) -> Tensor:
+        if torch.isnan(self.epochs_trained):
+            raise NotFittedError(
+                f"{type(self).__name__} has not been trained yet: call fit(windows, labels) first, or load weights"
+            )
+        windows = windows.to(self.epochs_trained.dtype)
+        return torch.cat([self.encode(part) for part in windows.split(_BLOCK)]).float()
+
+
+def check_width(width: int) -> None:
+    """Refuse a width that is no positive whole number.
+
+    Raises
+    ------
+    ConfigurationError
+    """
+    if not isinstance(width, int) or width < 1:
+        raise ConfigurationError(f"width must be a positive whole number, but is {width!r}")

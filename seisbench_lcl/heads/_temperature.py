@@ -1,0 +1,45 @@
+"""The one number that turns scores of held-out events into calibrated probabilities."""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
+
+
+def fit_temperature(
+    scores: NDArray[np.floating],
+    y: NDArray[np.int64],
+    weights: NDArray[np.floating],
+    n_events: int,
+    prior: NDArray[np.floating] | None = None,
+) -> float:
+    """Minimise the weighted log loss of ``softmax(scores / T)`` against targets smoothed by an event for each class.
+
+    Parameters
+    ----------
+    scores : (n, K)
+        Of rows that the scores were not learnt from.
+    y : (n,)
+        Class indices.
+    weights : (n,)
+    n_events : int
+        Number of events that the rows come from. The fewer, the less certainty is claimed: a small set that separates
+        perfectly would otherwise get the temperature 0.
+    prior : (n, K), optional
+        Probabilities that the targets are smoothed towards, such as those of a model that is fine-tuned. By default
+        those of not knowing anything, as Platt has it.
+
+    References
+    ----------
+    Guo et al. (2017), On calibration of modern neural networks, ICML. Platt (1999), Probabilistic outputs for support
+    vector machines.
+    """
+    n_classes = scores.shape[1]
+    smooth = np.full(scores.shape, 1 / n_classes) if prior is None else prior
+    target = smooth * n_classes / (n_events + n_classes)
+    target[np.arange(len(y)), y] += n_events / (n_events + n_classes)
+
+    def loss(log_temperature: float) -> float:
+        return float(-weights @ (target * log_softmax(scores / np.exp(log_temperature), axis=1)).sum(axis=1))
+
+    return float(np.exp(minimize_scalar(loss, bounds=(-6, 6), method="bounded").x))

@@ -1,0 +1,244 @@
+"""Multinomial logistic regression, on features that stand or together with the network that makes them."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.special import log_softmax
+from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
+from torch import Tensor, nn
+from typing_extensions import Self
+
+from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError
+from seisbench_lcl.extractors.base import FeatureExtractor
+from seisbench_lcl.heads._temperature import fit_temperature
+from seisbench_lcl.heads.base import Head
+from seisbench_lcl.training.loop import initialise
+from seisbench_lcl.training.supervised import Trainable, Tuning, event_weights, train
+
+_FOLDS = 5
+_ITERATIONS = 1000
+
+
+class Linear(Head):
+    """One layer of logits, and a softmax.
+
+    With a network that learns from labels (`resnet18`, `vgg16`, `inception10`, `spectrogram_cnn`) both are trained
+    together, by the recipe of the network. With any other extractor, features are standardised and the logits fitted
+    by multinomial logistic regression, with classes and the events of a class in balance.
+
+    Probabilities are ``softmax(logits / T)``. The temperature T minimises the log loss of held-out events, with the
+    targets of Platt, which count events: of those that the training of the network held out, or of five folds of
+    events that were left out of the regression in turn. T does not change which class is highest.
+
+    Parameters
+    ----------
+    n_features, n_classes : int
+    penalty : float
+        Of the squared coefficients in the regression, ``1 / C`` of ``sklearn.linear_model.LogisticRegression``,
+        for standardised features and weights that average 1. The decay of a network is in its recipe.
+
+    Attributes
+    ----------
+    weight, bias : (K, F) and (K,) float32 parameters
+        NaN until fitted.
+    mean, scale : (F,) float32 buffers
+        Of the features; 0 and 1 where a network was trained with the head.
+    temperature : scalar float32 buffer
+    held_out : (N, K) float32 ndarray or None
+        Held-out probabilities of the training rows, NaN for those that were not held out; not part of the saved state.
+
+    Raises
+    ------
+    ConfigurationError
+        If the penalty is not positive.
+
+    References
+    ----------
+    Temperature: Guo et al. (2017), On calibration of modern neural networks, ICML. Smoothed targets: Platt (1999).
+    """
+
+    name = "linear"
+
+    mean: Tensor
+    scale: Tensor
+    temperature: Tensor
+
+    def __init__(self, n_features: int, n_classes: int, *, penalty: float = 100.0) -> None:
+        super().__init__(n_features, n_classes)
+        if not 0 < penalty < np.inf:
+            raise ConfigurationError(f"penalty must be positive, but is {penalty!r}")
+        self.penalty = float(penalty)
+        self.held_out: NDArray[np.float32] | None = None
+        self.weight = nn.Parameter(torch.full((n_classes, n_features), torch.nan))
+        self.bias = nn.Parameter(torch.full((n_classes,), torch.nan))
+        self.register_buffer("mean", torch.zeros(n_features))
+        self.register_buffer("scale", torch.ones(n_features))
+        self.register_buffer("temperature", torch.tensor(1.0))
+
+    def config(self) -> dict[str, Any]:  # noqa: D102
+        return {"penalty": self.penalty}
+
+    def reset_parameters(self) -> None:
+        """Draw the coefficients anew, as `torch.nn.Linear` does."""
+        bound = self.n_features**-0.5
+        nn.init.uniform_(self.weight, -bound, bound)
+        nn.init.zeros_(self.bias)
+        self.mean.zero_()
+        self.scale.fill_(1)
+        self.temperature.fill_(1)
+
+    def logits(self, features: Tensor) -> Tensor:
+        """Return the (B, K) logits that the temperature turns into probabilities."""
+        return (features - self.mean) / self.scale @ self.weight.T + self.bias
+
+    def joins(self, extractor: FeatureExtractor) -> bool:  # noqa: D102
+        return isinstance(extractor, Trainable)
+
+    def fit_with(
+        self,
+        extractor: FeatureExtractor,
+        windows: Tensor,
+        labels: Tensor | None = None,
+        groups: Tensor | None = None,
+        tuning: Tuning | None = None,
+    ) -> Self:
+        """Train network and head together.
+
+        Parameters
+        ----------
+        extractor : FeatureExtractor
+            One that is `seisbench_lcl.training.supervised.Trainable`.
+        windows : (N, C, T) float32 Tensor
+            Normalised.
+        labels : (N,) int64 Tensor
+        groups : (N,) int64 Tensor, optional
+        tuning : Tuning, optional
+            If given, both go on from what they have learnt.
+
+        Returns
+        -------
+        Linear
+            Itself.
+
+        Raises
+        ------
+        ConfigurationError
+            If the extractor is of another kind, or a number is out of range.
+        NotFittedError
+            If what is to be tuned has learnt nothing yet.
+        TrainingError
+            If a class has a single event, or the loss is not finite in the first epoch.
+        """
+        if not isinstance(extractor, Trainable):
+            return super().fit_with(extractor, windows, labels, groups, tuning)
+        if labels is None:
+            raise TrainingError("Linear learns from labels, but was given none")
+        prior = None
+        if tuning is None:
+            initialise(nn.ModuleList([extractor, self]), extractor.recipe.seed)
+        else:
+            with torch.no_grad():
+                prior = self(extractor.eval()(windows.to(self.bias.device))).cpu()
+        classifier = _Logits(self)
+        trained = train(extractor.name, extractor, classifier, self.n_classes, windows, labels, groups, tuning)
+        extractor.unseen, extractor.histories = trained.unseen, [trained.history]
+        events = torch.arange(len(labels)) if groups is None else groups
+        rows = trained.unseen
+        self._calibrate(trained.logits.numpy(), labels[rows], events[rows], None if prior is None else prior[rows])
+        self.held_out = np.full((len(labels), self.n_classes), np.nan, dtype=np.float32)
+        self.held_out[rows.numpy()] = torch.softmax(trained.logits / self.temperature.cpu(), dim=1).numpy()
+        return self.eval()
+
+    def _fit(self, features: Tensor, labels: Tensor | None, groups: Tensor | None) -> None:
+        assert labels is not None
+        y, events = labels.cpu(), torch.arange(len(labels)) if groups is None else groups.cpu()
+        x = features.cpu().numpy()
+        mean, scale = x.mean(axis=0, dtype=np.float64), x.std(axis=0, dtype=np.float64)
+        scale[scale <= np.maximum(1e-6 * np.abs(mean), np.finfo(np.float32).tiny)] = np.finfo(np.float32).max
+        x = ((x - mean) / scale).astype(np.float32)
+        weights = event_weights(y, events).numpy()
+        fold = _deal(y, events)
+        scores = np.zeros((len(x), self.n_classes))
+        # Threads of numpy's BLAS beside torch's would contend.
+        with threadpool_limits(torch.get_num_threads(), user_api="blas"):
+            for k in range(int(fold.max()) + 1):
+                test = fold == k
+                coefficients, intercepts = self._regress(x[~test], y.numpy()[~test], weights[~test])
+                scores[test] = x[test] @ coefficients.T + intercepts
+            coefficients, intercepts = self._regress(x, y.numpy(), weights)
+        with torch.no_grad():
+            for state, value in (
+                (self.weight, coefficients),
+                (self.bias, intercepts),
+                (self.mean, mean),
+                (self.scale, scale),
+            ):
+                state.copy_(torch.as_tensor(value))
+        self._calibrate(scores, y, events)
+        self.held_out = np.exp(log_softmax(scores / self.temperature.item(), axis=1)).astype(np.float32)
+
+    def _regress(
+        self, x: NDArray[np.float32], y: NDArray[np.int64], weights: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return (K, F) coefficients and (K,) intercepts; a class that does not occur gets a very low intercept."""
+        model = LogisticRegression(C=1 / self.penalty, max_iter=_ITERATIONS).fit(x, y, weights)
+        coefficients, intercepts = model.coef_, model.intercept_
+        if len(model.classes_) == 2:  # the log-odds of the second
+            coefficients, intercepts = np.vstack([-coefficients, coefficients]) / 2, np.r_[-intercepts, intercepts] / 2
+        every = np.zeros((self.n_classes, x.shape[1])), np.full(self.n_classes, _NEVER)
+        every[0][model.classes_], every[1][model.classes_] = coefficients, intercepts
+        return every
+
+    def _calibrate(
+        self, scores: NDArray[np.floating], labels: Tensor, groups: Tensor, prior: Tensor | None = None
+    ) -> None:
+        weights = event_weights(labels.cpu(), groups.cpu()).numpy()
+        n_events = len(torch.unique(groups))
+        towards = None if prior is None else prior.numpy()
+        self.temperature.fill_(fit_temperature(scores, labels.cpu().numpy(), weights, n_events, towards))
+
+    def _probabilities(self, features: Tensor) -> Tensor:
+        if torch.isnan(self.bias[0]):
+            raise NotFittedError("Linear has no coefficients yet: call fit(features, labels) first, or load weights")
+        return torch.softmax(self.logits(features) / self.temperature, dim=-1)
+
+
+_NEVER = -1e4
+
+
+class _Logits(nn.Module):
+    """The head as a layer of the network, without temperature."""
+
+    def __init__(self, head: Linear) -> None:
+        super().__init__()
+        self.head = head
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.head.logits(features)
+
+
+def _deal(labels: Tensor, groups: Tensor) -> NDArray[np.int64]:
+    """Deal the events of each class out to folds, whole; there are no more than the rarest class has events.
+
+    Raises
+    ------
+    TrainingError
+        If a class has a single event.
+    """
+    folds = torch.zeros(len(labels), dtype=torch.int64)
+    generator = torch.Generator().manual_seed(0)
+    events = {int(k): torch.unique(groups[labels == k]) for k in torch.unique(labels)}
+    n_folds = min(_FOLDS, *map(len, events.values()))
+    if n_folds < 2:
+        single = min(events, key=lambda k: len(events[k]))
+        raise TrainingError(
+            f"class {single} has a single event: with that one held out nothing of the class is left to learn from; "
+            "give at least two events of each class"
+        )
+    for own in events.values():
+        for i, event in enumerate(own[torch.randperm(len(own), generator=generator)]):
+            folds[groups == event] = i % n_folds
+    return folds.numpy()
