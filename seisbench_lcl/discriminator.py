@@ -259,6 +259,8 @@ class Discriminator(StreamModel):
         ----------
         Fine-tuning of seismic discriminators to other regions: Kasburg et al. (2024), doi:10.1785/0120230198.
         """
+        if not self.head.supervised:
+            raise ConfigurationError(f"{self.name} learns without labels and cannot be fine-tuned: fit it anew")
         if not self.head.joins(self.extractor) and (freeze, learning_rate, epochs) != (0, None, None):
             raise ConfigurationError(
                 f"{self.name} is adapted in closed form: freeze, learning_rate and epochs are for networks"
@@ -274,11 +276,15 @@ class Discriminator(StreamModel):
     ) -> Self:
         x = windows if isinstance(windows, RowFile) else self._windows(windows)
         y, events = self._encode(labels, groups, len(x), every_class=tuning is None)
+        if tuning and y is not None and len(present := torch.unique(y)) < 2:
+            there = [self.labels[k] for k in present.tolist()]
+            raise TrainingError(f"fine-tuning takes windows of two classes at least, but these are of {there}")
         before = deepcopy(self.state_dict())
         try:
             self._fit(x, y, events, tuning)
         except BaseException:
             self.load_state_dict(before)  # else an extractor of this fit would stand before a head of the last
+            self.eval()  # a training that was cut short leaves its networks in training mode
             raise
         return self.eval()
 
@@ -302,8 +308,11 @@ class Discriminator(StreamModel):
         if not self.head.supervised:
             self._warn_of_empty_clusters(features)
         if self.unlikeness:
-            rows = np.sort(np.random.default_rng(0).permutation(len(features))[:_NOVELTY_ROWS])
+            order = np.random.default_rng(0).permutation(len(features))
+            rows = np.sort(order[:_NOVELTY_ROWS])
             if unseen is not None:
+                held_out = order[np.isin(order, unseen)]  # there may be few
+                rows = np.union1d(rows, held_out[: _NOVELTY_ROWS // 4])
                 unseen = torch.nonzero(torch.isin(torch.from_numpy(rows), unseen)).flatten()
             self.unlikeness.fit(torch.as_tensor(features[rows]), None if events is None else events[rows], unseen)
 

@@ -1,6 +1,7 @@
 """Several discriminators that vote: the mean of their probabilities, and how far they agree."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
 from typing import Any, ClassVar
 
 import numpy as np
@@ -44,12 +45,15 @@ class DiscriminatorEnsemble(StreamModel):
     Attributes
     ----------
     members : nn.ModuleList of Discriminator
+    held_out : (N, K) float32 ndarray or None
+        Of each window of the last fit, the mean over the members that held it out; NaN where none did. Not part of
+        the saved state.
 
     Raises
     ------
     ConfigurationError
-        If there are fewer than two members, or they differ in labels, event types, or what records are cut to; the
-        message says which and how.
+        If there are fewer than two members, or one twice, or they differ in labels, event types, or what records are
+        cut to; the message says which and how.
     MissingPluginError
         If a member is of a class, or has an extractor or head, that is not installed.
 
@@ -76,7 +80,7 @@ class DiscriminatorEnsemble(StreamModel):
         default_args: Mapping[str, Any] | None = None,
         citation: str | None = None,
     ) -> None:
-        built = [member if isinstance(member, Discriminator) else _build(member) for member in members]
+        built = [_build(i, member) for i, member in enumerate(members)]
         _check_alike(built)
         first = built[0]
         super().__init__(
@@ -93,6 +97,7 @@ class DiscriminatorEnsemble(StreamModel):
         self.preprocessing = first.preprocessing
         self.event_types = first.event_types
         self.members = nn.ModuleList(built)
+        self.held_out: NDArray[np.float32] | None = None
         self.eval()
 
     @classmethod
@@ -129,21 +134,15 @@ class DiscriminatorEnsemble(StreamModel):
 
     def fit(self, windows: Windows, labels: Iterable[str] | None = None, groups: Iterable[Any] | None = None) -> Self:
         """Fit each member to all windows; parameters and errors are those of `Discriminator.fit`."""
-        labels, groups = _list(labels), _list(groups)
-        for i, member in enumerate(self._members):
-            with part(f"member-{i}"):
-                member.fit(windows, labels, groups)
-        return self
+        names, events = _list(labels), _list(groups)
+        return self._teach(lambda member: member.fit(windows, names, events))
 
     def fine_tune(
         self, windows: Windows, labels: Iterable[str], groups: Iterable[Any] | None = None, **arguments: Any
     ) -> Self:
         """Adapt each member to another region; parameters and errors are those of `Discriminator.fine_tune`."""
         names, events = list(labels), _list(groups)
-        for i, member in enumerate(self._members):
-            with part(f"member-{i}"):
-                member.fine_tune(windows, names, events, **arguments)
-        return self
+        return self._teach(lambda member: member.fine_tune(windows, names, events, **arguments))
 
     def fresh(self, labels: Sequence[str] | None = None) -> Self:
         """Return an unfitted ensemble of the same description, with fewer labels if some are given."""
@@ -187,17 +186,22 @@ class DiscriminatorEnsemble(StreamModel):
         return [history for member in self._members for history in member.histories]
 
     @property
-    def held_out(self) -> NDArray[np.float32] | None:
-        """Mean (N, K) over the members that held a window of the last fit out; NaN where none did."""
-        found = [member.held_out for member in self._members if member.held_out is not None]
-        if not found:
-            return None
-        counts = sum(np.isfinite(rows) for rows in found)
-        return np.divide(sum(map(np.nan_to_num, found)), counts, out=np.full(found[0].shape, np.nan), where=counts > 0)
-
-    @property
     def _members(self) -> list[Discriminator]:
         return list(self.members)  # type: ignore[arg-type]
+
+    def _teach(self, learn: Callable[[Discriminator], object]) -> Self:
+        before = deepcopy(self.state_dict())
+        try:
+            for i, member in enumerate(self._members):
+                with part(f"member-{i}"):
+                    learn(member)
+        except BaseException:
+            self.load_state_dict(before)  # else some members would be of this fit, and some of the last
+            raise
+        found = [member.held_out for member in self._members if member.held_out is not None]
+        mean = np.ma.masked_invalid(np.stack(found)).mean(axis=0) if found else None
+        self.held_out = None if mean is None else mean.filled(np.nan).astype(np.float32)
+        return self
 
     def _votes(self, windows: Windows) -> NDArray[np.float32]:
         return np.stack([member.predict_proba(windows) for member in self._members])
@@ -212,7 +216,7 @@ class DiscriminatorEnsemble(StreamModel):
         return Verdict(mean, doubts)
 
     def _doubts(self) -> list[str]:
-        return ["spread", *({"novelty"} if any(member.unlikeness for member in self._members) else ())]
+        return ["spread", "novelty"] if any(member.unlikeness for member in self._members) else ["spread"]
 
     def _parts(self) -> dict[str, FeatureExtractor | Head]:
         return {
@@ -224,15 +228,25 @@ class DiscriminatorEnsemble(StreamModel):
 
 def _spread(votes: Tensor, mean: Tensor) -> Tensor:
     label = mean.argmax(dim=-1).expand(len(votes), -1)[..., None]
-    return votes.gather(-1, label).squeeze(-1).std(dim=0, correction=0)
+    chosen = votes.gather(-1, label).squeeze(-1)
+    return (chosen - chosen.mean(dim=0)).square().mean(dim=0).sqrt()  # std would warn where there is no window
 
 
 def _list(values: Iterable[Any] | None) -> list[Any] | None:
     return None if values is None else list(values)
 
 
-def _build(description: Mapping[str, Any]) -> Discriminator:
-    arguments = dict(description)
+def _build(i: int, member: Discriminator | Mapping[str, Any]) -> Discriminator:
+    if isinstance(member, Discriminator):
+        return member
+    if isinstance(member, DiscriminatorEnsemble):
+        raise ConfigurationError(f"member {i} is an ensemble: give its members one by one, [*ensemble.members, ...]")
+    if not isinstance(member, Mapping) or "model" not in member:
+        raise ConfigurationError(
+            f"a member of an ensemble is a Discriminator, or a mapping with the name of its class as 'model', but "
+            f"member {i} is {member!r}"
+        )
+    arguments = dict(member)
     return named(arguments.pop("model"))(**arguments)
 
 
@@ -243,6 +257,8 @@ def _check_alike(members: Sequence[Discriminator]) -> None:
     for i, member in enumerate(members):
         if member.clusters:
             raise ConfigurationError(f"member {i}, a {member.name}, learns without labels: clusters cannot vote")
+        if any(member is other for other in members[:i]):
+            raise ConfigurationError(f"member {i}, a {member.name}, was given twice: a model has one vote")
         pairs = {"labels": (first.labels, member.labels), "event_types": (first.event_types, member.event_types)}
         pairs |= {key: (getattr(first.preprocessing, key), getattr(member.preprocessing, key)) for key in _ALIKE}
         for key, (expected, found) in pairs.items():

@@ -149,5 +149,5 @@ class SpectrogramCNN(Discriminator, extractor="spectrogram_cnn", head="linear"):
 
     References
     ----------
-    Kharita et al. (2025).
+    Kharita et al. (2025), arXiv:2510.23795.
     """

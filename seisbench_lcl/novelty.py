@@ -20,7 +20,8 @@ class Novelty(nn.Module):
     is Euclidean. The threshold is the quantile of the distances of windows of *other* events than those that they are
     measured to: of each event to all others, or where the extractor has learnt from labels, of the events that its
     training held out to those that it was trained on. For what a network was trained on lies closer than anything
-    that it will meet.
+    that it will meet. Distances are to the windows of the bank, in fitting as in use: to more of them they would be
+    shorter.
 
     Parameters
     ----------
@@ -33,7 +34,7 @@ class Novelty(nn.Module):
     threshold : scalar float32 buffer
         NaN until fitted.
     bank : (1024, d) float32 buffer
-        Projected training windows, drawn at random; repeated where there are fewer.
+        Projected training windows that the extractor has learnt from, drawn at random; repeated where there are fewer.
 
     Raises
     ------
@@ -50,7 +51,7 @@ class Novelty(nn.Module):
 
     def __init__(self, n_features: int, rate: float = 0.05) -> None:
         super().__init__()
-        if not 0 < rate < 1:
+        if not isinstance(rate, int | float) or not 0 < rate < 1:
             raise ConfigurationError(
                 f"novelty_rate, the share of known windows that may be rejected, must lie between 0 and 1, but "
                 f"is {rate!r}"
@@ -85,24 +86,34 @@ class Novelty(nn.Module):
         events = torch.arange(len(features)) if groups is None else groups.cpu()
         if len(torch.unique(events)) < 2:
             raise TrainingError("what is unlike the training data takes two events at least to tell, but there is one")
+        z = self._fit_projection(features).cpu()
+        judged = learnt = torch.arange(len(z))
+        if unseen is not None:
+            held_out = torch.isin(learnt, unseen.cpu())
+            judged, learnt = learnt[held_out], learnt[~held_out]
+        kept = learnt[torch.randperm(len(learnt), generator=torch.Generator().manual_seed(0))[:BANK]]
+        distances = _distances(z[judged], z[kept]).masked_fill_(events[judged, None] == events[kept], math.inf)
+        nearest = distances.amin(dim=1)
+        nearest = nearest[torch.isfinite(nearest)]  # one event may have the bank to itself
+        self.threshold.copy_(torch.quantile(nearest, 1 - self.rate).clamp_min(torch.finfo(nearest.dtype).tiny))
+        self.bank.copy_(z[kept[torch.arange(BANK) % len(kept)]])
+        return self
+
+    def _fit_projection(self, features: Tensor) -> Tensor:
+        """Fit the projection to features, and project them; a feature that does not vary has no part in it."""
         scale = features.std(dim=0)
         scale[scale <= 1e-6 * features.mean(dim=0).abs() + torch.finfo(scale.dtype).tiny] = math.inf
+        if torch.isinf(scale).all():
+            raise TrainingError(
+                f"what is unlike the training data cannot be told from {len(features)} windows that are all alike: "
+                "give others, or novelty_rate=None"
+            )
         enough = torch.arange(max(len(features), self.project.n_components)) % len(features)
-        self.project.cpu().fit((features / scale)[enough])
+        self.project.fit((features / scale)[enough])
         self.project.mean.copy_(features[enough].mean(dim=0))
-        self.project.components.div_(scale)
-        z = self.project(features)
-        distances = _distances(z, z).masked_fill_(events[:, None] == events, math.inf)
-        if unseen is None:
-            nearest = distances.amin(dim=1)
-        else:
-            held_out = torch.isin(torch.arange(len(z)), unseen)
-            nearest = distances[held_out][:, ~held_out].amin(dim=1)
-        self.threshold.copy_(torch.quantile(nearest, 1 - self.rate).clamp_min(torch.finfo(z.dtype).tiny))
-        drawn = torch.randperm(len(z), generator=torch.Generator().manual_seed(0))
-        self.bank.copy_(z[drawn[torch.arange(BANK) % len(z)]])
-        self.project.to(self.bank.device)
-        return self
+        self.project.components.div_(scale.to(self.bank.device))
+        projected: Tensor = self.project(features.to(self.bank))
+        return projected
 
     def forward(self, features: Tensor) -> Tensor:
         """Return the distances (B,) of features (B, F), 1 at the threshold.

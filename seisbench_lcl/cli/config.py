@@ -20,6 +20,7 @@ else:
 
 # Where results go and what the machine affords: nothing of this changes what is computed.
 _NOT_KEPT = frozenset({"out", "report", "curves", "checkpoints", "logs", "memory"})
+_PLACES = frozenset({"dataset", "weights"})
 _NAMES = {bool: "true or false", int: "a whole number", float: "a number"}
 
 
@@ -27,7 +28,7 @@ def as_toml(ctx: typer.Context) -> str:
     """Return all options of a running command as TOML, which ``--config`` reads back to the same values.
 
     Defaults are written too, as they may change. Options without a value are left out, and so are those that name
-    outputs or say how much memory there is. Of a dataset its name is given, without folders.
+    outputs or say how much memory there is. Of a dataset its name is given, without folders, and so of weights.
 
     Parameters
     ----------
@@ -43,8 +44,8 @@ def as_toml(ctx: typer.Context) -> str:
         if _takes_table(option):
             tables[key] = dict(map(_as_entry, value))
         else:
-            # Where the data lie on this machine is nobody's business who reads a card.
-            values[key] = Path(value).name if option.name == "dataset" else _as_value(value)
+            # Where data and weights lie on this machine is nobody's business who reads a card.
+            values[key] = Path(value).name if option.name in _PLACES else _as_value(value)
     return tomlkit.dumps(values | tables)  # in TOML, what follows the head of a table belongs to it
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from seisbench_lcl.cli.common import load_discriminator, say
+from seisbench_lcl.cli.common import load_model, say
 from seisbench_lcl.cli.options import Out, Version
 from seisbench_lcl.cli.trained import save
 from seisbench_lcl.ensemble import DiscriminatorEnsemble
@@ -17,6 +17,6 @@ def ensemble(
     version: Version = None,
 ) -> None:
     """Make one model of several, whose probability is the mean of theirs."""
-    members = [load_discriminator(None, path, "MiniRocketRidge") for path in weights]
+    members = [load_model(None, path) for path in weights]
     save(DiscriminatorEnsemble(members), out, description, version)
     say(f"{len(members)} members: {', '.join(member.name for member in members)}")

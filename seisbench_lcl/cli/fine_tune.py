@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from seisbench_lcl.cli.common import check_figure, errors, load_model, progress, say, write_text
+from seisbench_lcl.cli.common import errors, load_model, progress, say, write_text
 from seisbench_lcl.cli.config import Config, as_markdown
 from seisbench_lcl.cli.options import (
     Checkpoints,
@@ -21,7 +21,7 @@ from seisbench_lcl.cli.options import (
     Weights,
     read_dataset,
 )
-from seisbench_lcl.cli.trained import draw_curves, held_out_scores, save
+from seisbench_lcl.cli.trained import check_outputs, draw_curves, held_out_scores, save
 from seisbench_lcl.training import session
 
 
@@ -52,8 +52,7 @@ def fine_tune(
     config: Config = None,
 ) -> None:
     """Adapt weights to another region: networks by further training, ridge regressions in closed form."""
-    if curves:
-        check_figure(curves)
+    check_outputs(out, report, curves)
     tuned = load_model(model, weights)
     columns = label_column, group_column, split_column, pick_column
     data = read_dataset(dataset, tuned.preprocessing, columns, split, labels=None)

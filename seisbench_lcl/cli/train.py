@@ -7,7 +7,6 @@ import typer
 from seisbench_lcl.cli.clusters import report_on_clusters
 from seisbench_lcl.cli.common import (
     Model,
-    check_figure,
     errors,
     parse_event_types,
     parse_settings,
@@ -30,7 +29,7 @@ from seisbench_lcl.cli.options import (
     Version,
     read_dataset,
 )
-from seisbench_lcl.cli.trained import draw_curves, held_out_scores, save
+from seisbench_lcl.cli.trained import check_outputs, draw_curves, held_out_scores, save
 from seisbench_lcl.discriminator import Discriminator
 from seisbench_lcl.ensemble import DiscriminatorEnsemble
 from seisbench_lcl.errors import ConfigurationError
@@ -97,8 +96,7 @@ def train(
         )
     if members < 1 or (members > 1 and not supervised):
         raise ConfigurationError(f"--members must be 1 or more, and only models with labels can vote; found {members}")
-    if curves:
-        check_figure(curves)
+    check_outputs(out, report, curves)
     preprocessing = Preprocessing(
         sampling_rate,
         round(length * sampling_rate),

@@ -1,13 +1,36 @@
 """What ``train`` and ``fine-tune`` leave behind: weights, curves, scores."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 
-from seisbench_lcl.cli.common import Model, console, errors, say, write_file
+from seisbench_lcl.cli.common import Model, check_figure, console, errors, say, write_file
+from seisbench_lcl.discriminator import Discriminator
+from seisbench_lcl.ensemble import DiscriminatorEnsemble
+from seisbench_lcl.errors import OutputError
 from seisbench_lcl.evaluation import EvaluationReport
 from seisbench_lcl.plotting import loss_curves
 from seisbench_lcl.training import LabelledWindows
+
+
+def check_outputs(out: Path, report: Path | None, curves: Path | None) -> None:
+    """Refuse, before the work, what could not be written after it.
+
+    Raises
+    ------
+    OutputError
+        If a folder cannot be written to, a report is a folder, or a figure has no known suffix.
+    """
+    if curves:
+        check_figure(curves)
+    if report and report.is_dir():
+        raise OutputError(f"{report} is a folder: give the name of a file in it")
+    for path in filter(None, (out, report, curves)):
+        there = next(folder for folder in path.resolve().parents if folder.exists())
+        is_device = path.exists() and not path.is_file()
+        if not is_device and not (there.is_dir() and os.access(there, os.W_OK)):
+            raise OutputError(f"cannot write {path}: {there} is no folder, or cannot be written to")
 
 
 def save(model: Model, out: Path, description: str, version: str | None) -> None:
@@ -30,9 +53,11 @@ def held_out_scores(model: Model, data: LabelledWindows) -> str:
     if model.held_out is None:
         return ""
     rows = np.isfinite(model.held_out[:, 0])
+    members = list(model.members) if isinstance(model, DiscriminatorEnsemble) else [model]
+    each = [member.held_out for member in members if isinstance(member, Discriminator)]
     title = (
         "Training windows, the head fitted without each event in turn"
-        if rows.all()
+        if all(found is None or np.isfinite(found).all() for found in each)
         else "Events that training held out, by which it chose the epoch and the temperature"
     )
     truth = data.truth(model.labels)[rows]

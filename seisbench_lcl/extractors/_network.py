@@ -1,5 +1,6 @@
 """What the networks have in common that learn their features from labels."""
 
+from dataclasses import fields
 from typing import Any, ClassVar
 
 import torch
@@ -8,6 +9,7 @@ from torch import Tensor, nn
 from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError, WindowError
 from seisbench_lcl.extractors._scale import unit_rms
 from seisbench_lcl.extractors.base import FeatureExtractor
+from seisbench_lcl.training.augmentations import Chain
 from seisbench_lcl.training.loop import initialise
 from seisbench_lcl.training.supervised import Recipe, train
 
@@ -58,10 +60,17 @@ class Network(FeatureExtractor):
                 f"{type(self).__name__} reduces {self.reduction} samples to one and needs windows of as many, "
                 f"{self.reduction / sampling_rate:g} s, but in_samples is {in_samples}"
             )
+        known = [field.name for field in fields(Recipe)]
+        if unknown := sorted(set(recipe) - set(known)):
+            raise ConfigurationError(
+                f"{type(self).__name__} has no argument {', '.join(unknown)}; those of its training are "
+                f"{', '.join(known)}"
+            )
         try:
             self.recipe = Recipe(**recipe)
         except TypeError as error:
             raise ConfigurationError(f"{type(self).__name__}: {error}") from error
+        Chain.from_config(self.recipe.augmentations).check(in_channels, in_samples, sampling_rate)
         self.register_buffer("epochs_trained", torch.tensor(torch.nan))
 
     def encode(self, windows: Tensor) -> Tensor:
@@ -72,8 +81,11 @@ class Network(FeatureExtractor):
     def _fit(self, windows: Tensor, labels: Tensor | None, groups: Tensor | None) -> None:
         if labels is None:
             raise TrainingError(f"{type(self).__name__} learns from labels, but fit was given none")
-        n_classes = int(labels.max()) + 1
-        classifier = nn.Linear(self.n_features, n_classes, device=self.epochs_trained.device)
+        n_classes = max([1, *labels.tolist()]) + 1
+        check_classes(len(windows), labels, groups, n_classes)
+        self.epochs_trained.fill_(torch.nan)
+        # Its first parameters are drawn below, from the seed, and not from the caller's random numbers.
+        classifier = nn.utils.skip_init(nn.Linear, self.n_features, n_classes, device=self.epochs_trained.device)
         initialise(nn.ModuleList([self, classifier]), self.recipe.seed)
         trained = train(self.name, self, classifier, n_classes, windows, labels, groups)
         self.histories, self.unseen = [trained.history], trained.unseen
@@ -85,6 +97,25 @@ class Network(FeatureExtractor):
             )
         windows = windows.to(self.epochs_trained.dtype)
         return torch.cat([self.encode(part) for part in windows.split(_BLOCK)]).float()
+
+
+def check_classes(n_windows: int, labels: Tensor, groups: Tensor | None, n_classes: int) -> None:
+    """Refuse labels and events that are not one for each window, or of which nothing can be learnt.
+
+    Raises
+    ------
+    TrainingError
+        If their number is another, or labels are out of range or of one class only.
+    """
+    for what, values in (("labels", labels), ("groups", groups)):
+        if values is not None and len(values) != n_windows:
+            raise TrainingError(f"{n_windows} windows came with {len(values)} {what}; give one for each window")
+    present = torch.unique(labels).tolist()
+    if len(present) < 2 or present[0] < 0 or present[-1] >= n_classes:
+        raise TrainingError(
+            f"labels must be class indices from 0 to {n_classes - 1} with at least two classes among them, but hold "
+            f"{present}"
+        )
 
 
 def check_width(width: int) -> None:

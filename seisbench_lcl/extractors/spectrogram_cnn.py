@@ -23,7 +23,7 @@ class SpectrogramCNN(Network):
     Parameters
     ----------
     in_channels, in_samples : int
-        Components and samples of a window; at least 3 s of them with the default frequencies.
+        Components and samples of a window; at least 2 s of them with the default frequencies.
     sampling_rate : float
         In Hz.
     frequency_range : (float, float)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from typing_extensions import Self
 
 from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError
+from seisbench_lcl.extractors._network import check_classes
 from seisbench_lcl.extractors.base import FeatureExtractor
 from seisbench_lcl.heads._temperature import fit_temperature
 from seisbench_lcl.heads.base import Head
@@ -31,7 +32,10 @@ class Linear(Head):
 
     Probabilities are ``softmax(logits / T)``. The temperature T minimises the log loss of held-out events, with the
     targets of Platt, which count events: of those that the training of the network held out, or of five folds of
-    events that were left out of the regression in turn. T does not change which class is highest.
+    events that were left out of the regression in turn (as many as the rarest class has events, if that is fewer). The
+    scale of the features and the weights of the rows are those of all. T does not change which class is highest.
+
+    A class that the regression was given no row of gets the probability 0.
 
     Parameters
     ----------
@@ -130,18 +134,22 @@ class Linear(Head):
         NotFittedError
             If what is to be tuned has learnt nothing yet.
         TrainingError
-            If a class has a single event, or the loss is not finite in the first epoch.
+            If labels are missing, out of range or of one class only, or lengths disagree; if a class has a single
+            event, or the loss is not finite in the first epoch.
         """
         if not isinstance(extractor, Trainable):
             return super().fit_with(extractor, windows, labels, groups, tuning)
         if labels is None:
-            raise TrainingError("Linear learns from labels, but was given none")
+            raise TrainingError("Linear learns from labels, but fit_with was given none")
+        check_classes(len(windows), labels, groups, self.n_classes)
+        extractor.eval()  # and stays so in what lies outside its stages
         prior = None
         if tuning is None:
+            extractor.epochs_trained.fill_(torch.nan)
             initialise(nn.ModuleList([extractor, self]), extractor.recipe.seed)
         else:
             with torch.no_grad():
-                prior = self(extractor.eval()(windows.to(self.bias.device))).cpu()
+                prior = self(extractor(windows.to(self.bias.device))).cpu()
         classifier = _Logits(self)
         trained = train(extractor.name, extractor, classifier, self.n_classes, windows, labels, groups, tuning)
         extractor.unseen, extractor.histories = trained.unseen, [trained.history]
@@ -158,7 +166,8 @@ class Linear(Head):
         x = features.cpu().numpy()
         mean, scale = x.mean(axis=0, dtype=np.float64), x.std(axis=0, dtype=np.float64)
         scale[scale <= np.maximum(1e-6 * np.abs(mean), np.finfo(np.float32).tiny)] = np.finfo(np.float32).max
-        x = ((x - mean) / scale).astype(np.float32)
+        mean, scale = mean.astype(np.float32), scale.astype(np.float32)
+        x = (x - mean) / scale
         weights = event_weights(y, events).numpy()
         fold = _deal(y, events)
         scores = np.zeros((len(x), self.n_classes))
@@ -177,7 +186,9 @@ class Linear(Head):
                 (self.scale, scale),
             ):
                 state.copy_(torch.as_tensor(value))
-        self._calibrate(scores, y, events)
+        # The targets would give a class without rows a share, whatever its scores.
+        present, which = torch.unique(y, return_inverse=True)
+        self._calibrate(scores[:, present.numpy()], which, events)
         self.held_out = np.exp(log_softmax(scores / self.temperature.item(), axis=1)).astype(np.float32)
 
     def _regress(
@@ -206,7 +217,7 @@ class Linear(Head):
         return torch.softmax(self.logits(features) / self.temperature, dim=-1)
 
 
-_NEVER = -1e4
+_NEVER = -1e30
 
 
 class _Logits(nn.Module):

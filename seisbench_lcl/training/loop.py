@@ -3,13 +3,14 @@
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from numbers import Integral
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +26,7 @@ Optimiser = Literal["adam", "adamw", "sgd"]
 
 _OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
 _EPOCH_SEEDS = 1_000_003  # seeds of the epochs of two trainings do not meet before that many epochs
+_SLOPE_ROWS = 32  # in full precision and unhalved, so fewer than a batch may have
 
 logger = logging.getLogger("seisbench")
 
@@ -107,6 +109,7 @@ def optimise(
     patience: int | None = None,
     draw: Callable[[Tensor], Tensor] | None = None,
     before_epoch: Callable[[], object] | None = None,
+    details: Mapping[str, Any] | None = None,
 ) -> History:
     """Train a module by stochastic gradients, with a learning rate that falls along a cosine to zero.
 
@@ -118,7 +121,7 @@ def optimise(
     name : str
         Of the training, for progress, checkpoint, logs and curves.
     module : nn.Module
-        All of its parameters are trained. It is left in evaluation mode.
+        All of its parameters that require gradients are trained. It is left in evaluation mode.
     loss : callable
         Takes the int64 indices of a batch of rows, and returns their mean loss. What it draws at random it draws from
         torch's global generator, which has a seed of its own in every epoch.
@@ -145,6 +148,8 @@ def optimise(
         Takes the rows trained on, and returns those of an epoch in their order. By default all, shuffled.
     before_epoch : callable, optional
         Called before each epoch, in evaluation mode, without gradients.
+    details : mapping, optional
+        What else the loss depends on, as JSON types: a checkpoint with other details is refused.
 
     Returns
     -------
@@ -158,58 +163,53 @@ def optimise(
     ConfigurationError
         If a number is out of range, or the checkpoint is of another training.
     """
-    name = _session.get(_ALONE).prefix + name
+    surroundings = _session.get(_ALONE)
+    name = surroundings.prefix + name
     shuffled = torch.randperm(n_rows, generator=torch.Generator().manual_seed(seed))
-    if isinstance(held_out, Tensor):
-        tested, trained = held_out, shuffled[~torch.isin(shuffled, held_out)]
-    else:
-        _check_fraction(name, held_out)
-        tested, trained = shuffled.tensor_split([math.ceil(held_out * n_rows)])
-    _check(name, len(trained), epochs, batch_size, learning_rate, weight_decay, optimiser, warm_up, patience)
+    tested, trained = _split(name, shuffled, held_out)
+    check_settings(name, epochs, batch_size, learning_rate, weight_decay, optimiser, warm_up, patience)
+    if len(trained) < 2:
+        raise TrainingError(f"{name}: {len(trained)} windows are too few to train on")
+    learning_rate, weight_decay = float(learning_rate), float(weight_decay)  # those of numpy no checkpoint brings back
     settings = {"momentum": 0.9} if optimiser == "sgd" else {}
     stepper = _OPTIMISERS[optimiser](module.parameters(), lr=learning_rate, weight_decay=weight_decay, **settings)
     history = History(name)
     kept = deepcopy(module.state_dict())
 
-    recipe = [n_rows, epochs, batch_size, learning_rate, weight_decay, optimiser, warm_up, seed, len(tested), keep]
-    checkpoint = Checkpoint.of(_session.get(_ALONE).checkpoints, name, recipe)
+    numbers = [n_rows, epochs, batch_size, learning_rate, weight_decay, warm_up, seed]
+    recipe = [*numbers, optimiser, keep, dict(details or {}), tested.tolist()]
+    checkpoint = Checkpoint.of(surroundings.checkpoints, name, recipe)
     if checkpoint:
         with _seeded(module, seed):
-            module.eval()
-            if before_epoch:
-                with torch.no_grad():
-                    before_epoch()
-            checkpoint.data = _slope(module, loss, shuffled[:batch_size])
+            _prepare(module, before_epoch)
+            checkpoint.data = _slope(module, loss, shuffled[: min(batch_size, _SLOPE_ROWS)])
         history, kept = checkpoint.resume(module, stepper) or (history, kept)
 
     steps = Steps(name, module, loss, stepper)
-    with _logs(name, len(history.train)) as logs:
-        for epoch in _session.get(_ALONE).progress(name)(range(len(history.train), epochs)):
+    with _logs(surroundings.logs, name, len(history.train)) as logs:
+        for epoch in surroundings.progress(name)(range(len(history.train), epochs)):
             if patience and epoch - history.best_epoch > patience:
                 history.stopped = f"no epoch was better in {patience}"
                 break
             began = time.perf_counter()
             with _seeded(module, seed * _EPOCH_SEEDS + epoch + 1), torch.enable_grad():
-                if before_epoch:
-                    module.eval()
-                    with torch.no_grad():
-                        before_epoch()
+                _prepare(module, before_epoch)
                 module.train()
                 rows = draw(trained) if draw else trained[torch.randperm(len(trained))]
                 batches = rows.tensor_split(math.ceil(len(rows) / batch_size))
+                batches = tuple(batch for batch in batches if len(batch) > 1)  # of one there are no statistics
                 total = 0.0
                 for i, batch in enumerate(batches):
-                    done = epoch + i / len(batches)
-                    rising = min(1.0, (done + 1 / len(batches)) / warm_up) if warm_up else 1.0
+                    rate = _rate(learning_rate, epoch + i / len(batches), 1 / len(batches), epochs, warm_up)
                     for group in stepper.param_groups:
-                        group["lr"] = learning_rate * rising * (1 + math.cos(math.pi * done / epochs)) / 2
+                        group["lr"] = rate
                     total += steps.take(batch) * len(batch)
                     if not math.isfinite(total):
                         break
             module.eval()
-            found = total / len(rows)
+            found = total / sum(map(len, batches))
             tell = len(tested) and math.isfinite(found)
-            criterion = _evaluate(module, loss, tested, batch_size, seed) if tell else found
+            criterion = evaluate(module, loss, tested, batch_size, seed) if tell else found
             if not (math.isfinite(criterion) and all(torch.isfinite(p).all() for p in module.parameters())):
                 _stop(history, epoch, learning_rate)
                 break
@@ -217,24 +217,60 @@ def optimise(
             if len(tested):
                 history.held_out.append(criterion)
             if score:
-                with torch.no_grad():
-                    history.scores.append(score(tested))
+                with _seeded(module, seed), torch.no_grad():
+                    history.scores.append(float(score(tested)))
             if keep == "last" or history.best_epoch < 0 or _merit(history, epoch) > _merit(history, history.best_epoch):
                 kept, history.best_epoch = deepcopy(module.state_dict()), epoch
-            if checkpoint:
-                checkpoint.write(module, stepper, history, kept)
             if logs:
                 logs.write(
                     epoch,
-                    learning_rate=stepper.param_groups[0]["lr"],
+                    learning_rate=rate,
                     train=found,
                     held_out=criterion if len(tested) else None,
                     score=history.scores[-1] if score else None,
                     seconds=time.perf_counter() - began,
                 )
+            if checkpoint:  # after the logs: a row without a checkpoint is written anew, one that is missing is not
+                checkpoint.write(module, stepper, history, kept)
     module.load_state_dict(kept)
     module.eval()
     return history
+
+
+def evaluate(module: nn.Module, loss: Callable[[Tensor], Tensor], rows: Tensor, batch_size: int, seed: int) -> float:
+    """Mean loss of rows in evaluation mode; what is drawn at random is the same in every epoch."""
+    with _seeded(module, seed), torch.no_grad():
+        batches = rows.tensor_split(math.ceil(len(rows) / batch_size))
+        return sum(loss(batch).item() * len(batch) for batch in batches) / len(rows)
+
+
+def _split(name: str, shuffled: Tensor, held_out: float | Tensor) -> tuple[Tensor, Tensor]:
+    """Return the rows held out, and those trained on."""
+    if not isinstance(held_out, Tensor):
+        if not 0 <= held_out < 1:
+            raise ConfigurationError(f"{name}: held_out must be a fraction below 1, but is {held_out!r}")
+        tested, trained = shuffled.tensor_split([math.ceil(held_out * len(shuffled))])
+        return tested, trained
+    if held_out.dtype == torch.int64:
+        trained = shuffled[~torch.isin(shuffled, held_out)]
+        if len(trained) + len(held_out) == len(shuffled):
+            return held_out, trained
+    raise ConfigurationError(
+        f"{name}: held_out must be a fraction, or different int64 indices of rows from 0 to {len(shuffled) - 1}"
+    )
+
+
+def _prepare(module: nn.Module, before_epoch: Callable[[], object] | None) -> None:
+    module.eval()
+    if before_epoch:
+        with torch.no_grad():
+            before_epoch()
+
+
+def _rate(highest: float, done: float, step: float, epochs: int, warm_up: float) -> float:
+    """Learning rate of the step that follows on `done` epochs, and is `step` of one."""
+    rising = min(1.0, (done + step) / warm_up) if warm_up else 1.0
+    return highest * rising * (1 + math.cos(math.pi * done / epochs)) / 2
 
 
 def _merit(history: History, epoch: int) -> tuple[float, ...]:
@@ -243,8 +279,7 @@ def _merit(history: History, epoch: int) -> tuple[float, ...]:
 
 
 @contextmanager
-def _logs(name: str, start: int) -> Iterator[Logs | None]:
-    folder = _session.get(_ALONE).logs
+def _logs(folder: Path | None, name: str, start: int) -> Iterator[Logs | None]:
     logs = Logs(folder, name, start) if folder else None
     try:
         yield logs
@@ -253,16 +288,10 @@ def _logs(name: str, start: int) -> Iterator[Logs | None]:
             logs.close()
 
 
-def _evaluate(module: nn.Module, loss: Callable[[Tensor], Tensor], rows: Tensor, batch_size: int, seed: int) -> float:
-    """Mean loss of rows in evaluation mode; what is drawn at random is the same in every epoch."""
-    with _seeded(module, seed), torch.no_grad():
-        batches = rows.tensor_split(math.ceil(len(rows) / batch_size))
-        return sum(loss(batch).item() * len(batch) for batch in batches) / len(rows)
-
-
 def _slope(module: nn.Module, loss: Callable[[Tensor], Tensor], rows: Tensor) -> float:
     """Length of the gradient of a batch, which hardly two sets of data have in common."""
-    gradients = torch.autograd.grad(loss(rows), list(module.parameters()), allow_unused=True)
+    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    gradients = torch.autograd.grad(loss(rows), parameters, allow_unused=True)
     return math.sqrt(sum(float(gradient.square().sum()) for gradient in gradients if gradient is not None))
 
 
@@ -286,13 +315,12 @@ def _seeded(module: nn.Module, seed: int) -> Iterator[None]:
     """Seed torch's global generators, and give the caller's state back afterwards."""
     devices = {tensor.device for tensor in module.state_dict().values() if tensor.device.type == "cuda"}
     with torch.random.fork_rng(list(devices)):
-        torch.manual_seed(seed)
+        torch.manual_seed(seed % 2**63)
         yield
 
 
-def _check(
+def check_settings(
     name: str,
-    n_trained: int,
     epochs: int,
     batch_size: int,
     learning_rate: float,
@@ -301,21 +329,24 @@ def _check(
     warm_up: float,
     patience: int | None,
 ) -> None:
+    """Refuse numbers that no training can have; parameters are those of `optimise`.
+
+    Raises
+    ------
+    ConfigurationError
+    """
     for what, fits, value in (
-        ("epochs must be 1 or more", epochs >= 1, epochs),
-        ("batch_size must be 2 or more", batch_size >= 2, batch_size),
+        ("epochs must be 1 or more, and whole", _is_whole(epochs, 1), epochs),
+        ("batch_size must be 2 or more, and whole", _is_whole(batch_size, 2), batch_size),
         ("learning_rate must be positive", 0 < learning_rate < math.inf, learning_rate),
         ("weight_decay must not be negative", 0 <= weight_decay < math.inf, weight_decay),
         (f"optimiser must be one of {', '.join(_OPTIMISERS)}", optimiser in _OPTIMISERS, optimiser),
         ("warm_up must not be negative", 0 <= warm_up < math.inf, warm_up),
-        ("patience must be 1 or more", patience is None or patience >= 1, patience),
+        ("patience must be 1 or more, and whole", patience is None or _is_whole(patience, 1), patience),
     ):
         if not fits:
             raise ConfigurationError(f"{name}: {what}, but is {value!r}")
-    if n_trained < 2:
-        raise TrainingError(f"{name}: {n_trained} windows are too few to train on")
 
 
-def _check_fraction(name: str, held_out: float) -> None:
-    if not 0 <= held_out < 1:
-        raise ConfigurationError(f"{name}: held_out must be a fraction below 1, but is {held_out!r}")
+def _is_whole(value: object, least: int) -> bool:
+    return isinstance(value, Integral) and int(value) >= least

@@ -1,0 +1,43 @@
+"""Events: which are held out, and how many windows of each count as much as those of another."""
+
+import torch
+from torch import Tensor
+
+from seisbench_lcl.errors import TrainingError
+
+
+def held_out_rows(labels: Tensor, groups: Tensor, share: float, seed: int) -> Tensor:
+    """Draw events of each class, one at least, and return the indices of their rows.
+
+    Raises
+    ------
+    TrainingError
+        If a class has a single event.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    chosen = []
+    for label in torch.unique(labels).tolist():
+        events = torch.unique(groups[labels == label])
+        if len(events) < 2:
+            raise TrainingError(
+                f"class {label} has a single event: one must be held out, and one be learnt from; give at least two "
+                "events of each class"
+            )
+        n = min(max(1, round(share * len(events))), len(events) - 1)
+        chosen.append(events[torch.randperm(len(events), generator=generator)[:n]])
+    return torch.nonzero(torch.isin(groups, torch.cat(chosen))).flatten()
+
+
+def class_weights(labels: Tensor) -> Tensor:
+    """Return weights (N,) of mean 1 that give every class the same sum."""
+    counts = torch.bincount(labels)
+    return len(labels) / (counts[labels] * (counts > 0).sum())
+
+
+def event_weights(labels: Tensor, groups: Tensor) -> Tensor:
+    """Return weights (N,) of mean 1 that give every class the same sum, and every event of a class."""
+    _, event, sizes = torch.unique(groups, return_inverse=True, return_counts=True)
+    each = 1 / sizes[event]
+    events_of_class = torch.zeros(int(labels.max()) + 1).index_add_(0, labels, each)
+    weights = each / events_of_class[labels]
+    return weights * (len(labels) / weights.sum())
