@@ -1,5 +1,7 @@
 """The named pairs of extractor and head."""
 
+from collections.abc import Iterator
+
 from seisbench_lcl.discriminator import Discriminator
 from seisbench_lcl.errors import MissingPluginError
 
@@ -12,12 +14,18 @@ def named(name: str) -> type[Discriminator]:
     MissingPluginError
         If there is none of the name.
     """
-    known = {cls.__name__: cls for cls in (Discriminator, *Discriminator.__subclasses__())}
+    known = {cls.__name__: cls for cls in _family(Discriminator)}
     if name not in known:
         raise MissingPluginError(
             f"no model is called {name!r}; there are: {', '.join(sorted(known))}. Import the package that defines it"
         )
     return known[name]
+
+
+def _family(cls: type[Discriminator]) -> Iterator[type[Discriminator]]:
+    yield cls
+    for child in cls.__subclasses__():
+        yield from _family(child)
 
 
 class MiniRocketRidge(Discriminator, extractor="minirocket", head="ridge"):

@@ -20,14 +20,14 @@ def classify(
     weights: Weights,
     model: Annotated[str | None, typer.Option(help="class of pretrained weights, MiniRocketRidge by default")] = None,
     stride: Annotated[float, typer.Option(help="seconds from window to window")] = 1.0,
-    threshold: Annotated[float, typer.Option(help="least probability of a detection")] = 0.5,
-    min_coverage: Annotated[float, typer.Option(help="least fraction of samples in each component of a window")] = 0.95,
-    max_novelty: Annotated[
-        float, typer.Option(help="abstain from what is more unlike the training data; 1 is the limit of the weights")
-    ] = 1.0,
-    reject_below: Annotated[
-        float | None, typer.Option(help="abstain below this probability; by default what the weights say, or never")
+    threshold: Annotated[float | None, typer.Option(help="least probability of a detection [default: 0.5]")] = None,
+    min_coverage: Annotated[
+        float | None, typer.Option(help="least fraction of samples in each component of a window [default: 0.95]")
     ] = None,
+    max_novelty: Annotated[
+        float | None, typer.Option(help="abstain from what is more unlike the training data [default: 1]")
+    ] = None,
+    reject_below: Annotated[float | None, typer.Option(help="abstain below this probability [default: 0]")] = None,
     out: Annotated[Path | None, typer.Option(help="CSV table of all windows")] = None,
     detections: Annotated[Path | None, typer.Option(help="CSV table of detections")] = None,
     plot: Annotated[Path | None, typer.Option(help="figure, in the format of its suffix")] = None,
@@ -40,9 +40,13 @@ def classify(
     _check_outputs(files, out, detections, plot)
     stream, broken = read_files(files)
     if stream:
-        limits: dict[str, Any] = {"threshold": threshold, "min_coverage": min_coverage, "max_novelty": max_novelty}
-        if reject_below is not None:
-            limits["reject_below"] = reject_below
+        asked = {
+            "threshold": threshold,
+            "min_coverage": min_coverage,
+            "max_novelty": max_novelty,
+            "reject_below": reject_below,
+        }
+        limits = {name: value for name, value in asked.items() if value is not None}  # else what the weights say
         classify_stream(discriminator, stream, stride, limits, out, detections, plot)
     for name, reason in broken.items():
         say(f"could not read {name}: {reason}", errors)

@@ -45,7 +45,7 @@ def as_toml(ctx: typer.Context) -> str:
             tables[key] = dict(map(_as_entry, value))
         else:
             # Where data and weights lie on this machine is nobody's business who reads a card.
-            values[key] = Path(value).name if option.name in _PLACES else _as_value(value)
+            values[key] = Path(value).absolute().name if option.name in _PLACES else _as_value(value)
     return tomlkit.dumps(values | tables)  # in TOML, what follows the head of a table belongs to it
 
 

@@ -1,5 +1,6 @@
 """What the networks have in common that learn their features from labels."""
 
+from abc import abstractmethod
 from dataclasses import fields
 from typing import Any, ClassVar
 
@@ -99,6 +100,52 @@ class Network(FeatureExtractor):
         return torch.cat([self.encode(part) for part in windows.split(_BLOCK)]).float()
 
 
+class SampleNetwork(Network):
+    """A network over samples, whose layers have channels in multiples of a width.
+
+    A subclass sets `default_width` and `features`, and implements `build`.
+
+    Parameters
+    ----------
+    in_channels, in_samples, sampling_rate, **recipe
+        As in `Network`.
+    width : int, optional
+        Channels of the narrowest layer; `default_width` unless given.
+
+    Attributes
+    ----------
+    features : int
+        Tag: number of features, in widths.
+    """
+
+    default_width: ClassVar[int]
+    features: ClassVar[int]
+
+    def __init__(
+        self,
+        in_channels: int = 3,
+        in_samples: int = 2000,
+        sampling_rate: float = 100.0,
+        *,
+        width: int | None = None,
+        **recipe: Any,
+    ) -> None:
+        super().__init__(in_channels, in_samples, sampling_rate, **recipe)
+        self.width = self.default_width if width is None else width
+        if not isinstance(self.width, int) or self.width < 1:
+            raise ConfigurationError(f"width must be a positive whole number, but is {width!r}")
+        self.n_features = self.features * self.width
+        self.stages = self.build(in_channels, self.width)
+
+    def config(self) -> dict[str, Any]:
+        return {"width": self.width, **self.recipe.config()}
+
+    @staticmethod
+    @abstractmethod
+    def build(in_channels: int, width: int) -> nn.Sequential:
+        """Return the stages."""
+
+
 def check_classes(n_windows: int, labels: Tensor, groups: Tensor | None, n_classes: int) -> None:
     """Refuse labels and events that are not one for each window, or of which nothing can be learnt.
 
@@ -116,14 +163,3 @@ def check_classes(n_windows: int, labels: Tensor, groups: Tensor | None, n_class
             f"labels must be class indices from 0 to {n_classes - 1} with at least two classes among them, but hold "
             f"{present}"
         )
-
-
-def check_width(width: int) -> None:
-    """Refuse a width that is no positive whole number.
-
-    Raises
-    ------
-    ConfigurationError
-    """
-    if not isinstance(width, int) or width < 1:
-        raise ConfigurationError(f"width must be a positive whole number, but is {width!r}")

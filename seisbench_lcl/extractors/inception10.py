@@ -1,16 +1,14 @@
 """An Inception network of ten layers over the samples of a window."""
 
-from typing import Any
-
 from torch import Tensor, cat, nn
 from torch.nn.functional import relu
 
-from seisbench_lcl.extractors._network import Network, check_width
+from seisbench_lcl.extractors._network import SampleNetwork
 
 _KERNELS = (9, 19, 39)
 
 
-class Inception10(Network):
+class Inception10(SampleNetwork):
     """Convolutions of several lengths beside each other, ten layers deep.
 
     Yin et al. name such a network but print no table of its layers. This one is, in our reading:
@@ -30,7 +28,7 @@ class Inception10(Network):
         Components and samples of a window; at least 16 samples.
     sampling_rate : float
         In Hz.
-    width : int
+    width : int, optional
         Channels of each branch.
     **recipe
         Parameters of `seisbench_lcl.training.Recipe`.
@@ -55,21 +53,12 @@ class Inception10(Network):
 
     name = "inception10"
     reduction = 16
+    default_width = 16
+    features = 4
 
-    def __init__(
-        self,
-        in_channels: int = 3,
-        in_samples: int = 2000,
-        sampling_rate: float = 100.0,
-        *,
-        width: int = 16,
-        **recipe: Any,
-    ) -> None:
-        super().__init__(in_channels, in_samples, sampling_rate, **recipe)
-        check_width(width)
-        self.width = width
-        self.n_features = 4 * width
-        self.stages = nn.Sequential(
+    @staticmethod
+    def build(in_channels: int, width: int) -> nn.Sequential:  # noqa: D102
+        return nn.Sequential(
             nn.Sequential(
                 nn.Conv1d(in_channels, 4 * width, 7, stride=2, padding=3, bias=False),
                 nn.BatchNorm1d(4 * width),
@@ -80,9 +69,6 @@ class Inception10(Network):
             nn.Sequential(nn.MaxPool1d(2), _Stage(width)),
             nn.Sequential(nn.MaxPool1d(2), _Stage(width)),
         )
-
-    def config(self) -> dict[str, Any]:  # noqa: D102
-        return {"width": self.width, **self.recipe.config()}
 
 
 class _Stage(nn.Module):

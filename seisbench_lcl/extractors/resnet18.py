@@ -1,14 +1,12 @@
 """ResNet-18 over the samples of a window."""
 
-from typing import Any
-
 from torch import Tensor, nn
 from torch.nn.functional import relu
 
-from seisbench_lcl.extractors._network import Network, check_width
+from seisbench_lcl.extractors._network import SampleNetwork
 
 
-class ResNet18(Network):
+class ResNet18(SampleNetwork):
     """The residual network of 18 layers of He et al., its convolutions over time.
 
     Stage 0 is a convolution of 7 samples with stride 2 and a maximum over 3 with stride 2. Four stages of two residual
@@ -22,7 +20,7 @@ class ResNet18(Network):
         Components and samples of a window; at least 32 samples.
     sampling_rate : float
         In Hz.
-    width : int
+    width : int, optional
         Channels of the first stage.
     **recipe
         Parameters of `seisbench_lcl.training.Recipe`.
@@ -47,21 +45,12 @@ class ResNet18(Network):
 
     name = "resnet18"
     reduction = 32
+    default_width = 32
+    features = 8
 
-    def __init__(
-        self,
-        in_channels: int = 3,
-        in_samples: int = 2000,
-        sampling_rate: float = 100.0,
-        *,
-        width: int = 32,
-        **recipe: Any,
-    ) -> None:
-        super().__init__(in_channels, in_samples, sampling_rate, **recipe)
-        check_width(width)
-        self.width = width
-        self.n_features = 8 * width
-        self.stages = nn.Sequential(
+    @staticmethod
+    def build(in_channels: int, width: int) -> nn.Sequential:  # noqa: D102
+        return nn.Sequential(
             nn.Sequential(
                 nn.Conv1d(in_channels, width, 7, stride=2, padding=3, bias=False),
                 nn.BatchNorm1d(width),
@@ -73,9 +62,6 @@ class ResNet18(Network):
             nn.Sequential(_Block(2 * width, 4 * width, 2), _Block(4 * width, 4 * width)),
             nn.Sequential(_Block(4 * width, 8 * width, 2), _Block(8 * width, 8 * width)),
         )
-
-    def config(self) -> dict[str, Any]:  # noqa: D102
-        return {"width": self.width, **self.recipe.config()}
 
 
 class _Block(nn.Module):

@@ -1,15 +1,13 @@
 """VGG-16 over the samples of a window, with batch normalisation and without its dense layers."""
 
-from typing import Any
-
 from torch import nn
 
-from seisbench_lcl.extractors._network import Network, check_width
+from seisbench_lcl.extractors._network import SampleNetwork
 
 _STAGES = ((2, 1), (2, 2), (3, 4), (3, 8), (3, 8))  # convolutions, and channels in widths
 
 
-class VGG16(Network):
+class VGG16(SampleNetwork):
     """The thirteen convolutions of VGG-16, over time.
 
     Five stages of two or three convolutions of 3 samples, each with batch normalisation, end in a maximum over 2. The
@@ -24,7 +22,7 @@ class VGG16(Network):
         Components and samples of a window; at least 32 samples.
     sampling_rate : float
         In Hz.
-    width : int
+    width : int, optional
         Channels of the first stage.
     **recipe
         Parameters of `seisbench_lcl.training.Recipe`.
@@ -50,21 +48,12 @@ class VGG16(Network):
 
     name = "vgg16"
     reduction = 32
+    default_width = 16
+    features = 8
 
-    def __init__(
-        self,
-        in_channels: int = 3,
-        in_samples: int = 2000,
-        sampling_rate: float = 100.0,
-        *,
-        width: int = 16,
-        **recipe: Any,
-    ) -> None:
-        super().__init__(in_channels, in_samples, sampling_rate, **recipe)
-        check_width(width)
-        self.width = width
-        self.n_features = 8 * width
-        self.stages = nn.Sequential()
+    @staticmethod
+    def build(in_channels: int, width: int) -> nn.Sequential:  # noqa: D102
+        stages = nn.Sequential()
         channels = in_channels
         for n_convolutions, widths in _STAGES:
             layers: list[nn.Module] = []
@@ -72,7 +61,5 @@ class VGG16(Network):
                 layers += [nn.Conv1d(channels, widths * width, 3, padding=1, bias=False)]
                 layers += [nn.BatchNorm1d(widths * width), nn.ReLU()]
                 channels = widths * width
-            self.stages.append(nn.Sequential(*layers, nn.MaxPool1d(2)))
-
-    def config(self) -> dict[str, Any]:  # noqa: D102
-        return {"width": self.width, **self.recipe.config()}
+            stages.append(nn.Sequential(*layers, nn.MaxPool1d(2)))
+        return stages

@@ -282,13 +282,14 @@ def test_weights_that_vote_as_one(
     np.testing.assert_array_equal(
         made.predict_proba(windows), lcl.DiscriminatorEnsemble.load(weights / "both").predict_proba(windows)
     )
+    done = run("ensemble", *both, "--weights", tmp_path / "w" / "two.json.v3", "--out", "w/four")
+    assert "4 members: ResNet18, MiniRocketRidge, ResNet18, MiniRocketRidge" in done.stdout
 
 
 @pytest.mark.parametrize(
     ("names", "message"),
     [
         (["network"], "an ensemble needs two members or more, but was given 1"),
-        (["network", "both"], "member 1 is an ensemble: give its members one by one"),
         (["network", "clusters"], "member 1, a WaveformKMeans, learns without labels: clusters cannot vote"),
         (["network", "mixed-3c"], "must agree in labels, but member 1, a MiniRocketRidge, has ['earthquake', 'noise'"),
         (["network", "absent"], "no weights file"),
