@@ -2,40 +2,35 @@
 
 import logging
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from torch import Tensor
 from typing_extensions import Self
 
 from seisbench_lcl.errors import ConfigurationError, SeisBenchLCLError, TrainingError
-from seisbench_lcl.extractors import FeatureExtractor
-from seisbench_lcl.heads import Head
 from seisbench_lcl.labels import check_clusters, check_labels, encode, encode_groups, named_clusters, quakeml_types
 from seisbench_lcl.matching import name_by_labels
 from seisbench_lcl.novelty import Novelty
+from seisbench_lcl.pair import Pair, Windows
 from seisbench_lcl.plugins import registry
 from seisbench_lcl.preprocessing import Normalisation, Preprocessing
-from seisbench_lcl.records import Record
 from seisbench_lcl.rows import RowFile
-from seisbench_lcl.streams import StreamModel
 from seisbench_lcl.training.loop import History
 from seisbench_lcl.training.supervised import Tuning
-from seisbench_lcl.verdict import Verdict
 
 _FEATURE_BATCH = 256
 _NOVELTY_RATE = 0.05
 _NOVELTY_ROWS = 4096  # windows whose features tell what the training data are like
-_OVERLAPS = 5  # windows that cover a sample, from which on it pays to convolve a record once for all of them
 
 logger = logging.getLogger("seisbench")
 
 
-class Discriminator(StreamModel):
+class Discriminator(Pair):
     """A feature extractor followed by a head, as a SeisBench model.
 
     `annotate` and `classify` take any ObsPy stream. Whatever a window lacks is reported, not guessed: a station with a
@@ -100,7 +95,6 @@ class Discriminator(StreamModel):
     pair: ClassVar[tuple[str, str] | None] = None
     default_normalisation: ClassVar[Normalisation] = "component-std"
     labels: list[str]
-    _merge: Tensor
 
     def __init_subclass__(
         cls,
@@ -179,7 +173,7 @@ class Discriminator(StreamModel):
 
     def fit(
         self,
-        windows: ArrayLike | Tensor | RowFile,
+        windows: Windows,
         labels: Iterable[str] | None = None,
         groups: Iterable[Any] | None = None,
     ) -> Self:
@@ -215,7 +209,7 @@ class Discriminator(StreamModel):
 
     def fine_tune(
         self,
-        windows: ArrayLike | Tensor | RowFile,
+        windows: Windows,
         labels: Iterable[str],
         groups: Iterable[Any] | None = None,
         *,
@@ -269,7 +263,7 @@ class Discriminator(StreamModel):
 
     def _learn(
         self,
-        windows: ArrayLike | Tensor | RowFile,
+        windows: Windows,
         labels: Iterable[str] | None,
         groups: Iterable[Any] | None,
         tuning: Tuning | None = None,
@@ -339,7 +333,7 @@ class Discriminator(StreamModel):
 
     def name_clusters(
         self,
-        windows: ArrayLike | Tensor | RowFile | Mapping[int, str],
+        windows: Windows | Mapping[int, str],
         labels: Iterable[str | None] | None = None,
         event_types: Mapping[str, str | None] | None = None,
     ) -> Self:
@@ -400,39 +394,6 @@ class Discriminator(StreamModel):
             }
         return type(self)(**description, default_args=self.default_args)
 
-    def novelty(self, windows: ArrayLike | Tensor | RowFile) -> NDArray[np.float32]:
-        """Return how unlike the training data windows (N, C, T) are, (N,); 1 is the limit stored with the weights.
-
-        Raises
-        ------
-        ConfigurationError
-            If the model was made without such a limit.
-        """
-        if self.unlikeness is None:
-            raise ConfigurationError(f"{self.name} was made without novelty_rate, so it has nothing to compare with")
-        check = self.unlikeness
-        return self._in_batches(windows, lambda x: check(self.extractor(x)), _FEATURE_BATCH).numpy()
-
-    def predict_proba(self, windows: ArrayLike | Tensor | RowFile) -> NDArray[np.float32]:
-        """Return class probabilities (N, K) of windows (N, C, T) in the rate and band of the model."""
-        return self._in_batches(windows, self, _FEATURE_BATCH).numpy()
-
-    def features(self, windows: ArrayLike | Tensor | RowFile) -> Tensor:
-        """Return the extractor's features (N, F) of windows (N, C, T) in the rate and band of the model."""
-        return self._in_batches(windows, self.extractor, _FEATURE_BATCH)
-
-    def cluster_proba(self, windows: ArrayLike | Tensor | RowFile) -> NDArray[np.float32]:
-        """Return the probability of each cluster, whatever its name, (N, number of clusters)."""
-        return self._in_batches(windows, lambda x: self.head(self.extractor(x)), _FEATURE_BATCH).numpy()
-
-    def _feature_rows(self, windows: Tensor | RowFile) -> Tensor | RowFile:
-        if isinstance(windows, Tensor):
-            return self.features(windows)
-        rows = RowFile(self.extractor.n_features)
-        for start in range(0, len(windows), _FEATURE_BATCH):
-            rows.extend(self.features(windows[start : start + _FEATURE_BATCH]).numpy())
-        return rows
-
     def _warn_of_empty_clusters(self, features: Tensor | RowFile) -> None:
         sizes = torch.zeros(len(self.clusters), dtype=torch.int64)
         with self._inference():
@@ -446,49 +407,6 @@ class Discriminator(StreamModel):
                 ", ".join(map(str, empty)),
                 len(sizes),
             )
-
-    def forward(self, windows: Tensor) -> Tensor:
-        """Return class probabilities (B, K) of normalised windows (B, C, T)."""
-        return self._probabilities(self.extractor(windows))
-
-    def _probabilities(self, features: Tensor) -> Tensor:
-        outputs: Tensor = self.head(features)
-        return outputs @ self._merge if self.clusters else outputs
-
-    def annotate_batch_pre(self, batch: Tensor, argdict: dict[str, Any]) -> Tensor:
-        """Normalise a batch of windows (B, C, T)."""
-        return self.preprocessing.normalise(batch)
-
-    def _judge_record(self, record: Record, offsets: NDArray[np.int64], stride: int) -> Verdict:
-        with self._inference():
-            if self._slides(stride):
-                runs = record.runs(offsets, stride, self.preprocessing)
-                features = self.extractor.slide([torch.from_numpy(run) for run in runs], stride)
-            else:
-                windows = torch.from_numpy(record.cut(offsets, self.in_samples)).to(self.device)
-                features = self.extractor(self.annotate_batch_pre(windows, {}))
-            doubts = {"novelty": self.unlikeness(features)} if self.unlikeness else {}
-            return Verdict(self._probabilities(features), doubts)
-
-    def _doubts(self) -> list[str]:
-        return ["novelty"] if self.unlikeness else []
-
-    def _slides(self, stride: int) -> bool:
-        """Whether windows share their scale, and enough of their samples, for `FeatureExtractor.slide` to pay."""
-        on_cpu = self.device.type == "cpu"
-        return on_cpu and self.extractor.slides and self.preprocessing.peak and _OVERLAPS * stride <= self.in_samples
-
-    def _in_batches(
-        self, windows: ArrayLike | Tensor | RowFile, function: Callable[[Tensor], Tensor], size: int
-    ) -> Tensor:
-        """Normalise windows and apply a module to them, batch by batch."""
-        if isinstance(windows, RowFile):
-            parts = (self._windows(windows[i : i + size]) for i in range(0, max(len(windows), 1), size))
-        else:
-            parts = iter(self._windows(windows).split(size))
-        with self._inference():
-            batches = [function(self.annotate_batch_pre(part.to(self.device), {})) for part in parts]
-            return torch.cat(batches).cpu()
 
     def _set_clusters(self, names: list[str]) -> None:
         """Take the names of the clusters; their probabilities are added up by name."""
@@ -530,19 +448,11 @@ class Discriminator(StreamModel):
         }
 
     @property
-    def learns_from_labels(self) -> bool:
-        """Whether `fit` needs labels, be it for the head or for the extractor."""
-        return self.head.supervised or self.extractor.supervised
-
-    @property
     def histories(self) -> list[History]:
         """Losses of the last `fit`, in the order of its trainings; not part of the saved state."""
         return [*self.extractor.histories, *self.head.histories]
 
     # Plumbing -------------------------------------------------------------------------------------------------------
-
-    def _parts(self) -> dict[str, FeatureExtractor | Head]:
-        return {"extractor": self.extractor, "head": self.head}
 
     def _resolve_pair(self, extractor: str | None, head: str | None) -> tuple[str, str]:
         if self.pair is None:

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from typing_extensions import Self
 
@@ -15,13 +15,12 @@ from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.extractors import FeatureExtractor
 from seisbench_lcl.heads import Head
 from seisbench_lcl.models import named
+from seisbench_lcl.pair import Windows
 from seisbench_lcl.records import Record
-from seisbench_lcl.rows import RowFile
 from seisbench_lcl.streams import StreamModel
-from seisbench_lcl.training.loop import History, part
+from seisbench_lcl.training._session import part
+from seisbench_lcl.training.loop import History
 from seisbench_lcl.verdict import Verdict
-
-Windows = ArrayLike | Tensor | RowFile
 
 _ALIKE = ("sampling_rate", "in_samples", "component_order", "band", "before")
 

@@ -1,7 +1,8 @@
 """Training: windows from SeisBench datasets and continuous records, the loop, augmentations."""
 
+from seisbench_lcl.training._session import session
 from seisbench_lcl.training.detection import DetectionSummary, detect_windows, read_archive
-from seisbench_lcl.training.loop import History, initialise, optimise, session
+from seisbench_lcl.training.loop import History, initialise, optimise
 from seisbench_lcl.training.supervised import Recipe, Tuning
 from seisbench_lcl.training.windows import LabelledWindows, open_dataset, read_windows
 

@@ -3,11 +3,9 @@
 import logging
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from contextvars import ContextVar
 from copy import deepcopy
-from dataclasses import dataclass, replace
 from numbers import Integral
 from pathlib import Path
 from typing import Any, Literal
@@ -18,9 +16,10 @@ from torch import Tensor, nn
 from seisbench_lcl.errors import ConfigurationError, TrainingError
 from seisbench_lcl.training._checkpoint import Checkpoint, History
 from seisbench_lcl.training._logs import Logs
+from seisbench_lcl.training._session import current
 from seisbench_lcl.training._steps import Steps
 
-__all__ = ["History", "Optimiser", "initialise", "optimise", "session"]
+__all__ = ["History", "Optimiser", "initialise", "optimise"]
 
 Optimiser = Literal["adam", "adamw", "sgd"]
 
@@ -29,57 +28,6 @@ _EPOCH_SEEDS = 1_000_003  # seeds of the epochs of two trainings do not meet bef
 _SLOPE_ROWS = 32  # in full precision and unhalved, so fewer than a batch may have
 
 logger = logging.getLogger("seisbench")
-
-
-@dataclass(frozen=True)
-class _Session:
-    checkpoints: Path | None = None
-    progress: Callable[[str], Callable[[Iterable[int]], Iterable[int]]] = lambda name: iter
-    logs: Path | None = None
-    prefix: str = ""
-
-
-_ALONE = _Session()
-_session: ContextVar[_Session] = ContextVar("session")
-
-
-@contextmanager
-def session(
-    checkpoints: Path | None = None,
-    progress: Callable[[str], Callable[[Iterable[int]], Iterable[int]]] = lambda name: iter,
-    logs: Path | None = None,
-) -> Iterator[None]:
-    """Give all trainings inside the block a folder for checkpoints, progress bars, and logs.
-
-    A training that was interrupted goes on from its last whole epoch when it is started again with the same data,
-    arguments and folder, and ends with the state of an uninterrupted one.
-
-    Parameters
-    ----------
-    checkpoints : Path, optional
-        Folder; each training writes one file in it, after each epoch.
-    progress : callable
-        Takes the name of a training, and returns a wrapper of its sequence of epochs.
-    logs : Path, optional
-        Folder; each training writes a CSV table in it, a row after each epoch, and a folder for TensorBoard where that
-        is installed.
-    """
-    token = _session.set(_Session(checkpoints, progress, logs))
-    try:
-        yield
-    finally:
-        _session.reset(token)
-
-
-@contextmanager
-def part(name: str) -> Iterator[None]:
-    """Put a name before those of all trainings inside the block: members of an ensemble have files of their own."""
-    outer = _session.get(_ALONE)
-    token = _session.set(replace(outer, prefix=f"{outer.prefix}{name}-"))
-    try:
-        yield
-    finally:
-        _session.reset(token)
 
 
 def initialise(module: nn.Module, seed: int) -> None:
@@ -163,7 +111,7 @@ def optimise(
     ConfigurationError
         If a number is out of range, or the checkpoint is of another training.
     """
-    surroundings = _session.get(_ALONE)
+    surroundings = current()
     name = surroundings.prefix + name
     shuffled = torch.randperm(n_rows, generator=torch.Generator().manual_seed(seed))
     tested, trained = _split(name, shuffled, held_out)

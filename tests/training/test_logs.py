@@ -6,8 +6,9 @@ import torch
 from torch import nn
 
 from seisbench_lcl.errors import OutputError
+from seisbench_lcl.training import session
 from seisbench_lcl.training._logs import Logs
-from seisbench_lcl.training.loop import initialise, optimise, session
+from seisbench_lcl.training.loop import initialise, optimise
 
 COLUMNS = ["epoch", "learning_rate", "train", "held_out", "score", "seconds"]
 X = torch.linspace(-1, 1, 20)[:, None]

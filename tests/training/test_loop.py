@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from seisbench_lcl.errors import ConfigurationError, OutputError, TrainingError
-from seisbench_lcl.training.loop import initialise, optimise, part, session
+from seisbench_lcl.training._session import part, session
+from seisbench_lcl.training.loop import initialise, optimise
 
 X = torch.linspace(-1, 1, 60)[:, None]
 Y = X.square()

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from torch import nn
 
 from seisbench_lcl.errors import ConfigurationError, TrainingError
-from seisbench_lcl.training.loop import initialise, session
+from seisbench_lcl.training import session
+from seisbench_lcl.training.loop import initialise
 from seisbench_lcl.training.supervised import (
     Recipe,
     Trainable,

@@ -1,0 +1,126 @@
+"""One extractor and one head on windows: features, probabilities, and what is unlike the training data."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from torch import Tensor
+
+from seisbench_lcl.errors import ConfigurationError
+from seisbench_lcl.extractors import FeatureExtractor
+from seisbench_lcl.heads import Head
+from seisbench_lcl.novelty import Novelty
+from seisbench_lcl.records import Record
+from seisbench_lcl.rows import RowFile
+from seisbench_lcl.streams import StreamModel
+from seisbench_lcl.verdict import Verdict
+
+_BATCH = 256
+_OVERLAPS = 5  # windows that cover a sample, from which on it pays to convolve a record once for all of them
+
+Windows = ArrayLike | Tensor | RowFile
+
+
+class Pair(StreamModel):
+    """A stream model of one extractor and one head, which a subclass makes and fits.
+
+    Attributes
+    ----------
+    extractor : FeatureExtractor
+    head : Head
+    unlikeness : Novelty or None
+        What tells windows that are unlike the training data.
+    clusters : list of str
+        Label of each output of the head; empty where the outputs are the labels.
+    """
+
+    extractor: FeatureExtractor
+    head: Head
+    unlikeness: Novelty | None
+    clusters: list[str]
+    _merge: Tensor
+
+    def predict_proba(self, windows: Windows) -> NDArray[np.float32]:
+        """Return class probabilities (N, K) of windows (N, C, T) in the rate and band of the model."""
+        return self._in_batches(windows, self).numpy()
+
+    def features(self, windows: Windows) -> Tensor:
+        """Return the extractor's features (N, F) of windows (N, C, T) in the rate and band of the model."""
+        return self._in_batches(windows, self.extractor)
+
+    def cluster_proba(self, windows: Windows) -> NDArray[np.float32]:
+        """Return the probability of each cluster, whatever its name, (N, number of clusters)."""
+        return self._in_batches(windows, lambda x: self.head(self.extractor(x))).numpy()
+
+    def novelty(self, windows: Windows) -> NDArray[np.float32]:
+        """Return how unlike the training data windows (N, C, T) are, (N,); 1 is the limit stored with the weights.
+
+        Raises
+        ------
+        ConfigurationError
+            If the model was made without such a limit.
+        """
+        if self.unlikeness is None:
+            raise ConfigurationError(f"{self.name} was made without novelty_rate, so it has nothing to compare with")
+        check = self.unlikeness
+        return self._in_batches(windows, lambda x: check(self.extractor(x))).numpy()
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """Return class probabilities (B, K) of normalised windows (B, C, T)."""
+        return self._probabilities(self.extractor(windows))
+
+    def annotate_batch_pre(self, batch: Tensor, argdict: dict[str, Any]) -> Tensor:
+        """Normalise a batch of windows (B, C, T)."""
+        return self.preprocessing.normalise(batch)
+
+    @property
+    def learns_from_labels(self) -> bool:
+        """Whether `fit` needs labels, be it for the head or for the extractor."""
+        return self.head.supervised or self.extractor.supervised
+
+    def _probabilities(self, features: Tensor) -> Tensor:
+        outputs: Tensor = self.head(features)
+        return outputs @ self._merge if self.clusters else outputs
+
+    def _judge_record(self, record: Record, offsets: NDArray[np.int64], stride: int) -> Verdict:
+        with self._inference():
+            if self._slides(stride):
+                runs = record.runs(offsets, stride, self.preprocessing)
+                features = self.extractor.slide([torch.from_numpy(run) for run in runs], stride)
+            else:
+                windows = torch.from_numpy(record.cut(offsets, self.in_samples)).to(self.device)
+                features = self.extractor(self.annotate_batch_pre(windows, {}))
+            doubts = {"novelty": self.unlikeness(features)} if self.unlikeness else {}
+            return Verdict(self._probabilities(features), doubts)
+
+    def _doubts(self) -> list[str]:
+        return ["novelty"] if self.unlikeness else []
+
+    def _slides(self, stride: int) -> bool:
+        """Whether windows share their scale, and enough of their samples, for `FeatureExtractor.slide` to pay."""
+        on_cpu = self.device.type == "cpu"
+        return on_cpu and self.extractor.slides and self.preprocessing.peak and _OVERLAPS * stride <= self.in_samples
+
+    def _in_batches(self, windows: Windows, function: Callable[[Tensor], Tensor]) -> Tensor:
+        """Normalise windows and apply a module to them, batch by batch."""
+        if isinstance(windows, RowFile):
+            starts = range(0, max(len(windows), 1), _BATCH)
+            parts = (self._windows(windows[start : start + _BATCH]) for start in starts)
+        else:
+            parts = iter(self._windows(windows).split(_BATCH))
+        with self._inference():
+            batches = [function(self.annotate_batch_pre(part.to(self.device), {})) for part in parts]
+            return torch.cat(batches).cpu()
+
+    def _feature_rows(self, windows: Tensor | RowFile) -> Tensor | RowFile:
+        if isinstance(windows, Tensor):
+            return self.features(windows)
+        rows = RowFile(self.extractor.n_features)
+        for start in range(0, len(windows), _BATCH):
+            rows.extend(self.features(windows[start : start + _BATCH]).numpy())
+        return rows
+
+    def _parts(self) -> dict[str, FeatureExtractor | Head]:
+        return {"extractor": self.extractor, "head": self.head}
