@@ -7,7 +7,8 @@ Its events are dealt to two halves for each seed. Models learn from 5, 10, 20, 5
 turn, and are tested on the other: from scratch on these events alone, or fine-tuned from the other repositories, each
 alone and the networks as an ensemble of five, too. With 0 events stands the model of the other repositories as it is.
 Mean and standard deviation over the seeds of the balanced accuracy over the classes of the target, and of the expected
-calibration error per station.
+calibration error per station. Those from the other repositories choose among their classes, of which the target may
+have fewer; those from scratch know the target's alone.
 """
 
 import argparse
@@ -99,6 +100,7 @@ def in_turn(data: LabelledWindows, n_events: int) -> NDArray[np.bool_]:
 
 
 def show(table: pd.DataFrame) -> None:
+    print(f"\n{table['seed'].nunique()} seeds")
     columns = sorted(set(table["events"]))
     for level in ("station", "event", "ece"):
         print(f"\n| {level} | {' | '.join(map(str, columns))} |\n| --- |{' ---: |' * len(columns)}")

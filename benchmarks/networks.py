@@ -23,8 +23,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-import seisbench_lcl as lcl
-
 MODELS = ("MiniRocketRidge", "ResNet18", "VGG16", "Inception10", "SpectrogramCNN")
 BASELINE = "metadata"
 SHOWN = ("accuracy", "balanced_accuracy", "macro_f1", "ece", "brier")
@@ -66,9 +64,7 @@ def evaluate(name: str, seed: int) -> dict[str, Any]:
             OneHotEncoder(handle_unknown="ignore"), LogisticRegression(class_weight="balanced", max_iter=1000)
         ).fit(_metadata(train), train.labels)
         return row | _deals.levels(model.predict_proba(_metadata(test)), test, labels)
-    cls = getattr(lcl, name)
-    seeded = {} if name == "MiniRocketRidge" else {"extractor_args": {"seed": seed}}
-    discriminator = cls(labels=labels, component_order=_deals.components, **seeded)
+    discriminator = _deals.make(name, seed, labels)
     start = time.process_time()
     discriminator.fit(train.windows, train.labels, train.groups)
     trained = time.process_time()
@@ -89,8 +85,8 @@ def evaluate(name: str, seed: int) -> dict[str, Any]:
 
 def _metadata(part: Any) -> Any:
     table = part.metadata
-    rate = table.get("origin_sampling_rate_hz", table["trace_sampling_rate_hz"])
-    columns = rate, table["trace_channel"].str[:1], table["station_network_code"]
+    rate = "origin_sampling_rate_hz" if "origin_sampling_rate_hz" in table else "trace_sampling_rate_hz"
+    columns = table[rate], table["trace_channel"].str[:1], table["station_network_code"]
     return np.stack([column.astype(str) for column in columns], axis=1)
 
 

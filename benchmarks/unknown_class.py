@@ -37,7 +37,8 @@ def main() -> None:
     rows = _deals.run(arguments.folder, arguments.components, arguments.jobs, reject, calls)
     table = pd.DataFrame([row for part in rows for row in part["rows"]])
     columns = ("known rejected", "unknown rejected", "unknown rejected at 5 %", "AUC")
-    print(f"\n| model | score | {' | '.join(columns)} |\n| --- | --- |{' ---: |' * len(columns)}")
+    print(f"\n{table['seed'].nunique()} seeds\n\n| model | score | {' | '.join(columns)} |")
+    print(f"| --- | --- |{' ---: |' * len(columns)}")
     for (model, score), part in table.groupby(["model", "score"]):
         cells = [f"{part[c].mean():.3f} ± {part[c].std(ddof=1):.3f}" if part[c].notna().any() else "" for c in columns]
         print(f"| {model} | {score} | {' | '.join(cells)} |")
@@ -48,8 +49,7 @@ def reject(unknown: str, name: str, seed: int) -> dict[str, Any]:
     strange = _deals.data.select(_deals.data.labels == unknown)
     train, test = train.select(train.labels != unknown), test.select(test.labels != unknown)
     labels = sorted(set(train.labels.tolist()))
-    seeded = {} if name == "MiniRocketRidge" else {"extractor_args": {"seed": seed}}
-    model = getattr(lcl, name)(labels=labels, component_order=_deals.components, **seeded)
+    model = _deals.make(name, seed, labels)
     model.fit(train.windows, train.labels, train.groups)
     scores = {
         "novelty": [model.novelty(part.windows) for part in (test, strange)],

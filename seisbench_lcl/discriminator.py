@@ -4,6 +4,7 @@ import logging
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
+from inspect import signature
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -156,8 +157,11 @@ class Discriminator(Pair):
         self._names = pair
         self.preprocessing = preprocessing
         self.event_types = quakeml_types(names, event_types)
+        extractor_args = dict(extractor_args or {})
+        if "frequency_range" in signature(extractor_class).parameters:  # of spectrograms, empty outside the band
+            extractor_args.setdefault("frequency_range", list(preprocessing.band))
         try:
-            self.extractor = extractor_class(len(component_order), in_samples, sampling_rate, **(extractor_args or {}))
+            self.extractor = extractor_class(len(component_order), in_samples, sampling_rate, **extractor_args)
             self.head = head_class(self.extractor.n_features, len(outputs), **(head_args or {}))
         except SeisBenchLCLError:
             raise
@@ -180,7 +184,8 @@ class Discriminator(Pair):
         """Fit extractor and head.
 
         An extractor that says how many windows are `enough` learns from as many, drawn with a fixed seed; the head
-        learns from the features of all. Where the windows come in a file, so do the features: neither is held whole.
+        learns from the features of all. Where the windows come in a file, so do the features: neither is held whole,
+        unless the extractor is a network, which holds its windows.
 
         Parameters
         ----------
@@ -222,7 +227,8 @@ class Discriminator(Pair):
         A network with the head `linear` is trained on, with all or its last stages. A ridge regression is shrunk
         towards its coefficients instead of zero, in closed form, on features as they are; how strongly is settled by
         leaving out each event in turn. Either way the temperature of the probabilities, and what counts as unlike the
-        training data, are learnt anew from these windows.
+        training data, are learnt anew from these windows. The events must be others than those that the model was
+        trained on: of its own events it is too certain, and some of these are what settles all that.
 
         Parameters
         ----------
@@ -257,7 +263,7 @@ class Discriminator(Pair):
             raise ConfigurationError(f"{self.name} learns without labels and cannot be fine-tuned: fit it anew")
         if not self.head.joins(self.extractor) and (freeze, learning_rate, epochs) != (0, None, None):
             raise ConfigurationError(
-                f"{self.name} is adapted in closed form: freeze, learning_rate and epochs are for networks"
+                f"{self.name} is not trained together with its head: freeze, learning_rate and epochs are for networks"
             )
         return self._learn(windows, labels, groups, Tuning(learning_rate, epochs, freeze))
 
@@ -283,32 +289,36 @@ class Discriminator(Pair):
         return self.eval()
 
     def _fit(self, x: Tensor | RowFile, y: Tensor | None, events: Tensor | None, tuning: Tuning | None) -> None:
-        drawn = np.sort(np.random.default_rng(0).permutation(len(x))[: self.extractor.enough])
-        own_y, own_events = (None if indices is None else indices[drawn] for indices in (y, events))
-        # The extractor must see in training what it sees in application: normalised windows.
-        seen = self.annotate_batch_pre(self._windows(x[drawn]), {})
         unseen = None
-        if self.head.joins(self.extractor):
-            self.head.fit_with(self.extractor, seen, own_y, own_events, tuning)
-            features, unseen = self._feature_rows(x), self.extractor.unseen
-        elif tuning:
+        if tuning and not self.head.joins(self.extractor):
             features = self._feature_rows(x)
             self.head.fine_tune(features, y, events)
         else:
-            self.extractor.fit(seen, own_y, own_events)
-            features, unseen = self._feature_rows(x), self.extractor.unseen
-            self._fit_head(features, y, events, unseen)
-        self.held_out = self._held_out_rows(len(x), unseen)
+            drawn = np.sort(np.random.default_rng(0).permutation(len(x))[: self.extractor.enough])
+            own_y, own_events = (None if indices is None else indices[drawn] for indices in (y, events))
+            # The extractor must see in training what it sees in application: normalised windows.
+            seen = self.annotate_batch_pre(self._windows(x[drawn]), {})
+            if self.head.joins(self.extractor):
+                self.head.fit_with(self.extractor, seen, own_y, own_events, tuning)
+            else:
+                self.extractor.fit(seen, own_y, own_events)
+            features = self._feature_rows(x)
+            if self.extractor.unseen is not None:
+                unseen = torch.from_numpy(drawn)[self.extractor.unseen]
+            if not self.head.joins(self.extractor):
+                self._fit_head(features, y, events, unseen)
         if not self.head.supervised:
             self._warn_of_empty_clusters(features)
         if self.unlikeness:
             order = np.random.default_rng(0).permutation(len(features))
             rows = np.sort(order[:_NOVELTY_ROWS])
+            known = None
             if unseen is not None:
                 held_out = order[np.isin(order, unseen)]  # there may be few
                 rows = np.union1d(rows, held_out[: _NOVELTY_ROWS // 4])
-                unseen = torch.nonzero(torch.isin(torch.from_numpy(rows), unseen)).flatten()
-            self.unlikeness.fit(torch.as_tensor(features[rows]), None if events is None else events[rows], unseen)
+                known = torch.nonzero(torch.isin(torch.from_numpy(rows), unseen)).flatten()
+            self.unlikeness.fit(torch.as_tensor(features[rows]), None if events is None else events[rows], known)
+        self.held_out = self._held_out_rows(len(x), unseen)
 
     def _fit_head(
         self, features: Tensor | RowFile, y: Tensor | None, events: Tensor | None, unseen: Tensor | None
@@ -320,8 +330,20 @@ class Discriminator(Pair):
         else:
             # Of the events that it was trained on, a network is more certain than of any that it will meet.
             rows = unseen.numpy()
-            own = [None if indices is None else indices[rows] for indices in (y, events)]
-            self.head.fit(torch.as_tensor(features[rows]), *own)
+            own_y, own_events = (None if indices is None else indices[rows] for indices in (y, events))
+            self._check_held_out(own_y, own_events)
+            self.head.fit(torch.as_tensor(features[rows]), own_y, own_events)
+
+    def _check_held_out(self, y: Tensor | None, events: Tensor | None) -> None:
+        assert y is not None
+        groups = torch.arange(len(y)) if events is None else events
+        for k, label in enumerate(self.labels):
+            if len(torch.unique(groups[y == k])) < 2:
+                raise TrainingError(
+                    f"{self._names[1]} learns from the events that the training of {self._names[0]} held out, which "
+                    f"has one event alone of class {label!r}: give more events, raise the network's held_out, or take "
+                    "the head linear"
+                )
 
     def _held_out_rows(self, n: int, unseen: Tensor | None) -> NDArray[np.float32] | None:
         found: NDArray[np.float32] | None = getattr(self.head, "held_out", None)

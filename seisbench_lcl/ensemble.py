@@ -38,7 +38,7 @@ class DiscriminatorEnsemble(StreamModel):
         Two or more, of one kind or of several. A mapping holds the name of the class as "model", and what its
         constructor takes.
     default_args : mapping, optional
-        Arguments of `annotate` and `classify` to use unless a call gives them.
+        Arguments of `annotate` and `classify` to use unless a call gives them; by default those of the members.
     citation : str, optional
 
     Attributes
@@ -51,8 +51,8 @@ class DiscriminatorEnsemble(StreamModel):
     Raises
     ------
     ConfigurationError
-        If there are fewer than two members, or one twice, or they differ in labels, event types, or what records are
-        cut to; the message says which and how.
+        If there are fewer than two members, or one twice, or they differ in labels, event types, what records are cut
+        to, or default arguments; the message says which and how.
     MissingPluginError
         If a member is of a class, or has an extractor or head, that is not installed.
 
@@ -86,7 +86,7 @@ class DiscriminatorEnsemble(StreamModel):
             component_order=first.component_order,
             sampling_rate=first.sampling_rate,
             output_type="point",
-            default_args=dict(default_args or {}),
+            default_args=dict(default_args if default_args is not None else _common_arguments(built)),
             in_samples=first.in_samples,
             pred_sample=first.pred_sample,
             labels=first.labels,
@@ -139,9 +139,20 @@ class DiscriminatorEnsemble(StreamModel):
     def fine_tune(
         self, windows: Windows, labels: Iterable[str], groups: Iterable[Any] | None = None, **arguments: Any
     ) -> Self:
-        """Adapt each member to another region; parameters and errors are those of `Discriminator.fine_tune`."""
+        """Adapt each member to another region; parameters and errors are those of `Discriminator.fine_tune`.
+
+        Arguments of networks go to the members that are networks.
+        """
         names, events = list(labels), _list(groups)
-        return self._teach(lambda member: member.fine_tune(windows, names, events, **arguments))
+        networks = [member for member in self._members if member.head.joins(member.extractor)]
+        if arguments and not networks:
+            raise ConfigurationError(f"no member is a network, so there is no use for {', '.join(arguments)}")
+
+        def tune(member: Discriminator) -> None:
+            own = arguments if any(member is network for network in networks) else {}
+            member.fine_tune(windows, names, events, **own)
+
+        return self._teach(tune)
 
     def fresh(self, labels: Sequence[str] | None = None) -> Self:
         """Return an unfitted ensemble of the same description, with fewer labels if some are given."""
@@ -219,9 +230,9 @@ class DiscriminatorEnsemble(StreamModel):
 
     def _parts(self) -> dict[str, FeatureExtractor | Head]:
         return {
-            f"member {i} {part}": module
+            f"member {i} {name}": module
             for i, member in enumerate(self._members)
-            for part, module in member._parts().items()
+            for name, module in member._parts().items()
         }
 
 
@@ -247,6 +258,16 @@ def _build(i: int, member: Discriminator | Mapping[str, Any]) -> Discriminator:
         )
     arguments = dict(member)
     return named(arguments.pop("model"))(**arguments)
+
+
+def _common_arguments(members: Sequence[Discriminator]) -> dict[str, Any]:
+    first = members[0].default_args
+    for i, member in enumerate(members):
+        if member.default_args != first:
+            raise ConfigurationError(
+                f"member {i} has the default arguments {member.default_args}, member 0 has {first}: give default_args"
+            )
+    return first
 
 
 def _check_alike(members: Sequence[Discriminator]) -> None:

@@ -21,7 +21,8 @@ class Novelty(nn.Module):
     measured to: of each event to all others, or where the extractor has learnt from labels, of the events that its
     training held out to those that it was trained on. For what a network was trained on lies closer than anything
     that it will meet. Distances are to the windows of the bank, in fitting as in use: to more of them they would be
-    shorter.
+    shorter. Where there are less than some hundred events, distances between them are long, and so is the limit: it
+    then rejects little, known or unknown.
 
     Parameters
     ----------

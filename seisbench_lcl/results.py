@@ -18,7 +18,10 @@ _SHOWN = 10  # rows of a printed list
 
 @dataclass(frozen=True)
 class Window:
-    """One window of one station: probabilities and a label, or an abstention with its reason."""
+    """One window of one station: probabilities and a label, or an abstention with its reason; and doubts.
+
+    Doubts are those of `seisbench_lcl.verdict.Verdict`.
+    """
 
     station: str
     start_time: UTCDateTime
@@ -27,6 +30,7 @@ class Window:
     label: str | None
     reason: str
     coverage: float
+    doubts: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -122,6 +126,7 @@ class WindowList(Sequence[Window]):
             label=None if np.isnan(row[0]) else self.labels[row.argmax()],
             reason=str(block.reasons[i]),
             coverage=float(block.coverage[i]),
+            doubts={name: float(values[i]) for name, values in block.doubts.items()},
         )
 
     def to_dataframe(self) -> pd.DataFrame:

@@ -150,7 +150,7 @@ class StreamModel(PretrainedModel):
             logger.warning("%s abstained: %s", part.station, part.reason)
         return WindowList(self.labels, sorted(blocks, key=lambda block: (block.station, block.start)))
 
-    def _classify_record(self, record: Record, stride: int, batch_size: int, limits: "_Limits") -> StationWindows:
+    def _classify_record(self, record: Record, stride: int, batch_size: int, limits: _Limits) -> StationWindows:
         offsets = np.arange(0, record.data.shape[1] - self.in_samples + 1, stride)
         coverage = record.coverage(offsets, self.in_samples)
         least = coverage.min(axis=1)
@@ -200,6 +200,11 @@ class StreamModel(PretrainedModel):
         if not isinstance(value, int | float | np.number) or not 0 < value <= 1:
             raise ConfigurationError(f"{name} must be a number above 0 and up to 1, but is {value!r}")
         return float(value)
+
+    @property
+    def tells_novelty(self) -> bool:
+        """Whether the model knows windows that are unlike its training data."""
+        return "novelty" in self._doubts()
 
     def _max_novelty(self, kwargs: dict[str, Any]) -> float:
         value = self._argument(kwargs, "max_novelty")

@@ -160,7 +160,7 @@ def test_a_network_before_another_head_stays_as_it_is() -> None:
     model.fine_tune(*region(1, shift=2))
     assert same(before, model.extractor.state_dict())
     assert np.isfinite(model.held_out).all()
-    with pytest.raises(ConfigurationError, match="Discriminator is adapted in closed form"):
+    with pytest.raises(ConfigurationError, match="Discriminator is not trained together with its head"):
         model.fine_tune(*region(1, shift=2), freeze=-1)
 
 

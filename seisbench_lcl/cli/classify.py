@@ -20,19 +20,21 @@ def classify(
     weights: Weights,
     model: Annotated[str | None, typer.Option(help="class of pretrained weights, MiniRocketRidge by default")] = None,
     stride: Annotated[float, typer.Option(help="seconds from window to window")] = 1.0,
-    threshold: Annotated[float | None, typer.Option(help="least probability of a detection [default: 0.5]")] = None,
+    threshold: Annotated[float | None, typer.Option(help="least probability of a detection (0.5)")] = None,
     min_coverage: Annotated[
-        float | None, typer.Option(help="least fraction of samples in each component of a window [default: 0.95]")
+        float | None, typer.Option(help="least fraction of samples in each component of a window (0.95)")
     ] = None,
     max_novelty: Annotated[
-        float | None, typer.Option(help="abstain from what is more unlike the training data [default: 1]")
+        float | None, typer.Option(help="abstain from what is more unlike the training data (1)")
     ] = None,
-    reject_below: Annotated[float | None, typer.Option(help="abstain below this probability [default: 0]")] = None,
+    reject_below: Annotated[float | None, typer.Option(help="abstain below this probability (0)")] = None,
     out: Annotated[Path | None, typer.Option(help="CSV table of all windows")] = None,
     detections: Annotated[Path | None, typer.Option(help="CSV table of detections")] = None,
     plot: Annotated[Path | None, typer.Option(help="figure, in the format of its suffix")] = None,
 ) -> None:
     """Classify recordings, all files together, so that components may lie in files of their own.
+
+    Limits that are not given are those of the weights, or else the ones in brackets.
 
     Exit status 0: all files were read; 1: some were not, the rest is done; 2: nothing could be done.
     """

@@ -54,6 +54,11 @@ def load_discriminator(model: str | None, weights: str, default: str) -> Discrim
     return loaded
 
 
+def voters(model: Model) -> list[Discriminator]:
+    """Return the members of an ensemble, or the model alone."""
+    return list(model.members) if isinstance(model, DiscriminatorEnsemble) else [model]  # type: ignore[arg-type]
+
+
 def _class_of(name: str) -> type[Model]:
     return DiscriminatorEnsemble if name == DiscriminatorEnsemble.__name__ else named(name)
 

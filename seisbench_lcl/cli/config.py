@@ -4,6 +4,7 @@ import difflib
 import inspect
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
@@ -24,7 +25,7 @@ _PLACES = frozenset({"dataset", "weights"})
 _NAMES = {bool: "true or false", int: "a whole number", float: "a number"}
 
 
-def as_toml(ctx: typer.Context) -> str:
+def as_toml(ctx: typer.Context, **parts: Mapping[str, Any]) -> str:
     """Return all options of a running command as TOML, which ``--config`` reads back to the same values.
 
     Defaults are written too, as they may change. Options without a value are left out, and so are those that name
@@ -34,6 +35,8 @@ def as_toml(ctx: typer.Context) -> str:
     ----------
     ctx : typer.Context
         Of a command that takes a `Config`.
+    **parts : mapping
+        Options that are tables, by name, with all that they came to: more than was given.
     """
     values: dict[str, Any] = {}
     tables: dict[str, Any] = {}
@@ -46,12 +49,14 @@ def as_toml(ctx: typer.Context) -> str:
         else:
             # Where data and weights lie on this machine is nobody's business who reads a card.
             values[key] = Path(value).absolute().name if option.name in _PLACES else _as_value(value)
+    for name, table in parts.items():
+        tables[name.replace("_", "-")] = {key: value for key, value in table.items() if value is not None}
     return tomlkit.dumps(values | tables)  # in TOML, what follows the head of a table belongs to it
 
 
-def as_markdown(ctx: typer.Context) -> str:
+def as_markdown(ctx: typer.Context, **parts: Mapping[str, Any]) -> str:
     """Return all options of a running command as the section "Configuration" of a card: `as_toml` in a fence."""
-    return f"### Configuration\n\n```toml\n{as_toml(ctx)}```\n\n"
+    return f"### Configuration\n\n```toml\n{as_toml(ctx, **parts)}```\n\n"
 
 
 def _load(ctx: typer.Context, file: Path | None) -> Path | None:

@@ -4,10 +4,9 @@ from typing import Annotated
 
 import typer
 
-from seisbench_lcl.cli.common import Model, load_model, say
+from seisbench_lcl.cli.common import load_model, say, voters
 from seisbench_lcl.cli.options import Out, Version
 from seisbench_lcl.cli.trained import save
-from seisbench_lcl.discriminator import Discriminator
 from seisbench_lcl.ensemble import DiscriminatorEnsemble
 
 
@@ -18,10 +17,6 @@ def ensemble(
     version: Version = None,
 ) -> None:
     """Make one model of several, whose probability is the mean of theirs."""
-    members = [member for path in weights for member in _voters(load_model(None, path))]
+    members = [member for path in weights for member in voters(load_model(None, path))]
     save(DiscriminatorEnsemble(members), out, description, version)
     say(f"{len(members)} members: {', '.join(member.name for member in members)}")
-
-
-def _voters(model: Model) -> list[Discriminator]:
-    return [*model.members] if isinstance(model, DiscriminatorEnsemble) else [model]

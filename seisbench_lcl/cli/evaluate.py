@@ -90,13 +90,14 @@ def evaluate(
 
 
 class _Scored(NamedTuple):
-    """Windows with the probabilities to score, and the parts that are scored for themselves too."""
+    """Windows with the probabilities to score, the parts that are scored for themselves too, and what is familiar."""
 
     title: str
     data: LabelledWindows
     labels: list[str]
     probabilities: NDArray[np.float32]
     parts: dict[str, NDArray[np.bool_]]
+    familiar: NDArray[np.bool_]
 
     @property
     def truth(self) -> NDArray[np.int64]:
@@ -110,7 +111,7 @@ def _train_anew(model: Model, data: LabelledWindows, folds: int | None, hold_out
     probabilities = held_out_probabilities(model, data, fold, progress("training"), labels)
     names = sorted(set(fold.tolist())) if hold_out else []
     title = f"{hold_out} held out" if hold_out else f"{folds} folds of events"
-    return _Scored(title, data, labels, probabilities, {name: fold == name for name in names})
+    return _Scored(title, data, labels, probabilities, {name: fold == name for name in names}, fold == fold)
 
 
 def _predict(model: Model, data: LabelledWindows, split: str) -> _Scored:
@@ -126,7 +127,8 @@ def _predict(model: Model, data: LabelledWindows, split: str) -> _Scored:
     data = data if split == "all" else data.in_split(split)
     probabilities = np.zeros((len(data), len(labels)), dtype=np.float32)
     probabilities[:, : len(model.labels)] = model.predict_proba(data.windows)
-    return _Scored(f"split {split}", data, labels, probabilities, {})
+    novelty = model.novelty(data.windows) if model.tells_novelty else np.zeros(len(data))
+    return _Scored(f"split {split}", data, labels, probabilities, {}, novelty <= 1)
 
 
 def _scores(scored: _Scored, seed: int) -> Iterator[str]:
@@ -145,6 +147,11 @@ def _scores(scored: _Scored, seed: int) -> Iterator[str]:
 def _trust(scored: _Scored, risk: float | None) -> Iterator[str]:
     """Say what to reject, and yield it as Markdown after the tables of reliability."""
     yield f"### Reliability, {scored.title}\n\n{to_markdown(_reliability_tables(scored))}\n"
+    if not scored.familiar.all():
+        n = int((~scored.familiar).sum())
+        told = f"{n} of these {len(scored.data)} windows are unlike the training data: classify abstains from them."
+        say(told)
+        yield f"{told}\n"
     if risk is not None:
         advice = _advice(scored, risk)
         console.rule(f"risk of {risk:g}")
@@ -166,12 +173,14 @@ def _reliability_tables(scored: _Scored) -> Iterator[Content]:
 
 
 def _advice(scored: _Scored, risk: float) -> str:
+    rows = scored.familiar  # of the others classify says nothing
+    probabilities, truth = scored.probabilities[rows], scored.truth[rows]
     try:
-        threshold = reject_threshold(scored.probabilities, scored.truth, scored.data.groups, risk=risk)
+        threshold = reject_threshold(probabilities, truth, scored.data.groups[rows], risk=risk)
     except DatasetError as error:
         return f"Nothing can be promised: {error}."
-    kept = scored.probabilities.max(axis=1) >= threshold
-    wrong = scored.probabilities.argmax(axis=1)[kept] != scored.truth[kept]
+    kept = probabilities.max(axis=1) >= threshold
+    wrong = probabilities.argmax(axis=1)[kept] != truth[kept]
     share = f"{kept.mean():.1%} of the windows ({kept.sum()} of {len(kept)})"
     how = f"classify --reject-below {threshold:.4f} keeps" if threshold else "nothing needs rejecting: that keeps"
     return (

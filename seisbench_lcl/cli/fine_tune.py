@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any
 
+import pandas as pd
 import typer
 
 from seisbench_lcl.cli.common import errors, load_model, progress, say, write_text
@@ -22,7 +23,7 @@ from seisbench_lcl.cli.options import (
     read_dataset,
 )
 from seisbench_lcl.cli.trained import check_outputs, draw_curves, held_out_scores, save
-from seisbench_lcl.training import session
+from seisbench_lcl.training import open_dataset, session
 
 
 def fine_tune(
@@ -43,7 +44,7 @@ def fine_tune(
         float | None, typer.Option(help="of a network; by default a tenth of that of its training")
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="of a network; by default those of its training")] = None,
-    description: Annotated[str | None, typer.Option(help="what the weights are; by default what they were")] = None,
+    description: Annotated[str, typer.Option(help="what the weights are, kept in their file")] = "",
     version: Version = None,
     report: Report = None,
     curves: Curves = None,
@@ -55,14 +56,19 @@ def fine_tune(
     check_outputs(out, report, curves)
     tuned = load_model(model, weights)
     columns = label_column, group_column, split_column, pick_column
-    data = read_dataset(dataset, tuned.preprocessing, columns, split, labels=None)
+    waveforms = open_dataset(dataset, tuned.preprocessing.component_order)
+    there = set(waveforms.metadata.get(label_column, pd.Series(dtype=str)).dropna().astype(str))
+    known = [label for label in tuned.labels if label in there] or None  # an error below says what there is
+    if known and (strange := sorted(there - set(known))):
+        say(f"left out, for the weights do not know them: {', '.join(strange)}", errors)
+    data = read_dataset(waveforms, tuned.preprocessing, columns, split, labels=known)
     say(f"fine-tuning on {len(data)} windows of {len(set(data.groups))} events", errors)
     given: dict[str, Any] = {"freeze": freeze, "learning_rate": learning_rate, "epochs": epochs}
     with session(checkpoints, progress, logs):
         tuned.fine_tune(
             data.windows, data.labels, data.groups, **{key: value for key, value in given.items() if value is not None}
         )
-    save(tuned, out, tuned.weights_docstring or "" if description is None else description, version)
+    save(tuned, out, description or f"Fine-tuned. Before: {tuned.weights_docstring or ''}", version)
     draw_curves(tuned, curves)
     scored = held_out_scores(tuned, data)
     if report:

@@ -1,6 +1,6 @@
 """``seisbench-lcl train``: from a SeisBench dataset to weights."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -12,6 +12,7 @@ from seisbench_lcl.cli.common import (
     parse_settings,
     progress,
     say,
+    voters,
     write_text,
 )
 from seisbench_lcl.cli.config import Config, as_markdown
@@ -132,7 +133,17 @@ def train(
     else:
         scored = held_out_scores(made, chosen)
     if report:
-        write_text(report, scored + as_markdown(ctx))
+        write_text(report, scored + as_markdown(ctx, **_settings(made)))
+
+
+def _settings(model: Model) -> dict[str, dict[str, Any]]:
+    """Return all arguments of extractor and head; members of an ensemble differ in their seeds alone."""
+    one, *others = voters(model)
+    settings = {"extractor_arg": one.extractor.config(), "head_arg": one.head.config()}
+    return {
+        name: {key: value for key, value in table.items() if not (others and key == "seed")}
+        for name, table in settings.items()
+    }
 
 
 def _learns_by(cls: type[Discriminator], extractor: str | None, head: str | None) -> tuple[bool, bool]:

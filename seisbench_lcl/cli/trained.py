@@ -5,9 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seisbench_lcl.cli.common import Model, check_figure, console, errors, say, write_file
-from seisbench_lcl.discriminator import Discriminator
-from seisbench_lcl.ensemble import DiscriminatorEnsemble
+from seisbench_lcl.cli.common import Model, check_figure, console, errors, say, voters, write_file
 from seisbench_lcl.errors import OutputError
 from seisbench_lcl.evaluation import EvaluationReport
 from seisbench_lcl.plotting import loss_curves
@@ -53,13 +51,13 @@ def held_out_scores(model: Model, data: LabelledWindows) -> str:
     if model.held_out is None:
         return ""
     rows = np.isfinite(model.held_out[:, 0])
-    members = list(model.members) if isinstance(model, DiscriminatorEnsemble) else [model]
-    each = [member.held_out for member in members if isinstance(member, Discriminator)]
-    title = (
-        "Training windows, the head fitted without each event in turn"
-        if all(found is None or np.isfinite(found).all() for found in each)
-        else "Events that training held out, by which it chose the epoch and the temperature"
-    )
+    each = [member.held_out for member in voters(model)]
+    if all(found is None or np.isfinite(found).all() for found in each):
+        title = "Training windows, the head fitted without each event in turn"
+    elif len(each) == 1:
+        title = "Events that training held out, by which it chose the epoch and the temperature"
+    else:
+        title = "Training windows, each by those members alone that held its event out"
     truth = data.truth(model.labels)[rows]
     scores = EvaluationReport.from_predictions(model.held_out[rows], truth, data.groups[rows], model.labels)
     console.rule(title[0].lower() + title[1:])

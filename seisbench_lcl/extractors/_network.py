@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError, WindowError
 from seisbench_lcl.extractors._scale import unit_rms
 from seisbench_lcl.extractors.base import FeatureExtractor
+from seisbench_lcl.training._balance import check_classes
 from seisbench_lcl.training.augmentations import Chain
 from seisbench_lcl.training.loop import initialise
 from seisbench_lcl.training.supervised import Recipe, train
@@ -144,22 +145,3 @@ class SampleNetwork(Network):
     @abstractmethod
     def build(in_channels: int, width: int) -> nn.Sequential:
         """Return the stages."""
-
-
-def check_classes(n_windows: int, labels: Tensor, groups: Tensor | None, n_classes: int) -> None:
-    """Refuse labels and events that are not one for each window, or of which nothing can be learnt.
-
-    Raises
-    ------
-    TrainingError
-        If their number is another, or labels are out of range or of one class only.
-    """
-    for what, values in (("labels", labels), ("groups", groups)):
-        if values is not None and len(values) != n_windows:
-            raise TrainingError(f"{n_windows} windows came with {len(values)} {what}; give one for each window")
-    present = torch.unique(labels).tolist()
-    if len(present) < 2 or present[0] < 0 or present[-1] >= n_classes:
-        raise TrainingError(
-            f"labels must be class indices from 0 to {n_classes - 1} with at least two classes among them, but hold "
-            f"{present}"
-        )

@@ -107,6 +107,10 @@ class Spectrogram(nn.Module):
         (B, C, 87, 100) float32 Tensor
             From −1, the floor, to 1, the largest amplitude of the window. A window without motion is −1 throughout.
         """
+        with torch.autocast(windows.device.type, enabled=False):  # mixed precision would blur the floor
+            return self._image(windows)
+
+    def _image(self, windows: Tensor) -> Tensor:
         tiny = torch.finfo(windows.dtype).tiny
         windows = windows / windows.abs().amax(dim=(1, 2), keepdim=True).clamp_min(tiny)  # squares stay in range
         cosine, sine = (windows[..., self._samples] @ self._kernel).chunk(2, dim=-1)

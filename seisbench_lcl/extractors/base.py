@@ -91,9 +91,10 @@ class FeatureExtractor(nn.Module, ABC):
         TrainingError
             If labels are needed but missing, or do not allow the fit.
         """
-        windows = self._checked(windows)
+        windows = self.checked(windows)
         if len(windows) == 0:
             raise WindowError(f"{type(self).__name__}.fit needs at least one window, but was given none")
+        self.unseen = None
         self._fit(windows, labels, groups)
         return self.eval()
 
@@ -115,7 +116,7 @@ class FeatureExtractor(nn.Module, ABC):
         NotFittedError
             If the extractor learns from data and has not yet.
         """
-        return self._extract(self._checked(windows))
+        return self._extract(self.checked(windows))
 
     def slide(self, records: Sequence[Tensor], stride: int) -> Tensor:
         """Compute the features of overlapping windows: those of `forward`, exactly.
@@ -148,6 +149,23 @@ class FeatureExtractor(nn.Module, ABC):
             self._check_finite(record[None])
         return self._slide(records, stride)
 
+    def checked(self, windows: Tensor) -> Tensor:
+        """Return windows as float32, once their shape is right and all samples are finite.
+
+        Raises
+        ------
+        WindowError
+        """
+        windows = windows.float()  # first: what float64 holds may be infinite in float32
+        expected = (self.in_channels, self.in_samples)
+        if windows.ndim != 3 or tuple(windows.shape[1:]) != expected:
+            raise WindowError(
+                f"{type(self).__name__} takes windows of shape (B, {expected[0]}, {expected[1]}): windows, "
+                f"components, samples; found {tuple(windows.shape)}"
+            )
+        self._check_finite(windows)
+        return windows
+
     @abstractmethod
     def config(self) -> dict[str, Any]:
         """Return the constructor's arguments besides the three of the base class, as JSON types."""
@@ -161,17 +179,6 @@ class FeatureExtractor(nn.Module, ABC):
     def _slide(self, records: Sequence[Tensor], stride: int) -> Tensor:
         windows = [record.unfold(1, self.in_samples, stride).transpose(0, 1) for record in records]
         return self._extract(torch.cat(windows))
-
-    def _checked(self, windows: Tensor) -> Tensor:
-        windows = windows.float()  # first: what float64 holds may be infinite in float32
-        expected = (self.in_channels, self.in_samples)
-        if windows.ndim != 3 or tuple(windows.shape[1:]) != expected:
-            raise WindowError(
-                f"{type(self).__name__} takes windows of shape (B, {expected[0]}, {expected[1]}): windows, "
-                f"components, samples; found {tuple(windows.shape)}"
-            )
-        self._check_finite(windows)
-        return windows
 
     @staticmethod
     def _check_finite(windows: Tensor) -> None:

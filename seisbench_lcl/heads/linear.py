@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from typing_extensions import Self
 
 from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError
-from seisbench_lcl.extractors._network import check_classes
 from seisbench_lcl.extractors.base import FeatureExtractor
 from seisbench_lcl.heads._temperature import fit_temperature
 from seisbench_lcl.heads.base import Head
+from seisbench_lcl.training._balance import check_classes
 from seisbench_lcl.training.loop import initialise
 from seisbench_lcl.training.supervised import Trainable, Tuning, event_weights, train
 
@@ -34,6 +34,7 @@ class Linear(Head):
     targets of Platt, which count events: of those that the training of the network held out, or of five folds of
     events that were left out of the regression in turn (as many as the rarest class has events, if that is fewer). The
     scale of the features and the weights of the rows are those of all. T does not change which class is highest.
+    Probabilities stand for equally frequent classes, unless the recipe of a network says otherwise.
 
     A class that the regression was given no row of gets the probability 0.
 
@@ -142,20 +143,21 @@ class Linear(Head):
         if labels is None:
             raise TrainingError("Linear learns from labels, but fit_with was given none")
         check_classes(len(windows), labels, groups, self.n_classes)
+        windows = extractor.checked(windows)
         extractor.eval()  # and stays so in what lies outside its stages
-        prior = None
         if tuning is None:
             extractor.epochs_trained.fill_(torch.nan)
             initialise(nn.ModuleList([extractor, self]), extractor.recipe.seed)
         else:
             with torch.no_grad():
-                prior = self(extractor(windows.to(self.bias.device))).cpu()
+                self(extractor(windows[:1].to(self.bias.device)))  # raises if there is nothing to tune yet
         classifier = _Logits(self)
         trained = train(extractor.name, extractor, classifier, self.n_classes, windows, labels, groups, tuning)
         extractor.unseen, extractor.histories = trained.unseen, [trained.history]
         events = torch.arange(len(labels)) if groups is None else groups
         rows = trained.unseen
-        self._calibrate(trained.logits.numpy(), labels[rows], events[rows], None if prior is None else prior[rows])
+        prior = None if trained.before is None else torch.softmax(trained.before / self.temperature.cpu(), dim=1)
+        self._calibrate(trained.logits.numpy(), labels[rows], events[rows], trained.weights, prior)
         self.held_out = np.full((len(labels), self.n_classes), np.nan, dtype=np.float32)
         self.held_out[rows.numpy()] = torch.softmax(trained.logits / self.temperature.cpu(), dim=1).numpy()
         return self.eval()
@@ -188,7 +190,7 @@ class Linear(Head):
                 state.copy_(torch.as_tensor(value))
         # The targets would give a class without rows a share, whatever its scores.
         present, which = torch.unique(y, return_inverse=True)
-        self._calibrate(scores[:, present.numpy()], which, events)
+        self._calibrate(scores[:, present.numpy()], which, events, torch.from_numpy(weights))
         self.held_out = np.exp(log_softmax(scores / self.temperature.item(), axis=1)).astype(np.float32)
 
     def _regress(
@@ -204,12 +206,16 @@ class Linear(Head):
         return every
 
     def _calibrate(
-        self, scores: NDArray[np.floating], labels: Tensor, groups: Tensor, prior: Tensor | None = None
+        self,
+        scores: NDArray[np.floating],
+        labels: Tensor,
+        groups: Tensor,
+        weights: Tensor,
+        prior: Tensor | None = None,
     ) -> None:
-        weights = event_weights(labels.cpu(), groups.cpu()).numpy()
         n_events = len(torch.unique(groups))
         towards = None if prior is None else prior.numpy()
-        self.temperature.fill_(fit_temperature(scores, labels.cpu().numpy(), weights, n_events, towards))
+        self.temperature.fill_(fit_temperature(scores, labels.cpu().numpy(), weights.numpy(), n_events, towards))
 
     def _probabilities(self, features: Tensor) -> Tensor:
         if torch.isnan(self.bias[0]):

@@ -1,9 +1,28 @@
-"""Events: which are held out, and how many windows of each count as much as those of another."""
+"""Classes and events: what can be learnt from, what is held out, and what each window counts."""
 
 import torch
 from torch import Tensor
 
 from seisbench_lcl.errors import TrainingError
+
+
+def check_classes(n_windows: int, labels: Tensor, groups: Tensor | None, n_classes: int) -> None:
+    """Refuse labels and events that are not one for each window, or of which nothing can be learnt.
+
+    Raises
+    ------
+    TrainingError
+        If their number is another, or labels are out of range or of one class only.
+    """
+    for what, values in (("labels", labels), ("groups", groups)):
+        if values is not None and len(values) != n_windows:
+            raise TrainingError(f"{n_windows} windows came with {len(values)} {what}; give one for each window")
+    present = torch.unique(labels).tolist()
+    if len(present) < 2 or present[0] < 0 or present[-1] >= n_classes:
+        raise TrainingError(
+            f"labels must be class indices from 0 to {n_classes - 1} with at least two classes among them, but hold "
+            f"{present}"
+        )
 
 
 def held_out_rows(labels: Tensor, groups: Tensor, share: float, seed: int) -> Tensor:

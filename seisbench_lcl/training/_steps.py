@@ -54,4 +54,8 @@ class Steps:
 def _mixed_precision(module: nn.Module) -> AbstractContextManager[object]:
     """Compute in bfloat16 what bears it, on a GPU that knows it; its range needs no scaling of the loss."""
     on_gpu = any(p.device.type == "cuda" for p in module.parameters())
-    return torch.autocast("cuda", torch.bfloat16) if on_gpu and torch.cuda.is_bf16_supported() else nullcontext()
+    return (
+        torch.autocast("cuda", torch.bfloat16)
+        if on_gpu and torch.cuda.is_bf16_supported(including_emulation=False)
+        else nullcontext()
+    )

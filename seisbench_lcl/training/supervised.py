@@ -44,11 +44,24 @@ class Trainable(Protocol):
 
 
 class Trained(NamedTuple):
-    """What a training leaves besides the state: its history, the rows of the events held out, and their logits."""
+    """What a training leaves besides the state.
+
+    Attributes
+    ----------
+    history : History
+    unseen : (n,) int64 Tensor
+        Rows of the events held out.
+    weights : (n,) Tensor
+        What each of them counts, as in the loss.
+    logits, before : (n, K) Tensor
+        Of these rows, after a training and, if it was a tuning, before it.
+    """
 
     history: History
     unseen: Tensor
+    weights: Tensor
     logits: Tensor
+    before: Tensor | None
 
 
 def train(
@@ -106,6 +119,7 @@ def train(
     lesson = _Lesson(network, classifier, trained, n_classes, windows, labels, events, unseen)
     with _frozen(frozen):
         before = deepcopy(trained.state_dict())
+        logits = lesson.logits(unseen) if tuning else None
         merit = lesson.merit(unseen) if tuning else None
         history = optimise(
             name,
@@ -130,7 +144,7 @@ def train(
         trained.load_state_dict(before)  # nothing did better on the events held out than what it began with
         history.best_epoch = -1
     network.epochs_trained.fill_(len(history.train))
-    return Trained(history, unseen, lesson.logits(unseen))
+    return Trained(history, unseen, lesson.weights[unseen], lesson.logits(unseen), logits)
 
 
 class _Lesson:
@@ -152,25 +166,27 @@ class _Lesson:
         self._windows, self._labels, self._events = windows, labels, events
         self._recipe = network.recipe
         self._augment = Chain.from_config(network.recipe.augmentations)
-        self._device = network.epochs_trained.device
-        self._weights = torch.ones(len(labels))
+        self._like = network.epochs_trained  # in device and precision
+        self._device = self._like.device
+        self.weights = torch.ones(len(labels))
         held_out = torch.isin(torch.arange(len(labels)), unseen)
         for part in (held_out, ~held_out):  # each in balance, for classes may have lost different shares
             if network.recipe.balance == "events":
-                self._weights[part] = event_weights(labels[part], events[part])
+                self.weights[part] = event_weights(labels[part], events[part])
             elif network.recipe.balance == "classes":
-                self._weights[part] = class_weights(labels[part])
+                self.weights[part] = class_weights(labels[part])
 
     def draw(self, rows: Tensor) -> Tensor:
         """Draw as many rows, classes and the events of a class in balance."""
-        return rows[torch.multinomial(self._weights[rows], len(rows), replacement=True)]
+        return rows[torch.multinomial(self.weights[rows], len(rows), replacement=True)]
 
     def loss(self, rows: Tensor) -> Tensor:
         """Return the mean loss: in training of augmented and mixed windows, otherwise of windows as they are."""
-        x = self._windows[rows].to(self._device)
-        truth, weight = self._labels[rows].to(self._device), self._weights[rows].to(self._device)
+        x = self._inputs(rows)
+        truth, weight = self._labels[rows].to(self._device), self.weights[rows].to(self._device)
         if not self._trained.training:
-            return (functional.cross_entropy(self._apply(x), truth, reduction="none") * weight).sum() / weight.sum()
+            # Weights are 1 on average over all windows held out, whatever batches these come in.
+            return (functional.cross_entropy(self._apply(x), truth, reduction="none") * weight).mean()
         if self._recipe.balance == "events":
             weight = torch.ones_like(weight)  # windows that were drawn by weight already have it
         smoothing = self._recipe.label_smoothing
@@ -181,8 +197,8 @@ class _Lesson:
     def logits(self, rows: Tensor) -> Tensor:
         """Return the logits (n, K) of windows as they are, on the CPU."""
         with torch.no_grad():
-            parts = (self._windows[part].to(self._device) for part in rows.split(self._recipe.batch_size))
-            return torch.cat([self._apply(part).float().cpu() for part in parts])
+            parts = rows.split(self._recipe.batch_size)
+            return torch.cat([self._apply(self._inputs(part)).float().cpu() for part in parts])
 
     def macro_f1(self, rows: Tensor) -> float:
         """Return the mean F1 of the classes, over events: the probabilities of their windows are added."""
@@ -198,6 +214,9 @@ class _Lesson:
         self._trained.eval()
         loss = evaluate(self._trained, self.loss, rows, self._recipe.batch_size, self._recipe.seed)
         return self.macro_f1(rows), -loss
+
+    def _inputs(self, rows: Tensor) -> Tensor:
+        return self._windows[rows].to(self._like)
 
     def _apply(self, x: Tensor) -> Tensor:
         found: Tensor = self._classifier(self._network.encode(x))

@@ -135,7 +135,7 @@ def test_members_vote_from_training_to_evaluation(
     assert width == pytest.approx(2 * single, rel=0.01)
     report = (tmp_path / "report.md").read_text()
     assert "members = 2" in report
-    assert report.startswith("### Events that training held out, by which it chose")
+    assert report.startswith("### Training windows, each by those members alone that held its event out")
     same = ("evaluate", "--dataset", dataset_folder, "--weights", "w/many.json.v4")
     run(*same, "--report", "dev.md", "--reliability", "trust.png")
     assert "16 station windows of 8 events" in (tmp_path / "dev.md").read_text()
@@ -205,7 +205,7 @@ def test_weights_for_another_region(
     assert "fine-tuning on 16 windows of 8 events" in done.stderr
     assert "wrote w/new.{json,safetensors,pt}.v2" in done.stdout
     tuned, before = lcl.ResNet18.load(tmp_path / "w" / "new", "2"), lcl.ResNet18.load(weights / "network")
-    assert tuned.weights_docstring == "of the north"
+    assert tuned.weights_docstring == "Fine-tuned. Before: of the north"
     for name, tensor in before.extractor.stages[:3].state_dict().items():
         assert tensor.equal(tuned.extractor.stages[:3].state_dict()[name])
     assert len(pd.read_csv(tmp_path / "l" / "resnet18.csv")) == 1
@@ -229,10 +229,10 @@ def test_an_ensemble_for_another_region(
     own = ("fine-tune", "--dataset", dataset_folder, "--split", "dev", "--weights", weights / "both")
     run(*own, "--out", "new", "--checkpoints", "c")
     tuned = lcl.DiscriminatorEnsemble.load(tmp_path / "new")
-    assert tuned.weights_docstring == "two of them"
+    assert tuned.weights_docstring == "Fine-tuned. Before: two of them"
     assert [file.name for file in (tmp_path / "c").iterdir()] == ["member-0-resnet18.checkpoint"]
     done = run(*own, "--out", "other", "--freeze", 1, expect=2)
-    assert "MiniRocketRidge is adapted in closed form" in done.stderr
+    assert "MiniRocketRidge is not trained together with its head" in done.stderr
     assert list(tmp_path.glob("other*")) == []
 
 
