@@ -65,6 +65,10 @@ def train(
     normalisation: Annotated[
         str | None, typer.Option(help="component-std, component-peak, joint-std, joint-peak; by default the model's")
     ] = None,
+    novelty_rate: Annotated[
+        float | None,
+        typer.Option(help="share of known windows that may be rejected as unlike the training data; 0 sets no limit"),
+    ] = None,
     extractor_arg: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="argument of the extractor (repeat)")
     ] = None,
@@ -116,6 +120,7 @@ def train(
         "head": head,
         **({"labels": label or sorted(set(data.labels.tolist()))} if supervised else {"clusters": clusters}),
         **preprocessing.to_dict(),
+        "novelty_rate": "default" if novelty_rate is None else novelty_rate or None,
         "event_types": parse_event_types(event_type or []),
         "extractor_args": parse_settings(extractor_arg or [], "--extractor-arg"),
         "head_args": parse_settings(head_arg or [], "--head-arg"),

@@ -116,12 +116,12 @@ def bootstrap_intervals(
 
     tallies = tally(p, y, codes, n_events)
     values = read_tally(tallies.sum(axis=0), labels)
-    draws = read_tally(_resample(tallies, n_resamples, seed), labels)
+    draws = read_tally(resample_tallies(tallies, n_resamples, seed), labels)
     tails = [50 * (1 - confidence), 50 * (1 + confidence)]
-    return {name: Interval(float(value), *_ends(draws[name], tails)) for name, value in values.items()}
+    return {name: Interval(float(value), *ends(draws[name], tails)) for name, value in values.items()}
 
 
-def _resample(tallies: Floats, n_resamples: int, seed: int) -> Floats:
+def resample_tallies(tallies: Floats, n_resamples: int, seed: int) -> Floats:
     """Sum the tallies (E, M) of the events drawn in each resample, (n_resamples, M); none from one event."""
     n_events = len(tallies)
     rng = np.random.default_rng(seed)
@@ -132,7 +132,8 @@ def _resample(tallies: Floats, n_resamples: int, seed: int) -> Floats:
     return sums
 
 
-def _ends(draws: Floats, tails: list[float]) -> tuple[float, float]:
+def ends(draws: Floats, tails: list[float]) -> tuple[float, float]:
+    """Return two percentiles of the draws that are defined, NaN if none is."""
     defined = draws[~np.isnan(draws)]
     if not defined.size:
         return float("nan"), float("nan")

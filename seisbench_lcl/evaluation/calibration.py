@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import betaincinv
 
 from seisbench_lcl.errors import ConfigurationError, DatasetError
-from seisbench_lcl.evaluation.bootstrap import _ends, _resample
+from seisbench_lcl.evaluation.bootstrap import ends, resample_tallies
 from seisbench_lcl.evaluation.metrics import N_BINS, Floats, Indices, check_groups, check_predictions
 
 CONFIDENCE = 0.95  # of every interval and bound here
@@ -63,11 +63,11 @@ def reliability(probabilities: ArrayLike, truth: ArrayLike, groups: ArrayLike | 
         cells, size = codes * N_BINS + bins, len(events) * N_BINS
         rows, right = (np.bincount(cells, x, size).reshape(-1, N_BINS) for x in (np.ones(len(y)), ~wrong))
         table["events"] = np.count_nonzero(rows, axis=0)
-        draws = _resample(np.hstack([right, rows]), _RESAMPLES, seed=0)
+        draws = resample_tallies(np.hstack([right, rows]), _RESAMPLES, seed=0)
         accuracies = _ratio(draws[:, :N_BINS], draws[:, N_BINS:])
         accuracies[:, table["events"] < 2] = np.nan
         tails = [50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE)]
-        table[["accuracy_low", "accuracy_high"]] = [_ends(column, tails) for column in accuracies.T]
+        table[["accuracy_low", "accuracy_high"]] = [ends(column, tails) for column in accuracies.T]
     return table
 
 

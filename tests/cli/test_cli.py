@@ -10,6 +10,8 @@ import obspy
 import pandas as pd
 import pytest
 
+import seisbench_lcl as lcl
+
 pytestmark = pytest.mark.timeout(120)
 
 
@@ -126,6 +128,14 @@ def test_evaluate_says_how_far_to_trust(run: Callable, dataset_folder: Path, tmp
     assert done.returncode == 0, done.stderr
     for told in (done.stdout, (tmp_path / "dev.md").read_text()):
         assert "Nothing can be promised: no threshold keeps the risk at 0.01 or less" in told
+    model = lcl.MiniRocketRidge.load(tmp_path / "w" / "mine")
+    model.unlikeness.threshold.mul_(1e-3)
+    model.save(tmp_path / "w" / "strict")
+    done = run("evaluate", "--dataset", dataset_folder, "--weights", "w/strict", "--report", "strict.md", "--risk", 0.5)
+    assert done.returncode == 0, done.stderr
+    for told in (done.stdout, (tmp_path / "strict.md").read_text()):
+        assert "16 of these 16 windows are unlike the training data: classify abstains from them." in told
+        assert "Nothing can be promised" in told
     assert run("ensemble", "--weights", "w/mine", "--weights", "w/mine", "--out", "w/two").returncode == 0
     ensemble = ("evaluate", "--dataset", dataset_folder, "--weights", "w/two")
     done = run(*ensemble, "--risk", 0.6)
