@@ -32,8 +32,8 @@ from seisbench_lcl.evaluation import (
     reject_threshold,
     reliability,
 )
-from seisbench_lcl.evaluation.tables import Content, to_markdown
 from seisbench_lcl.evaluation.calibration import check_risk
+from seisbench_lcl.evaluation.tables import Content, to_markdown
 from seisbench_lcl.plotting import reliability_figure
 from seisbench_lcl.training import LabelledWindows, open_dataset
 

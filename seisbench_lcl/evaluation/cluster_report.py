@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike
 from rich.console import Console, ConsoleOptions, RenderResult
 
 from seisbench_lcl.errors import DatasetError
-from seisbench_lcl.evaluation.tables import Content, to_markdown, to_rich
 from seisbench_lcl.evaluation.clustering import clustering_scores
 from seisbench_lcl.evaluation.metrics import Indices
+from seisbench_lcl.evaluation.tables import Content, to_markdown, to_rich
 from seisbench_lcl.matching import UNKNOWN, contingency, match_clusters
 
 

@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from seisbench_lcl.evaluation.tables import Content, to_markdown, to_rich
 from seisbench_lcl.evaluation.bootstrap import Interval, bootstrap_intervals
 from seisbench_lcl.evaluation.metrics import confusion, mean_by_event
+from seisbench_lcl.evaluation.tables import Content, to_markdown, to_rich
 
 CONFIDENCE = 0.95
 
