@@ -113,30 +113,38 @@ def show(table: pd.DataFrame) -> None:
 
 
 def draw(table: pd.DataFrame, plot: Path) -> None:
-    figure = Figure(figsize=(9, 3.6), layout="constrained")
-    panels = figure.subplots(1, 2, sharey=True)
+    figure = Figure(figsize=(10, 3.8), layout="constrained")
+    panels = figure.subplots(1, 2)
     colours = dict(zip(CURVES, ("#0072b2", "#d55e00", "#009e73"), strict=True))
     styles = {"fine-tuned": "-o", "from scratch": "--s"}
-    for axes, level in zip(panels, ("station", "event"), strict=True):
-        for (model, how), part in table.groupby(["model", "how"]):
-            found = part.groupby("events")[level].agg(["mean", "std"])
+    sizes = sorted(set(table["events"]) - {0})
+    quantities = {"event": "Balanced accuracy per event", "ece": "Expected calibration error per station"}
+    for axes, (quantity, title) in zip(panels, quantities.items(), strict=True):
+        for k, ((model, how), part) in enumerate(table.groupby(["model", "how"])):
+            found = part.groupby("events")[quantity].agg(["mean", "std"])
             if how == "as it is":
-                axes.axhline(found["mean"].iloc[0], color=colours[model], lw=1, ls=":")
+                axes.axhline(found["mean"].iloc[0], color=colours[model], lw=1.2, ls=":")
                 continue
+            x = found.index * 1.015 ** (k - 4)  # side by side, so that no bar hides another
+            label = f"{model}, {how}"
             axes.errorbar(
-                found.index, found["mean"], found["std"], fmt=styles[how], color=colours[model], ms=4, lw=1.4,
-                capsize=2, label=f"{model}, {how}",
-            )  # fmt: skip
-        axes.set(xscale="log", xlabel="Events of the target region", title=f"per {level}")
-        axes.set_xticks(
-            sorted(set(table["events"]) - {0}), labels=map(str, sorted(set(table["events"]) - {0})), minor=False
-        )
+                x,
+                found["mean"],
+                found["std"],
+                fmt=styles[how],
+                color=colours[model],
+                ms=4,
+                lw=1.4,
+                capsize=2,
+                label=label,
+            )
+        axes.set(xscale="log", xlabel="Events of the target region")
+        axes.set_title(title, fontsize="medium")
+        axes.set_xticks(sizes, labels=[str(size) for size in sizes])
         axes.minorticks_off()
         axes.spines[["top", "right"]].set_visible(False)
-    panels[0].set_ylabel("Balanced accuracy")
-    figure.legend(
-        *panels[0].get_legend_handles_labels(), loc="outside right center", frameon=False, title="dotted: as it is"
-    )
+    handles = panels[0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside right center", frameon=False, title="dotted: as it is")
     figure.savefig(plot)
 
 
