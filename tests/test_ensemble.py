@@ -174,7 +174,7 @@ def test_saved_and_loaded_in_a_process_of_its_own(
 import sys, obspy, seisbench
 seisbench.cache_model_root = __import__("pathlib").Path(sys.argv[1])
 import seisbench_lcl, seisbench.models as sbm
-assert sbm.DiscriminatorEnsemble.list_pretrained() == ["mine"]
+assert "mine" in sbm.DiscriminatorEnsemble.list_pretrained()
 model = sbm.DiscriminatorEnsemble.from_pretrained("mine")
 assert [type(member).__name__ for member in model.members] == ["ResNet18", "MiniRocketRidge", "MiniRocketRidge"]
 assert model.weights_docstring == "made up" and model.weights_version == "2"
