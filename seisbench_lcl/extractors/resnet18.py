@@ -12,7 +12,7 @@ class ResNet18(SampleNetwork):
     Stage 0 is a convolution of 7 samples with stride 2 and a maximum over 3 with stride 2. Four stages of two residual
     blocks of two convolutions of 3 samples follow, each but the first of which halves the samples and doubles the
     channels. Features are the means over time: 8 × width. With a width of 64, as published, there are 3.8 million
-    parameters; the default of 32 has 0.96 million, and is four times as fast.
+    parameters; the default of 32 has 0.96 million.
 
     Parameters
     ----------

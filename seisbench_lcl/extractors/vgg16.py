@@ -13,8 +13,7 @@ class VGG16(SampleNetwork):
     Five stages of two or three convolutions of 3 samples, each with batch normalisation, end in a maximum over 2. The
     means over time, 8 × width, are the features. They stand in place of two dense layers of 4,096, which for windows
     of 2,000 samples would have 146.8 million parameters beside the 4.9 million of the convolutions of the published
-    width, 64, and tie the network to one length of window. The default width of 16 has 0.31 million, and is ten times
-    as fast.
+    width, 64, and tie the network to one length of window. The default width of 16 has 0.31 million.
 
     Parameters
     ----------
