@@ -289,36 +289,33 @@ class Discriminator(Pair):
         return self.eval()
 
     def _fit(self, x: Tensor | RowFile, y: Tensor | None, events: Tensor | None, tuning: Tuning | None) -> None:
-        unseen = None
-        if tuning and not self.head.joins(self.extractor):
-            features = self._feature_rows(x)
+        joint = self.head.joins(self.extractor)
+        unseen = self._fit_extractor(x, y, events, tuning) if joint or not tuning else None
+        features = self._feature_rows(x)
+        if not joint and tuning:
             self.head.fine_tune(features, y, events)
-        else:
-            drawn = np.sort(np.random.default_rng(0).permutation(len(x))[: self.extractor.enough])
-            own_y, own_events = (None if indices is None else indices[drawn] for indices in (y, events))
-            # The extractor must see in training what it sees in application: normalised windows.
-            seen = self.annotate_batch_pre(self._windows(x[drawn]), {})
-            if self.head.joins(self.extractor):
-                self.head.fit_with(self.extractor, seen, own_y, own_events, tuning)
-            else:
-                self.extractor.fit(seen, own_y, own_events)
-            features = self._feature_rows(x)
-            if self.extractor.unseen is not None:
-                unseen = torch.from_numpy(drawn)[self.extractor.unseen]
-            if not self.head.joins(self.extractor):
-                self._fit_head(features, y, events, unseen)
+        elif not joint:
+            self._fit_head(features, y, events, unseen)
         if not self.head.supervised:
             self._warn_of_empty_clusters(features)
         if self.unlikeness:
-            order = np.random.default_rng(0).permutation(len(features))
-            rows = np.sort(order[:_NOVELTY_ROWS])
-            known = None
-            if unseen is not None:
-                held_out = order[np.isin(order, unseen)]  # there may be few
-                rows = np.union1d(rows, held_out[: _NOVELTY_ROWS // 4])
-                known = torch.nonzero(torch.isin(torch.from_numpy(rows), unseen)).flatten()
-            self.unlikeness.fit(torch.as_tensor(features[rows]), None if events is None else events[rows], known)
+            self._fit_unlikeness(self.unlikeness, features, events, unseen)
         self.held_out = self._held_out_rows(len(x), unseen)
+
+    def _fit_extractor(
+        self, x: Tensor | RowFile, y: Tensor | None, events: Tensor | None, tuning: Tuning | None
+    ) -> Tensor | None:
+        """Fit the extractor, with the head where they are joint, and return the rows that it held out."""
+        drawn = np.sort(np.random.default_rng(0).permutation(len(x))[: self.extractor.enough])
+        own_y, own_events = (None if indices is None else indices[drawn] for indices in (y, events))
+        # The extractor must see in training what it sees in application: normalised windows.
+        seen = self.annotate_batch_pre(self._windows(x[drawn]), {})
+        if self.head.joins(self.extractor):
+            self.head.fit_with(self.extractor, seen, own_y, own_events, tuning)
+        else:
+            self.extractor.fit(seen, own_y, own_events)
+        held_out = self.extractor.unseen
+        return None if held_out is None else torch.from_numpy(drawn)[held_out]
 
     def _fit_head(
         self, features: Tensor | RowFile, y: Tensor | None, events: Tensor | None, unseen: Tensor | None
@@ -344,6 +341,18 @@ class Discriminator(Pair):
                     f"has one event alone of class {label!r}: give more events, raise the network's held_out, or take "
                     "the head linear"
                 )
+
+    @staticmethod
+    def _fit_unlikeness(
+        check: Novelty, features: Tensor | RowFile, events: Tensor | None, unseen: Tensor | None
+    ) -> None:
+        order = np.random.default_rng(0).permutation(len(features))
+        rows = np.sort(order[:_NOVELTY_ROWS])
+        held_out = None
+        if unseen is not None:
+            rows = np.union1d(rows, order[np.isin(order, unseen)][: _NOVELTY_ROWS // 4])  # there may be few
+            held_out = torch.nonzero(torch.isin(torch.from_numpy(rows), unseen)).flatten()
+        check.fit(torch.as_tensor(features[rows]), None if events is None else events[rows], held_out)
 
     def _held_out_rows(self, n: int, unseen: Tensor | None) -> NDArray[np.float32] | None:
         found: NDArray[np.float32] | None = getattr(self.head, "held_out", None)

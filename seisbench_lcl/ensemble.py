@@ -180,6 +180,10 @@ class DiscriminatorEnsemble(StreamModel):
         able = [member for member in self._members if member.unlikeness] or self._members[:1]
         return np.mean([member.novelty(windows) for member in able], axis=0, dtype=np.float32)
 
+    def judge(self, windows: Windows) -> Verdict:
+        """Return probabilities and doubts of windows (N, C, T), from one pass of each member."""
+        return _vote([member.judge(windows) for member in self._members])
+
     def forward(self, windows: Tensor) -> Tensor:
         """Return class probabilities (B, K) of windows (B, C, T) that are not normalised."""
         votes = [member(member.annotate_batch_pre(windows, {})) for member in self._members]
@@ -217,13 +221,7 @@ class DiscriminatorEnsemble(StreamModel):
         return np.stack([member.predict_proba(windows) for member in self._members])
 
     def _judge_record(self, record: Record, offsets: NDArray[np.int64], stride: int) -> Verdict:
-        verdicts = [member._judge_record(record, offsets, stride) for member in self._members]
-        votes = torch.stack([verdict.probabilities.cpu() for verdict in verdicts])
-        mean = votes.mean(dim=0)
-        doubts = {"spread": _spread(votes, mean)}
-        if novelties := [verdict.doubts["novelty"].cpu() for verdict in verdicts if "novelty" in verdict.doubts]:
-            doubts["novelty"] = torch.stack(novelties).mean(dim=0)
-        return Verdict(mean, doubts)
+        return _vote([member._judge_record(record, offsets, stride) for member in self._members])
 
     def _doubts(self) -> list[str]:
         return ["spread", "novelty"] if any(member.unlikeness for member in self._members) else ["spread"]
@@ -234,6 +232,15 @@ class DiscriminatorEnsemble(StreamModel):
             for i, member in enumerate(self._members)
             for name, module in member._parts().items()
         }
+
+
+def _vote(verdicts: Sequence[Verdict]) -> Verdict:
+    votes = torch.stack([verdict.probabilities.cpu() for verdict in verdicts])
+    mean = votes.mean(dim=0)
+    doubts = {"spread": _spread(votes, mean)}
+    if novelties := [verdict.doubts["novelty"].cpu() for verdict in verdicts if "novelty" in verdict.doubts]:
+        doubts["novelty"] = torch.stack(novelties).mean(dim=0)
+    return Verdict(mean, doubts)
 
 
 def _spread(votes: Tensor, mean: Tensor) -> Tensor:

@@ -67,6 +67,17 @@ class Pair(StreamModel):
         check = self.unlikeness
         return self._in_batches(windows, lambda x: check(self.extractor(x))).numpy()
 
+    def judge(self, windows: Windows) -> Verdict:
+        """Return probabilities and doubts of windows (N, C, T), from one pass of the extractor."""
+
+        def columns(x: Tensor) -> Tensor:
+            verdict = self._verdict(self.extractor(x))
+            return torch.column_stack([verdict.probabilities, *verdict.doubts.values()])
+
+        found = self._in_batches(windows, columns)
+        n = len(self.labels)
+        return Verdict(found[:, :n], dict(zip(self._doubts(), found[:, n:].T, strict=True)))
+
     def forward(self, windows: Tensor) -> Tensor:
         """Return class probabilities (B, K) of normalised windows (B, C, T)."""
         return self._probabilities(self.extractor(windows))
@@ -92,8 +103,11 @@ class Pair(StreamModel):
             else:
                 windows = torch.from_numpy(record.cut(offsets, self.in_samples)).to(self.device)
                 features = self.extractor(self.annotate_batch_pre(windows, {}))
-            doubts = {"novelty": self.unlikeness(features)} if self.unlikeness else {}
-            return Verdict(self._probabilities(features), doubts)
+            return self._verdict(features)
+
+    def _verdict(self, features: Tensor) -> Verdict:
+        doubts = {"novelty": self.unlikeness(features)} if self.unlikeness else {}
+        return Verdict(self._probabilities(features), doubts)
 
     def _doubts(self) -> list[str]:
         return ["novelty"] if self.unlikeness else []

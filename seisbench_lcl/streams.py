@@ -201,11 +201,6 @@ class StreamModel(PretrainedModel):
             raise ConfigurationError(f"{name} must be a number above 0 and up to 1, but is {value!r}")
         return float(value)
 
-    @property
-    def tells_novelty(self) -> bool:
-        """Whether the model knows windows that are unlike its training data."""
-        return "novelty" in self._doubts()
-
     def _max_novelty(self, kwargs: dict[str, Any]) -> float:
         value = self._argument(kwargs, "max_novelty")
         if value is None:

@@ -148,6 +148,16 @@ def test_in_a_running_event_loop(trained: lcl.DiscriminatorEnsemble, make_stream
         np.testing.assert_allclose(result.windows.to_dataframe()[LABELS], expected[LABELS], atol=1e-6)
 
 
+def test_one_pass_says_what_each_question_says(trained: lcl.DiscriminatorEnsemble) -> None:
+    windows = data(1)[0]
+    for model in (trained, *trained.members):
+        verdict = model.judge(windows)
+        np.testing.assert_allclose(verdict.probabilities, model.predict_proba(windows), atol=1e-6)
+        if model is trained or model.unlikeness:
+            np.testing.assert_allclose(verdict.doubts["novelty"], model.novelty(windows), rtol=1e-5)
+    np.testing.assert_allclose(trained.judge(windows).doubts["spread"], trained.spread(windows), atol=1e-6)
+
+
 def test_limits_that_no_member_has(make_stream: Callable) -> None:
     ensemble = lcl.DiscriminatorEnsemble.of(lcl.MiniRocketRidge, 2, **SHAPE, **ROCKET, novelty_rate=None).fit(*data())
     assert "novelty" not in ensemble.classify(make_stream(20)).windows.to_dataframe()

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import numpy as np
-import pandas as pd
+import torch
 import typer
 from numpy.typing import NDArray
 
@@ -20,7 +20,16 @@ from seisbench_lcl.cli.common import (
     write_file,
     write_text,
 )
-from seisbench_lcl.cli.options import Dataset, GroupColumn, LabelColumn, PickColumn, SplitColumn, Weights, read_dataset
+from seisbench_lcl.cli.options import (
+    Dataset,
+    GroupColumn,
+    LabelColumn,
+    PickColumn,
+    SplitColumn,
+    Weights,
+    labels_of,
+    read_dataset,
+)
 from seisbench_lcl.errors import ConfigurationError, DatasetError
 from seisbench_lcl.evaluation import (
     EvaluationReport,
@@ -71,7 +80,7 @@ def evaluate(
         check_figure(reliability_plot)
     discriminator = load_model(model, weights)
     waveforms = open_dataset(dataset, discriminator.preprocessing.component_order)
-    there = set(waveforms.metadata.get(label_column, pd.Series(dtype=str)).dropna().astype(str))
+    there = labels_of(waveforms, label_column)
     wanted: list[str] | None = [label for label in discriminator.labels if label in there] or discriminator.labels
     if discriminator.clusters:
         wanted = None  # clusters may have missed a class, whose windows then count as errors
@@ -126,8 +135,9 @@ def _predict(model: Model, data: LabelledWindows, split: str) -> _Scored:
     labels = [*model.labels, *sorted(there - set(model.labels))]
     data = data if split == "all" else data.in_split(split)
     probabilities = np.zeros((len(data), len(labels)), dtype=np.float32)
-    probabilities[:, : len(model.labels)] = model.predict_proba(data.windows)
-    novelty = model.novelty(data.windows) if model.tells_novelty else np.zeros(len(data))
+    verdict = model.judge(data.windows)
+    probabilities[:, : len(model.labels)] = verdict.probabilities.numpy()
+    novelty = verdict.doubts.get("novelty", torch.zeros(len(data))).numpy()
     return _Scored(f"split {split}", data, labels, probabilities, {}, novelty <= 1)
 
 

@@ -2,7 +2,6 @@
 
 from typing import Annotated, Any
 
-import pandas as pd
 import typer
 
 from seisbench_lcl.cli.common import errors, load_model, progress, say, write_text
@@ -20,6 +19,7 @@ from seisbench_lcl.cli.options import (
     SplitColumn,
     Version,
     Weights,
+    labels_of,
     read_dataset,
 )
 from seisbench_lcl.cli.trained import check_outputs, draw_curves, held_out_scores, save
@@ -57,7 +57,7 @@ def fine_tune(
     tuned = load_model(model, weights)
     columns = label_column, group_column, split_column, pick_column
     waveforms = open_dataset(dataset, tuned.preprocessing.component_order)
-    there = set(waveforms.metadata.get(label_column, pd.Series(dtype=str)).dropna().astype(str))
+    there = labels_of(waveforms, label_column)
     known = [label for label in tuned.labels if label in there] or None  # an error below says what there is
     if known and (strange := sorted(there - set(known))):
         say(f"left out, for the weights do not know them: {', '.join(strange)}", errors)

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Annotated, Any
 
+import pandas as pd
 import typer
 from seisbench.data import WaveformDataset
 
@@ -50,3 +51,8 @@ def read_dataset(
     )
     tell_of(data)
     return data if split == "all" else data.in_split(split)
+
+
+def labels_of(waveforms: WaveformDataset, column: str) -> set[str]:
+    """Return the labels that occur in a column of a dataset, none where it lacks the column."""
+    return set(waveforms.metadata.get(column, pd.Series(dtype=str)).dropna().astype(str))

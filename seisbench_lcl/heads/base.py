@@ -10,6 +10,7 @@ from typing_extensions import Self
 from seisbench_lcl.errors import ConfigurationError, TrainingError, WindowError
 from seisbench_lcl.extractors.base import FeatureExtractor
 from seisbench_lcl.rows import RowFile, Rows
+from seisbench_lcl.training._balance import check_indices
 from seisbench_lcl.training.loop import History
 from seisbench_lcl.training.supervised import Tuning
 
@@ -210,12 +211,7 @@ class Head(nn.Module, ABC):
         if self.supervised:
             if labels is None:
                 raise TrainingError(f"{type(self).__name__} learns from labels, but fit was given none")
-            present = torch.unique(labels)
-            if len(present) < 2 or present[0] < 0 or present[-1] >= self.n_classes:
-                raise TrainingError(
-                    f"labels must be class indices from 0 to {self.n_classes - 1} with at least two classes among "
-                    f"them, but hold {present.tolist()}"
-                )
+            check_indices(labels, self.n_classes)
         return features, labels, groups
 
     def _checked(self, features: Tensor) -> Tensor:

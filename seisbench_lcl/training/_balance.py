@@ -17,6 +17,16 @@ def check_classes(n_windows: int, labels: Tensor, groups: Tensor | None, n_class
     for what, values in (("labels", labels), ("groups", groups)):
         if values is not None and len(values) != n_windows:
             raise TrainingError(f"{n_windows} windows came with {len(values)} {what}; give one for each window")
+    check_indices(labels, n_classes)
+
+
+def check_indices(labels: Tensor, n_classes: int) -> None:
+    """Refuse class indices that are out of range, or of one class only.
+
+    Raises
+    ------
+    TrainingError
+    """
     present = torch.unique(labels).tolist()
     if len(present) < 2 or present[0] < 0 or present[-1] >= n_classes:
         raise TrainingError(

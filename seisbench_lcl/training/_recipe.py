@@ -2,12 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from numbers import Integral
 from typing import Any, Literal, get_args
 
 from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.training.augmentations import Chain
-from seisbench_lcl.training.loop import check_settings
+from seisbench_lcl.training.loop import check_settings, is_whole
 
 Balance = Literal["events", "classes", "none"]
 
@@ -77,7 +76,7 @@ class Recipe:
             ("label_smoothing must lie from 0 to below 1", 0 <= self.label_smoothing < 1, self.label_smoothing),
             ("mixup must not be negative and be finite", 0 <= self.mixup < float("inf"), self.mixup),
             ("augmentations must map names to arguments", _is_nested(self.augmentations), self.augmentations),
-            ("seed must be a whole number, not negative", _is_whole(self.seed) and self.seed >= 0, self.seed),
+            ("seed must be a whole number, not negative", is_whole(self.seed, 0), self.seed),
         ):
             if not fits:
                 raise ConfigurationError(f"recipe: {what}, but is {value!r}")
@@ -116,8 +115,8 @@ class Tuning:
         rate, epochs, freeze = self.learning_rate, self.epochs, self.freeze
         for what, fits, value in (
             ("learning_rate must be positive", rate is None or 0 < rate < float("inf"), rate),
-            ("epochs must be 1 or more, and whole", epochs is None or (_is_whole(epochs) and epochs >= 1), epochs),
-            ("freeze must be a number of stages, or -1 for all", _is_whole(freeze) and freeze >= -1, freeze),
+            ("epochs must be 1 or more, and whole", epochs is None or is_whole(epochs, 1), epochs),
+            ("freeze must be a number of stages, or -1 for all", is_whole(freeze, -1), freeze),
         ):
             if not fits:
                 raise ConfigurationError(f"{what}, but is {value!r}")
@@ -125,7 +124,3 @@ class Tuning:
 
 def _is_nested(value: object) -> bool:
     return isinstance(value, Mapping) and all(isinstance(arguments, Mapping) for arguments in value.values())
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, Integral)

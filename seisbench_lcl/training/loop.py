@@ -284,17 +284,18 @@ def check_settings(
     ConfigurationError
     """
     for what, fits, value in (
-        ("epochs must be 1 or more, and whole", _is_whole(epochs, 1), epochs),
-        ("batch_size must be 2 or more, and whole", _is_whole(batch_size, 2), batch_size),
+        ("epochs must be 1 or more, and whole", is_whole(epochs, 1), epochs),
+        ("batch_size must be 2 or more, and whole", is_whole(batch_size, 2), batch_size),
         ("learning_rate must be positive", 0 < learning_rate < math.inf, learning_rate),
         ("weight_decay must not be negative", 0 <= weight_decay < math.inf, weight_decay),
         (f"optimiser must be one of {', '.join(_OPTIMISERS)}", optimiser in _OPTIMISERS, optimiser),
         ("warm_up must not be negative", 0 <= warm_up < math.inf, warm_up),
-        ("patience must be 1 or more, and whole", patience is None or _is_whole(patience, 1), patience),
+        ("patience must be 1 or more, and whole", patience is None or is_whole(patience, 1), patience),
     ):
         if not fits:
             raise ConfigurationError(f"{name}: {what}, but is {value!r}")
 
 
-def _is_whole(value: object, least: int) -> bool:
+def is_whole(value: object, least: int) -> bool:
+    """Whether a value is a whole number, and not below the least."""
     return isinstance(value, Integral) and int(value) >= least
