@@ -40,7 +40,8 @@ class Discriminator(Pair):
     Parameters
     ----------
     extractor, head : str
-        Names of a feature extractor and of a head. A named pair such as `MiniRocketRidge` has them already.
+        Names of a feature extractor and of a head. A named pair such as `MiniRocketRidge` has them already. Several
+        extractors stand side by side as "minirocket+physical", and one behind a stage as "envelope>minirocket".
     labels : sequence of str, optional
         Class names, free text. For a head that learns from labels.
     clusters : int or sequence of str, optional
@@ -60,7 +61,7 @@ class Discriminator(Pair):
     event_types : mapping from label to QuakeML event type or None, optional
         What differs from the defaults; see `seisbench_lcl.labels.quakeml_types`.
     extractor_args, head_args : mapping, optional
-        Further arguments of the two.
+        Further arguments of the two; for several extractors, or one behind a stage, a mapping of such mappings by name.
     default_args : mapping, optional
         Arguments of `annotate` and `classify` to use unless a call gives them.
     citation : str, optional
@@ -71,6 +72,8 @@ class Discriminator(Pair):
         Of the class: names of the extractor and the head of a named pair.
     default_normalisation : str
         Of the class: what windows are divided by unless the constructor is told otherwise.
+    default_head_args : mapping
+        Of the class: arguments of the head unless the constructor is told otherwise.
     preprocessing : Preprocessing
     extractor : FeatureExtractor
     head : Head
@@ -95,6 +98,7 @@ class Discriminator(Pair):
 
     pair: ClassVar[tuple[str, str] | None] = None
     default_normalisation: ClassVar[Normalisation] = "component-std"
+    default_head_args: ClassVar[Mapping[str, Any]] = {}
     labels: list[str]
 
     def __init_subclass__(
@@ -103,6 +107,7 @@ class Discriminator(Pair):
         extractor: str | None = None,
         head: str | None = None,
         normalisation: Normalisation | None = None,
+        head_args: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         """Make a named pair: ``class MiniRocketRidge(Discriminator, extractor="minirocket", head="ridge")``."""
@@ -111,6 +116,8 @@ class Discriminator(Pair):
             cls.pair = extractor, head
         if normalisation:
             cls.default_normalisation = normalisation
+        if head_args:
+            cls.default_head_args = head_args
 
     def __init__(
         self,
@@ -133,7 +140,7 @@ class Discriminator(Pair):
         citation: str | None = None,
     ) -> None:
         pair = self._resolve_pair(extractor, head)
-        extractor_class, head_class = registry().extractor(pair[0]), registry().head(pair[1])
+        head_class = registry().head(pair[1])
         outputs = (
             check_labels(labels) if head_class.supervised else named_clusters(head_class.__name__, labels, clusters)
         )
@@ -157,12 +164,18 @@ class Discriminator(Pair):
         self._names = pair
         self.preprocessing = preprocessing
         self.event_types = quakeml_types(names, event_types)
-        extractor_args = dict(extractor_args or {})
-        if "frequency_range" in signature(extractor_class).parameters:  # of spectrograms, empty outside the band
-            extractor_args.setdefault("frequency_range", list(preprocessing.band))
+        told = {
+            "frequency_range": list(preprocessing.band),  # spectrograms are empty outside
+            "before": before,
+            "component_order": component_order,
+        }
+        shape = len(component_order), in_samples, sampling_rate
         try:
-            self.extractor = extractor_class(len(component_order), in_samples, sampling_rate, **extractor_args)
-            self.head = head_class(self.extractor.n_features, len(outputs), **(head_args or {}))
+            self.extractor = registry().build_extractor(pair[0], shape, extractor_args or {}, told)
+            own = {**self.default_head_args, **(head_args or {})}
+            if "blocks" in signature(head_class).parameters:
+                own.setdefault("blocks", self.extractor.blocks)
+            self.head = head_class(self.extractor.n_features, len(outputs), **own)
         except SeisBenchLCLError:
             raise
         except (TypeError, ValueError) as error:

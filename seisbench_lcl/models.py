@@ -159,3 +159,61 @@ class SpectrogramCNN(Discriminator, extractor="spectrogram_cnn", head="linear"):
     ----------
     Kharita et al. (2025), arXiv:2510.23795.
     """
+
+
+class PhysicalRidge(Discriminator, extractor="physical", head="ridge", normalisation="joint-std"):
+    """Classical discriminants (P/S amplitude ratios, spectra, cepstrum, envelope) and a ridge classifier.
+
+    Takes the parameters of `Discriminator` besides `extractor` and `head`. The components keep their amplitude ratios.
+
+    References
+    ----------
+    See `seisbench_lcl.extractors.discriminants`.
+    """
+
+
+class EnvelopeMiniRocketRidge(Discriminator, extractor="envelope>minirocket", head="ridge"):
+    """MiniRocket features of band-wise log envelopes, and a ridge classifier.
+
+    Takes the parameters of `Discriminator` besides `extractor` and `head`.
+
+    References
+    ----------
+    Dempster, Schmidt and Webb (2021), doi:10.1145/3447548.3467231. See `seisbench_lcl.stages.Envelope`.
+    """
+
+
+class HybridRidge(
+    Discriminator,
+    extractor="component-std>minirocket+envelope>minirocket+physical",
+    head="stack",
+    normalisation="joint-std",
+):
+    """MiniRocket of waveforms, MiniRocket of envelopes and physical discriminants, each with a ridge, stacked.
+
+    Takes the parameters of `Discriminator` besides `extractor` and `head`. The components keep their amplitude ratios
+    for the physical discriminants; MiniRocket sees each in units of its own standard deviation.
+
+    References
+    ----------
+    As of `MiniRocketRidge`, `EnvelopeMiniRocketRidge` and `PhysicalRidge`. See `seisbench_lcl.heads.Stack`.
+    """
+
+
+class EnvelopePhysicalRidge(
+    Discriminator,
+    extractor="envelope>minirocket+physical",
+    head="stack",
+    normalisation="joint-std",
+    head_args={"weighting": "equal"},
+):
+    """MiniRocket of envelopes and physical discriminants, each with a ridge, in equal parts: for regions never seen.
+
+    `HybridRidge` without the waveforms, which tell most of all which network recorded them, and without weights that
+    were learnt from events of the training networks. Takes the parameters of `Discriminator` besides `extractor` and
+    `head`.
+
+    References
+    ----------
+    As of `EnvelopeMiniRocketRidge` and `PhysicalRidge`. See `seisbench_lcl.heads.Stack`.
+    """

@@ -137,4 +137,8 @@ class Pair(StreamModel):
         return rows
 
     def _parts(self) -> dict[str, FeatureExtractor | Head]:
-        return {"extractor": self.extractor, "head": self.head}
+        leaves = self.extractor.leaves
+        extractors = (
+            {f"{leaf.name} extractor": leaf for leaf in leaves} if len(leaves) > 1 else {"extractor": leaves[0]}
+        )
+        return {**extractors, "head": self.head}

@@ -1,8 +1,9 @@
 """Extractors and heads by name: the built-in ones, and those that installed packages add through entry points."""
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pluggy
 
@@ -13,14 +14,16 @@ from seisbench_lcl.extractors import (
     FeatureExtractor,
     Inception10,
     MiniRocket,
+    Physical,
     Raw,
     ResNet18,
     SimCLR,
     SpectrogramAutoencoder,
     SpectrogramCNN,
     SpectrogramUNet,
+    expression,
 )
-from seisbench_lcl.heads import DEC, GMM, SCAN, Head, KMeans, Linear, Ridge
+from seisbench_lcl.heads import DEC, GMM, SCAN, Head, KMeans, Linear, Ridge, Stack
 
 PROJECT = "seisbench_lcl"
 """Name of the pluggy project and of the entry-point group."""
@@ -53,6 +56,7 @@ class _BuiltIn:
         return [
             Inception10,
             MiniRocket,
+            Physical,
             Raw,
             ResNet18,
             SimCLR,
@@ -64,7 +68,7 @@ class _BuiltIn:
 
     @hookimpl
     def register_heads(self) -> list[type[Head]]:
-        return [DEC, GMM, SCAN, KMeans, Linear, Ridge]
+        return [DEC, GMM, SCAN, KMeans, Linear, Ridge, Stack]
 
 
 class Registry:
@@ -92,6 +96,16 @@ class Registry:
     def extractor(self, name: str, source: str | None = None) -> type[FeatureExtractor]:
         """Return the class of an extractor by name; `source` is the distribution known to hold it."""
         return self._find("feature extractor", self._extractors, name, source)
+
+    def build_extractor(
+        self, names: str, shape: tuple[int, int, float], arguments: Mapping[str, Any], model: Mapping[str, Any]
+    ) -> FeatureExtractor:
+        """Make an extractor by its name or expression; see `seisbench_lcl.extractors.expression.build`."""
+        return expression.build(names, self.extractor, shape, arguments, model)
+
+    def learns_from_labels(self, names: str) -> bool:
+        """Whether an extractor, by its name or expression, learns from labels."""
+        return any(self.extractor(name).supervised for name in expression.leaves(names))
 
     def head(self, name: str, source: str | None = None) -> type[Head]:
         """Return the class of a head by name; `source` is the distribution known to hold it."""

@@ -143,16 +143,9 @@ class Preprocessing:
             A component without any motion stays zero.
         """
         over = (-2, -1) if self._joint else (-1,)
-        tiny = torch.finfo(windows.dtype).tiny
         if self.peak:
-            return windows / windows.abs().amax(dim=over, keepdim=True).clamp_min(tiny)
-        mean = windows.mean(dim=-1, keepdim=True)
-        windows = windows - mean
-        # What a constant leaves after its mean is rounding, and would be blown up to full size.
-        rounding = 8 * torch.finfo(windows.dtype).eps * mean.abs()
-        windows = torch.where(windows.abs().amax(dim=-1, keepdim=True) <= rounding, 0, windows)  # and NaN stays NaN
-        windows = windows / windows.abs().amax(dim=over, keepdim=True).clamp_min(tiny)  # squares stay in range
-        return windows / windows.square().mean(dim=over, keepdim=True).sqrt().clamp_min(tiny)
+            return windows / windows.abs().amax(dim=over, keepdim=True).clamp_min(torch.finfo(windows.dtype).tiny)
+        return divide_by_std(windows, over)
 
     def peaks(self, data: NDArray[np.float32], offsets: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return what `normalise` divides the windows of a record by, (B, C), where that is their peak.
@@ -193,3 +186,15 @@ class Preprocessing:
         if flexible:
             rows |= {_ALIKE[code]: row for code, row in rows.items() if _ALIKE.get(code, code) not in rows}
         return {code: rows[code] for code in sorted(codes) if code in rows}
+
+
+def divide_by_std(windows: Tensor, over: tuple[int, ...]) -> Tensor:
+    """Remove the mean of each component of windows (B, C, T), and divide by the standard deviation over dimensions."""
+    tiny = torch.finfo(windows.dtype).tiny
+    mean = windows.mean(dim=-1, keepdim=True)
+    windows = windows - mean
+    # What a constant leaves after its mean is rounding, and would be blown up to full size.
+    rounding = 8 * torch.finfo(windows.dtype).eps * mean.abs()
+    windows = torch.where(windows.abs().amax(dim=-1, keepdim=True) <= rounding, 0, windows)  # and NaN stays NaN
+    windows = windows / windows.abs().amax(dim=over, keepdim=True).clamp_min(tiny)  # squares stay in range
+    return windows / windows.square().mean(dim=over, keepdim=True).sqrt().clamp_min(tiny)

@@ -17,6 +17,8 @@ _LARGEST_DENOMINATOR = 20_000  # of the ratio of two rates
 _LARGEST_SLIP = 0.02  # of a sample, from the start to the end of a stretch
 _LONGEST = 2**19  # samples of a stretch: what is convolved at once takes a multiple of their memory
 _HIGH_PASS_ORDER = 4
+PASSED = 1 - _TRANSITION
+"""Fraction of the highest frequency up to which the low-pass leaves amplitudes as they are."""
 _TOLERANCE = 1e-3  # of a sample: time stamps are rounded to microseconds
 
 

@@ -398,7 +398,10 @@ class TestHeldOut:
         windows = (windows + 1e-3 * rng.normal(size=windows.shape)).astype(np.float32)
         labels = np.array(["a", "b", ""])[kind]
         groups = np.arange(30).astype(str)
-        data = LabelledWindows(windows, labels, groups, np.full(30, ""), pd.DataFrame({"event": groups}), {})
+        shifts = snr = np.zeros(30, dtype=np.float32)
+        data = LabelledWindows(
+            windows, labels, groups, np.full(30, ""), pd.DataFrame({"event": groups}), shifts, snr, {}
+        )
         found = held_out_probabilities(
             lcl.WaveformKMeans(clusters=3, **SHORT), data, event_folds(data, 2), labels=["a", "b"]
         )

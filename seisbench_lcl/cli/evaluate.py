@@ -17,26 +17,39 @@ from seisbench_lcl.cli.common import (
     load_model,
     progress,
     say,
+    voters,
     write_file,
     write_text,
 )
 from seisbench_lcl.cli.options import (
+    Copies,
     Dataset,
     GroupColumn,
     LabelColumn,
+    MaxShift,
+    MinSNR,
     PickColumn,
+    Refine,
     SplitColumn,
     Weights,
+    cuts_of,
     labels_of,
+    learnable,
     read_dataset,
 )
+from seisbench_lcl.cli.train import _learns_by
 from seisbench_lcl.errors import ConfigurationError, DatasetError
 from seisbench_lcl.evaluation import (
     EvaluationReport,
+    GroupProbe,
     Interval,
+    Recognition,
     column_folds,
+    comparable_rows,
     event_folds,
+    group_probe,
     held_out_probabilities,
+    known_elsewhere,
     mean_by_event,
     reject_threshold,
     reliability,
@@ -44,7 +57,9 @@ from seisbench_lcl.evaluation import (
 from seisbench_lcl.evaluation.calibration import check_risk
 from seisbench_lcl.evaluation.tables import Content, to_markdown
 from seisbench_lcl.plotting import reliability_figure
-from seisbench_lcl.training import LabelledWindows, open_dataset
+from seisbench_lcl.training import Cuts, LabelledWindows, open_dataset
+
+_FOLDS = 5  # in which events are held out beside groups
 
 
 def evaluate(
@@ -57,7 +72,14 @@ def evaluate(
     pick_column: PickColumn = None,
     split: Annotated[str, typer.Option(help="split to score; 'all' takes every window")] = "dev",
     folds: Annotated[int | None, typer.Option(help="train anew: folds of events, over all splits")] = None,
-    hold_out: Annotated[str | None, typer.Option(help="train anew: leave out each value of this column")] = None,
+    by: Annotated[
+        str | None,
+        typer.Option(help="train anew: leave out each value of this column, and ask how far a model recognises it"),
+    ] = None,
+    max_shift: MaxShift = None,
+    copies: Copies = 2,
+    refine: Refine = 0.0,
+    min_snr: MinSNR = None,
     seed: Annotated[int, typer.Option(help="of the folds and the resamples")] = 0,
     risk: Annotated[
         float | None, typer.Option(help="find what to reject so that this share of the rest is wrong at most")
@@ -69,11 +91,14 @@ def evaluate(
 ) -> None:
     """Score a model per station and per event, each score with its 95 % interval over events.
 
-    With --folds or --hold-out the weights only give the recipe: models are trained anew without what they are tested
-    on, on all splits together.
+    With --folds or --by the weights only give the recipe: models are trained anew without what they are tested on, on
+    all splits together. --max-shift, --copies, --refine and --min-snr are for them; scored are the windows as picked.
     """
-    if folds is not None and hold_out is not None:
-        raise ConfigurationError("give --folds or --hold-out, not both")
+    anew = folds is not None or by is not None
+    if folds is not None and by is not None:
+        raise ConfigurationError("give --folds or --by, not both")
+    if not anew and (max_shift is not None or refine or min_snr is not None):
+        raise ConfigurationError("--max-shift, --refine and --min-snr are for training anew: give --folds or --by, too")
     if risk is not None:
         check_risk(risk)
     if reliability_plot:
@@ -85,12 +110,13 @@ def evaluate(
     if discriminator.clusters:
         wanted = None  # clusters may have missed a class, whose windows then count as errors
     columns = label_column, group_column, split_column, pick_column
-    data = read_dataset(waveforms, discriminator.preprocessing, columns, labels=wanted)
-    if folds is not None or hold_out is not None:
-        scored = _train_anew(discriminator, data, folds, hold_out, seed)
+    cuts = cuts_of(max_shift, copies, refine, augments=_augments(discriminator)) if anew else Cuts()
+    data = read_dataset(waveforms, discriminator.preprocessing, columns, labels=wanted, cuts=cuts)
+    if anew:
+        scored = _train_anew(discriminator, data, learnable(data, min_snr), folds, by, seed)
     else:
         scored = _predict(discriminator, data, split)
-    text = [*_scores(scored, seed), *_trust(scored, risk)]
+    text = [*_scores(scored, seed), *_recognition(scored), *_trust(scored, risk)]
     if reliability_plot:
         figure = reliability_figure(scored.probabilities, scored.truth, scored.data.groups, scored.title)
         write_file(reliability_plot, lambda file: figure.savefig(file, dpi=120))
@@ -99,7 +125,10 @@ def evaluate(
 
 
 class _Scored(NamedTuple):
-    """Windows with the probabilities to score, the parts that are scored for themselves too, and what is familiar."""
+    """Windows with the probabilities to score, the parts that are scored for themselves too, and what is familiar.
+
+    And how much of the scores could be recognition of these parts.
+    """
 
     title: str
     data: LabelledWindows
@@ -107,20 +136,64 @@ class _Scored(NamedTuple):
     probabilities: NDArray[np.float32]
     parts: dict[str, NDArray[np.bool_]]
     familiar: NDArray[np.bool_]
+    recognition: Recognition | None = None
 
     @property
     def truth(self) -> NDArray[np.int64]:
         return self.data.truth(self.labels)
 
 
-def _train_anew(model: Model, data: LabelledWindows, folds: int | None, hold_out: str | None, seed: int) -> _Scored:
-    fold = column_folds(data, hold_out) if hold_out else event_folds(data, folds or 0, seed)
+def _augments(model: Model) -> bool:
+    """Whether the training of the model makes no copies of windows by default."""
+    kinds = [(type(member), member.get_model_args()) for member in voters(model)]
+    return any(_learns_by(cls, args.get("extractor"), args.get("head"))[2] for cls, args in kinds)
+
+
+def _train_anew(
+    model: Model, data: LabelledWindows, learn: NDArray[np.bool_], folds: int | None, by: str | None, seed: int
+) -> _Scored:
     there = set(data.labels.tolist())
     labels = sorted(there) if model.clusters else [*model.labels, *sorted(there - set(model.labels))]
-    probabilities = held_out_probabilities(model, data, fold, progress("training"), labels)
-    names = sorted(set(fold.tolist())) if hold_out else []
-    title = f"{hold_out} held out" if hold_out else f"{folds} folds of events"
-    return _Scored(title, data, labels, probabilities, {name: fold == name for name in names}, fold == fold)
+    picked = data.as_picked()
+    rows = data.shifts == 0
+    every = np.ones(len(picked), dtype=bool)
+
+    def predict(fold: NDArray[np.str_]) -> NDArray[np.float32]:
+        return held_out_probabilities(model, data, fold, progress("training"), labels, learn)[rows]
+
+    if by is None:
+        fold = event_folds(data, folds or 0, seed)
+        return _Scored(f"{folds} folds of events", picked, labels, predict(fold), {}, every)
+    group = column_folds(data, by)
+    classes = known_elsewhere(data.truth(labels), group, data.groups, n_classes=len(labels), learn=learn)[rows]
+    held_out = predict(group)
+    fewest = min(len(np.unique(data.groups[learn & (data.labels == label)])) for label in there)
+    known = predict(event_folds(data, max(2, min(_FOLDS, fewest)), seed))
+    group = group[rows]
+    recognition = Recognition.from_predictions(
+        known,
+        held_out,
+        picked.truth(labels),
+        group,
+        picked.groups,
+        labels,
+        column=by,
+        classes=classes,
+        probes=_probes(model, picked, group, seed),
+        seed=seed,
+    )
+    parts = {name: group == name for name in np.unique(group).tolist()}
+    return _Scored(f"{by} held out", picked, labels, held_out, parts, every, recognition)
+
+
+def _probes(model: Model, data: LabelledWindows, group: NDArray[np.str_], seed: int) -> list[GroupProbe]:
+    """Try to tell the groups of each class apart by the features of the weights as they are."""
+    probes = []
+    for label, rows in comparable_rows(data.labels, group, data.groups).items():
+        windows = data.windows[rows]
+        features = torch.hstack([member.features(windows) for member in voters(model)])
+        probes.append(group_probe(features, group[rows], data.groups[rows], label=label, seed=seed))
+    return probes
 
 
 def _predict(model: Model, data: LabelledWindows, split: str) -> _Scored:
@@ -152,6 +225,15 @@ def _scores(scored: _Scored, seed: int) -> Iterator[str]:
         console.rule(heading)
         console.print(report)
         yield f"### {heading[0].upper()}{heading[1:]}\n\n{report.to_markdown()}\n"
+
+
+def _recognition(scored: _Scored) -> Iterator[str]:
+    """Print how much of the scores could be recognition of the parts, and yield it as Markdown."""
+    if scored.recognition:
+        heading = f"Recognition of {scored.recognition.column}"
+        console.rule(heading)
+        console.print(scored.recognition)
+        yield f"### {heading}\n\n{scored.recognition.to_markdown()}"
 
 
 def _trust(scored: _Scored, risk: float | None) -> Iterator[str]:

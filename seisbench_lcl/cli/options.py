@@ -3,13 +3,16 @@
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import pandas as pd
 import typer
+from numpy.typing import NDArray
 from seisbench.data import WaveformDataset
 
-from seisbench_lcl.cli.common import progress, tell_of
+from seisbench_lcl.cli.common import errors, progress, say, tell_of
+from seisbench_lcl.errors import DatasetError
 from seisbench_lcl.preprocessing import Preprocessing
-from seisbench_lcl.training import LabelledWindows, open_dataset, read_windows
+from seisbench_lcl.training import Cuts, LabelledWindows, open_dataset, read_windows
 
 Dataset = Annotated[str, typer.Option(help="folder of a SeisBench dataset, or its name in seisbench.data")]
 Weights = Annotated[str, typer.Option(help="name of pretrained weights, or path of saved ones")]
@@ -22,6 +25,22 @@ Version = Annotated[str | None, typer.Option(help="version of the weights, a suf
 Report = Annotated[Path | None, typer.Option(help="Markdown file for scores and configuration")]
 Curves = Annotated[Path | None, typer.Option(help="figure of the losses, in the format of its suffix")]
 Checkpoints = Annotated[Path | None, typer.Option(help="folder from which an interrupted training goes on")]
+MaxShift = Annotated[
+    float | None,
+    typer.Option(
+        help="seconds by which P is moved at random in copies of each training window; by default 1 for models with "
+        "labels that do not augment by themselves"
+    ),
+]
+Copies = Annotated[int, typer.Option(help="moved copies of each training window")]
+Refine = Annotated[float, typer.Option(help="seconds within which picks are moved to the onset; 0 leaves them")]
+MinSNR = Annotated[
+    float | None,
+    typer.Option(
+        "--min-snr",
+        help="dB that P must rise above the noise for a trace to be learnt from; traces without P always are",
+    ),
+]
 Logs = Annotated[Path | None, typer.Option(help="folder for a table of each epoch, and TensorBoard if installed")]
 
 
@@ -51,6 +70,44 @@ def read_dataset(
     )
     tell_of(data)
     return data if split == "all" else data.in_split(split)
+
+
+def cuts_of(max_shift: float | None, copies: int, refine: float, *, augments: bool) -> Cuts:
+    """Make the cuts of training windows from the options; None is 1 s, or none for a model that `augments` by itself.
+
+    Raises
+    ------
+    ConfigurationError
+        If an option is negative or not finite.
+    """
+    if max_shift is None:
+        max_shift = 0.0 if augments else 1.0
+    return Cuts(max_shift, copies if max_shift else min(copies, 0), refine)
+
+
+def learnable(data: LabelledWindows, min_snr: float | None) -> NDArray[np.bool_]:
+    """Return which windows to learn from, (N,): those whose P rises above the noise, and those without P.
+
+    Raises
+    ------
+    DatasetError
+        If a class loses all its windows.
+    """
+    rows = np.ones(len(data), dtype=bool) if min_snr is None else ~(data.snr < min_snr)
+    classes = set(data.labels.tolist()) - {""} or {""}
+    if lost := sorted(classes - set(data.labels[rows].tolist())):
+        highest = data.snr[np.isin(data.labels, lost)].max()
+        raise DatasetError(
+            f"P rises {min_snr:g} dB above the noise in no trace{f' of {lost}' if any(lost) else ''}, but "
+            f"{highest:.1f} dB at most: lower --min-snr"
+        )
+    if not rows.all():
+        say(
+            f"{np.count_nonzero(~rows)} of {len(rows)} windows are not learnt from: P rises less than {min_snr:g} dB "
+            "above the noise",
+            errors,
+        )
+    return rows
 
 
 def labels_of(waveforms: WaveformDataset, column: str) -> set[str]:

@@ -1,5 +1,6 @@
 """``seisbench-lcl train``: from a SeisBench dataset to weights."""
 
+from inspect import signature
 from typing import Annotated, Any
 
 import typer
@@ -18,22 +19,29 @@ from seisbench_lcl.cli.common import (
 from seisbench_lcl.cli.config import Config, as_markdown
 from seisbench_lcl.cli.options import (
     Checkpoints,
+    Copies,
     Curves,
     Dataset,
     GroupColumn,
     LabelColumn,
     Logs,
+    MaxShift,
+    MinSNR,
     Out,
     PickColumn,
+    Refine,
     Report,
     SplitColumn,
     Version,
+    cuts_of,
+    learnable,
     read_dataset,
 )
 from seisbench_lcl.cli.trained import check_outputs, draw_curves, held_out_scores, save
 from seisbench_lcl.discriminator import Discriminator
 from seisbench_lcl.ensemble import DiscriminatorEnsemble
 from seisbench_lcl.errors import ConfigurationError
+from seisbench_lcl.extractors.expression import leaves
 from seisbench_lcl.models import named
 from seisbench_lcl.plugins import registry
 from seisbench_lcl.preprocessing import Preprocessing
@@ -53,6 +61,10 @@ def train(
     pick_column: PickColumn = None,
     split: Annotated[str, typer.Option(help="split to train on; 'all' takes every window")] = "train",
     label: Annotated[list[str] | None, typer.Option(help="class to learn (repeat); all by default")] = None,
+    max_shift: MaxShift = None,
+    copies: Copies = 2,
+    refine: Refine = 0.0,
+    min_snr: MinSNR = None,
     clusters: Annotated[int | None, typer.Option(help="number of clusters, for models without labels")] = None,
     event_type: Annotated[
         list[str] | None, typer.Option(metavar="LABEL=TYPE", help="QuakeML event type of a label (repeat)")
@@ -90,7 +102,7 @@ def train(
 ) -> None:
     """Train a model and save its weights: on labelled traces, or on all traces if it learns without labels."""
     cls = named(model)
-    supervised, needs_labels = _learns_by(cls, extractor, head)
+    supervised, needs_labels, augments = _learns_by(cls, extractor, head)
     if supervised and clusters is not None:
         raise ConfigurationError(f"{model} learns from labels: leave out --clusters, or take another --model")
     if not supervised and clusters is None:
@@ -101,6 +113,8 @@ def train(
         )
     if members < 1 or (members > 1 and not supervised):
         raise ConfigurationError(f"--members must be 1 or more, and only models with labels can vote; found {members}")
+    cuts = cuts_of(max_shift, copies, refine, augments=augments)
+    ctx.params["max_shift"] = cuts.max_shift  # the card says what the default came to
     check_outputs(out, report, curves)
     preprocessing = Preprocessing(
         sampling_rate,
@@ -112,9 +126,11 @@ def train(
     )
     columns = label_column, group_column, split_column, pick_column
     data = read_dataset(
-        dataset, preprocessing, columns, labels=label or None, unlabelled=not needs_labels, memory=memory
+        dataset, preprocessing, columns, labels=label or None, unlabelled=not needs_labels, memory=memory, cuts=cuts
     )
     chosen = data if split == "all" else data.in_split(split)
+    if not (rows := learnable(chosen, min_snr)).all():
+        chosen = chosen.select(rows)
     description_of_model = {
         "extractor": extractor,
         "head": head,
@@ -134,7 +150,8 @@ def train(
     save(made, out, description, version)
     draw_curves(made, curves)
     if isinstance(made, Discriminator) and made.clusters:
-        scored = report_on_clusters(made, chosen, made.cluster_proba(chosen.windows))
+        picked = chosen.as_picked()
+        scored = report_on_clusters(made, picked, made.cluster_proba(picked.windows))
     else:
         scored = held_out_scores(made, chosen)
     if report:
@@ -151,10 +168,14 @@ def _settings(model: Model) -> dict[str, dict[str, Any]]:
     }
 
 
-def _learns_by(cls: type[Discriminator], extractor: str | None, head: str | None) -> tuple[bool, bool]:
-    """Whether the head learns from labels, and whether head or extractor does."""
+def _learns_by(cls: type[Discriminator], extractor: str | None, head: str | None) -> tuple[bool, bool, bool]:
+    """Whether the head learns from labels; whether head or extractor does; whether no copies are made by default.
+
+    What is trained by gradients may augment windows itself, and clusters are those of the windows as they are.
+    """
     first, second = cls.pair or (extractor, head)
     if not first or not second:
         raise ConfigurationError("--model Discriminator needs the names of an --extractor and of a --head")
-    supervised = registry().head(second).supervised
-    return supervised, supervised or registry().extractor(first).supervised
+    supervised, extractor_too = registry().head(second).supervised, registry().learns_from_labels(first)
+    in_epochs = any("epochs" in signature(registry().extractor(name)).parameters for name in leaves(first))
+    return supervised, supervised or extractor_too, not supervised or extractor_too or in_epochs

@@ -47,10 +47,13 @@ def draw_curves(model: Model, path: Path | None) -> None:
 
 
 def held_out_scores(model: Model, data: LabelledWindows) -> str:
-    """Print what training says of windows whose events it held out, and return it as Markdown."""
+    """Print what training says of windows whose events it held out, and return it as Markdown.
+
+    Shifted copies are left out: they are no windows of their own.
+    """
     if model.held_out is None:
         return ""
-    rows = np.isfinite(model.held_out[:, 0])
+    rows = np.isfinite(model.held_out[:, 0]) & (data.shifts == 0)
     each = [member.held_out for member in voters(model)]
     if all(found is None or np.isfinite(found).all() for found in each):
         title = "Training windows, the head fitted without each event in turn"

@@ -67,8 +67,9 @@ def held_out_probabilities(
     folds: NDArray[np.str_],
     progress: Callable[[Iterable[str]], Iterable[str]] = iter,
     labels: Sequence[str] | None = None,
+    learn: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.float32]:
-    """Predict each fold by a model that never saw it, nor any window of its events.
+    """Predict each fold by a model that never saw it, nor any window of its events, and so no shifted copy either.
 
     A model that learns without labels is trained without them, and its clusters are then named by those of the other
     folds. What lies in a cluster without any labelled window is shared out in proportion to the others, or equally
@@ -84,6 +85,8 @@ def held_out_probabilities(
         Wraps the sequence of folds, for a progress bar.
     labels : sequence of str, optional
         Classes, those of the template by default; a template whose clusters have no names needs them.
+    learn : (N,) bool ndarray, optional
+        Windows that may be learnt from, all by default. All are predicted.
 
     Returns
     -------
@@ -97,10 +100,11 @@ def held_out_probabilities(
         If without a fold fewer than two classes are left, or a class of a single event.
     """
     classes = list(labels or template.labels)
+    learn = np.ones(len(data), dtype=bool) if learn is None else learn
     probabilities = np.zeros((len(data), len(classes)), dtype=np.float32)
     for fold in progress(sorted(set(folds.tolist()))):
         test = folds == fold
-        train = data.select(~np.isin(data.groups, data.groups[test]))
+        train = data.select(learn & ~np.isin(data.groups, data.groups[test]))
         known = [label for label in classes if label in set(train.labels.tolist())]
         if len(known) < 2:
             raise TrainingError(f"without {fold!r} only the class {known} is left to train on")

@@ -3,6 +3,7 @@
 from seisbench_lcl.extractors.base import FeatureExtractor
 from seisbench_lcl.extractors.inception10 import Inception10
 from seisbench_lcl.extractors.minirocket import MiniRocket
+from seisbench_lcl.extractors.physical import Physical
 from seisbench_lcl.extractors.raw import Raw
 from seisbench_lcl.extractors.resnet18 import ResNet18
 from seisbench_lcl.extractors.simclr import SimCLR
@@ -16,6 +17,7 @@ __all__ = [
     "FeatureExtractor",
     "Inception10",
     "MiniRocket",
+    "Physical",
     "Raw",
     "ResNet18",
     "SimCLR",

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -49,10 +49,11 @@ class FeatureExtractor(nn.Module, ABC):
         If a size or the rate is not positive.
     """
 
-    name: ClassVar[str]
-    slides: ClassVar[bool] = False
-    enough: ClassVar[int | None] = None
-    supervised: ClassVar[bool] = False
+    # Of a class; those that are made of others have them from their parts.
+    name: str
+    slides: bool = False
+    enough: int | None = None
+    supervised: bool = False
     n_features: int
 
     def __init__(self, in_channels: int, in_samples: int, sampling_rate: float) -> None:
@@ -165,6 +166,16 @@ class FeatureExtractor(nn.Module, ABC):
             )
         self._check_finite(windows)
         return windows
+
+    @property
+    def leaves(self) -> list["FeatureExtractor"]:
+        """Return the extractors that it is made of: itself, unless it was joined of others."""
+        return [self]
+
+    @property
+    def blocks(self) -> list[int]:
+        """Return the number of features of each extractor that stands in it side by side with others."""
+        return [self.n_features]
 
     @abstractmethod
     def config(self) -> dict[str, Any]:

@@ -7,5 +7,6 @@ from seisbench_lcl.heads.kmeans import KMeans
 from seisbench_lcl.heads.linear import Linear
 from seisbench_lcl.heads.ridge import Ridge
 from seisbench_lcl.heads.scan import SCAN
+from seisbench_lcl.heads.stack import Stack
 
-__all__ = ["DEC", "GMM", "SCAN", "Head", "KMeans", "Linear", "Ridge"]
+__all__ = ["DEC", "GMM", "SCAN", "Head", "KMeans", "Linear", "Ridge", "Stack"]

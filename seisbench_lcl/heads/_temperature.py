@@ -34,12 +34,19 @@ def fit_temperature(
     Guo et al. (2017), On calibration of modern neural networks, ICML. Platt (1999), Probabilistic outputs for support
     vector machines.
     """
-    n_classes = scores.shape[1]
-    smooth = np.full(scores.shape, 1 / n_classes) if prior is None else prior
-    target = smooth * n_classes / (n_events + n_classes)
-    target[np.arange(len(y)), y] += n_events / (n_events + n_classes)
+    target = smoothed_targets(y, scores.shape[1], n_events, prior)
 
     def loss(log_temperature: float) -> float:
         return float(-weights @ (target * log_softmax(scores / np.exp(log_temperature), axis=1)).sum(axis=1))
 
     return float(np.exp(minimize_scalar(loss, bounds=(-6, 6), method="bounded").x))
+
+
+def smoothed_targets(
+    y: NDArray[np.int64], n_classes: int, n_events: int, prior: NDArray[np.floating] | None = None
+) -> NDArray[np.float64]:
+    """Return (n, K) targets of Platt, as if one event of each class were added to those that there are."""
+    smooth = np.full((len(y), n_classes), 1 / n_classes) if prior is None else prior
+    target = smooth * n_classes / (n_events + n_classes)
+    target[np.arange(len(y)), y] += n_events / (n_events + n_classes)
+    return target

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,8 +20,10 @@ from seisbench_lcl.errors import DatasetError, WaveformError
 from seisbench_lcl.preprocessing import Preprocessing
 from seisbench_lcl.records import read_array
 from seisbench_lcl.rows import RowFile
+from seisbench_lcl.training.cuts import Cuts, signal_to_noise
 
 _PICKS = ("trace_p_arrival_sample", "trace_P_arrival_sample", "trace_Pg_arrival_sample", "trace_Pn_arrival_sample")
+_AS_PICKED = Cuts()
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,12 @@ class LabelledWindows:
     labels, groups, splits : (N,) ndarray of str
         Class, event and split ("" where the dataset has no split).
     metadata : pandas.DataFrame
-        The rows of the dataset, in the same order.
+        The rows of the dataset, in the same order; a trace with several windows has its row as often.
+    shifts : (N,) float32 ndarray
+        How much later than picked each window starts, in s: 0 for the window as picked, another number for its copies.
+    snr : (N,) float32 ndarray
+        How far P rises above the noise of the trace, in dB (`seisbench_lcl.training.cuts.signal_to_noise`); NaN
+        without P, or where that cannot be told.
     notes : dict from remark to number of traces
         What was left out and why, and what was done where the dataset says nothing.
     """
@@ -45,6 +52,8 @@ class LabelledWindows:
     groups: NDArray[np.str_]
     splits: NDArray[np.str_]
     metadata: pd.DataFrame
+    shifts: NDArray[np.float32]
+    snr: NDArray[np.float32]
     notes: dict[str, int]
 
     def __len__(self) -> int:
@@ -58,6 +67,8 @@ class LabelledWindows:
             self.groups[rows],
             self.splits[rows],
             self.metadata[rows] if rows.dtype == bool else self.metadata.iloc[rows],
+            self.shifts[rows],
+            self.snr[rows],
             self.notes,
         )
 
@@ -74,6 +85,11 @@ class LabelledWindows:
             there = ", ".join(sorted(set(self.splits.tolist()) - {""})) or "none: the dataset has no split column"
             raise DatasetError(f"no usable window is in split {' or '.join(names)}; splits are {there}")
         return self.select(rows)
+
+    def as_picked(self) -> Self:
+        """Return the windows without their shifted copies."""
+        rows = self.shifts == 0
+        return self if rows.all() else self.select(rows)
 
     def truth(self, labels: Sequence[str]) -> NDArray[np.int64]:
         """Return the index of each window's class in `labels`, (N,)."""
@@ -118,13 +134,16 @@ def read_windows(
     unlabelled: bool = False,
     min_coverage: float = 0.95,
     memory: float = np.inf,
+    cuts: Cuts = _AS_PICKED,
     progress: Callable[[Iterable[int]], Iterable[int]] = iter,
 ) -> LabelledWindows:
-    """Cut one window from each trace of a dataset that has a label, or from all.
+    """Cut windows from each trace of a dataset that has a label, or from all.
 
-    A trace with a P pick is cut `preprocessing.before` seconds before it; one without, such as noise, in its middle.
-    Traces that cannot give a whole window (sampled too slowly for the band, component missing, too short, gap, NaN) are
-    left out. A trace without event is taken for an event of its own. All of this is counted in `notes`.
+    A trace gives one window, followed by its shifted copies where `cuts` asks for them. One with a P pick is cut
+    `preprocessing.before` seconds before it; one without, such as noise, in its middle. Traces that cannot give a whole
+    window (sampled too slowly for the band, component missing, too short, gap, NaN) are left out. A trace without event
+    is taken for an event of its own. All of this is counted in `notes`; only a copy that does not fit is left out
+    without a word.
 
     Parameters
     ----------
@@ -146,6 +165,8 @@ def read_windows(
     memory : float
         In GB. If more windows are to be read than that, they go to a temporary file, from which
         `Discriminator.fit` takes them block by block.
+    cuts : Cuts
+        How windows lie around P: as picked, by default.
     progress : callable
         Wraps the sequence of traces, for a progress bar.
 
@@ -182,17 +203,22 @@ def read_windows(
     indices = names.index[names.isin(wanted)].tolist()
     shape = len(preprocessing.component_order), preprocessing.in_samples
     rows: list[int] = []
+    shifts: list[float] = []
+    snr: list[float] = []
     windows: list[NDArray[np.float32]] | RowFile = []
-    if 4e-9 * len(indices) * prod(shape) > memory:
+    if 4e-9 * len(indices) * (1 + cuts.copies) * prod(shape) > memory:
         windows = RowFile(*shape)
     for index in progress(indices):
         pick = float(p_arrival[index])
         try:
-            windows.append(_window(dataset, index, metadata.loc[index], pick, preprocessing, min_coverage))
+            trace = _cut(dataset, index, metadata.loc[index], pick, preprocessing, cuts, min_coverage)
         except WaveformError as error:
             notes[f"left out: {_kind(error)}"] += 1
             continue
-        rows.append(index)
+        windows.extend(trace.windows)
+        shifts.extend(trace.shifts)
+        rows += [index] * len(trace.windows)
+        snr += [trace.snr] * len(trace.windows)
         if np.isnan(pick):
             notes[f"no P arrival, cut in the middle: {names[index] or 'without label'}"] += 1
     lost = [label for label in wanted if not names[rows].eq(label).any()]
@@ -201,7 +227,7 @@ def read_windows(
         raise DatasetError(f"{what}: {dict(notes)}; choose other labels, or another band")
     chosen = metadata.loc[rows].reset_index(drop=True)
     own = pd.Series([f"trace {index}" for index in rows])
-    if n_without := int(chosen[group_column].isna().sum()):
+    if n_without := int(chosen[group_column].isna()[np.equal(shifts, 0)].sum()):
         notes["no event, taken for one of its own"] = n_without
     splits = chosen[split_column].fillna("") if split_column in chosen else pd.Series([""] * len(chosen))
     return LabelledWindows(
@@ -210,32 +236,48 @@ def read_windows(
         chosen[group_column].astype(object).where(chosen[group_column].notna(), own).astype(str).to_numpy(dtype=str),
         splits.astype(str).to_numpy(dtype=str),
         chosen,
+        np.array(shifts, dtype=np.float32),
+        np.array(snr, dtype=np.float32),
         dict(notes),
     )
 
 
-def _window(
+class _Trace(NamedTuple):
+    windows: NDArray[np.float32]
+    shifts: NDArray[np.float64]
+    snr: float
+
+
+def _cut(
     dataset: WaveformDataset,
     index: int,
     row: pd.Series,
     pick: float,
     preprocessing: Preprocessing,
+    cuts: Cuts,
     min_coverage: float,
-) -> NDArray[np.float32]:
+) -> _Trace:
     if missing := set(preprocessing.component_order) - set(str(row["trace_component_order"])):
         raise WaveformError(f"component missing: {', '.join(sorted(missing))}")
-    rate = float(row["trace_sampling_rate_hz"])
-    record = read_array(dataset.get_waveforms(index), rate, preprocessing)
+    own_rate, rate = float(row["trace_sampling_rate_hz"]), preprocessing.sampling_rate
+    record = read_array(dataset.get_waveforms(index), own_rate, preprocessing)
     length, found = preprocessing.in_samples, record.data.shape[1]
+    shifts = cuts.shifts(int(dataset.metadata.index[index]))  # which a filtered dataset keeps
     if np.isnan(pick):
-        start = (found - length) // 2
+        arrival = np.nan
+        starts = (found - length) // 2 + np.rint(shifts * rate)
     else:
-        start = round((pick / rate - preprocessing.before) * preprocessing.sampling_rate)
-    if start < 0 or start + length > found:
+        arrival = cuts.refined(record, pick / own_rate, preprocessing)
+        starts = np.rint((arrival - preprocessing.before + shifts) * rate)
+    fits = (starts >= 0) & (starts + length <= found)
+    if not fits[0]:
         raise WaveformError("trace does not hold the whole window")
-    if record.coverage(np.array([start]), length).min() < min_coverage:
+    starts, shifts = starts[fits].astype(np.int64), shifts[fits]
+    covered = record.coverage(starts, length).min(axis=1) >= min_coverage
+    if not covered[0]:
         raise WaveformError("gap or flat line in the window")
-    return record.data[:, start : start + length].copy()  # a view would keep the whole record
+    snr = np.nan if np.isnan(pick) else signal_to_noise(record, arrival, rate)
+    return _Trace(record.cut(starts[covered], length), shifts[covered], snr)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The command as a user runs it: its status, its streams and its files."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +12,8 @@ import pandas as pd
 import pytest
 
 import seisbench_lcl as lcl
+from seisbench_lcl.preprocessing import Preprocessing
+from seisbench_lcl.training import Cuts, open_dataset, read_windows
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -97,7 +100,7 @@ def test_train_evaluate_classify(run: Callable, dataset_folder: Path, tmp_path: 
     assert done.returncode == 0, done.stderr
     assert "### Split dev" in (tmp_path / "dev.md").read_text()
     assert "16 station windows of 8 events" in (tmp_path / "dev.md").read_text()
-    done = run("evaluate", *same, "--hold-out", "region", "--report", "region.md")
+    done = run("evaluate", *same, "--by", "region", "--report", "region.md")
     assert done.returncode == 0, done.stderr
     assert "### Region held out: north" in (tmp_path / "region.md").read_text()
     done = run("evaluate", *same, "--folds", 20)
@@ -115,7 +118,7 @@ def test_evaluate_says_how_far_to_trust(run: Callable, dataset_folder: Path, tmp
     done = run("train", "--dataset", dataset_folder, "--out", "w/mine", "--extractor-arg", "max_features=840")
     assert done.returncode == 0, done.stderr
     same = ("evaluate", "--dataset", dataset_folder, "--weights", "w/mine")
-    done = run(*same, "--hold-out", "region", "--reliability", "f/trust.pdf", "--risk", 0.25, "--report", "trust.md")
+    done = run(*same, "--by", "region", "--reliability", "f/trust.pdf", "--risk", 0.25, "--report", "trust.md")
     assert done.returncode == 0, done.stderr
     advice = "nothing needs rejecting: that keeps 100.0% of the windows (48 of 48). Of these 0.0% are wrong"
     assert advice in done.stdout
@@ -160,6 +163,105 @@ def test_evaluation_that_cannot_work_is_refused_before_the_work(
     done = run("evaluate", "--dataset", "absent", "--weights", "unheard-of", *arguments)
     assert done.returncode == 2
     assert message in done.stderr
+
+
+class TestCuts:
+    """How training windows lie around P; the made-up dataset has 16 events in split train, at two stations each."""
+
+    OWN = ("--extractor-arg", "max_features=840", "--report", "card.md")
+
+    def test_copies_are_learnt_from_but_not_scored(self, run: Callable, dataset_folder: Path, tmp_path: Path) -> None:
+        done = run("train", "--dataset", dataset_folder, "--out", "moved", *self.OWN)
+        assert done.returncode == 0, done.stderr
+        assert "fitting 96 windows of 16 events" in done.stderr
+        card = (tmp_path / "card.md").read_text()
+        assert "32 station windows of 16 events" in card
+        assert "max-shift = 1.0\ncopies = 2\nrefine = 0.0\n" in card
+        model = lcl.MiniRocketRidge(labels=["high", "low"], extractor_args={"max_features": 840})
+        data = read_windows(
+            open_dataset(dataset_folder), model.preprocessing, cuts=Cuts(max_shift=1.0, copies=2)
+        ).in_split("train")
+        expected = model.fit(data.windows, data.labels, data.groups)
+        found = lcl.MiniRocketRidge.load(tmp_path / "moved")
+        np.testing.assert_array_equal(found.predict_proba(data.windows), expected.predict_proba(data.windows))
+
+    def test_no_shift_means_no_copies(self, run: Callable, dataset_folder: Path, tmp_path: Path) -> None:
+        done = run("train", "--dataset", dataset_folder, "--out", "still", *self.OWN, "--max-shift", 0)
+        assert done.returncode == 0, done.stderr
+        assert "fitting 32 windows of 16 events" in done.stderr
+        model = lcl.MiniRocketRidge(labels=["high", "low"], extractor_args={"max_features": 840})
+        data = read_windows(open_dataset(dataset_folder), model.preprocessing).in_split("train")
+        expected = model.fit(data.windows, data.labels, data.groups).state_dict()
+        found = lcl.MiniRocketRidge.load(tmp_path / "still").state_dict()
+        assert found.keys() == expected.keys()
+        for name, tensor in expected.items():
+            np.testing.assert_array_equal(found[name], tensor, err_msg=name)
+
+    def test_extractors_side_by_side_learn_from_copies(self, run: Callable, dataset_folder: Path) -> None:
+        own = ("--model", "Discriminator", "--extractor", "raw+physical", "--head", "ridge", "--length", 4)
+        done = run("train", "--dataset", dataset_folder, "--out", "w", *own, "--copies", 1)
+        assert done.returncode == 0, done.stderr
+        assert "fitting 64 windows of 16 events" in done.stderr
+
+    @pytest.mark.parametrize(
+        "model",
+        [
+            ("MiniRocketKMeans", "--extractor-arg", "max_features=168", "--clusters", 2),
+            ("ResNet18", "--extractor-arg", "width=2", "--extractor-arg", "epochs=1"),
+            ("Discriminator", "--extractor", "simclr", "--head", "ridge", "--extractor-arg", "epochs=1"),
+            (
+                "Discriminator",
+                "--extractor",
+                "raw+simclr",
+                "--head",
+                "ridge",
+                "--extractor-arg",
+                'simclr={"epochs": 1}',
+            ),
+        ],
+    )
+    def test_models_that_get_no_copies_unless_asked(self, run: Callable, dataset_folder: Path, model: tuple) -> None:
+        done = run("train", "--dataset", dataset_folder, "--out", "w", "--length", 4, "--model", *model)
+        assert done.returncode == 0, done.stderr
+        assert "fitting 32 windows of 16 events" in done.stderr
+
+    def test_clusters_are_reported_of_the_windows_as_picked(self, run: Callable, dataset_folder: Path) -> None:
+        own = ("--model", "MiniRocketKMeans", "--clusters", 2, "--extractor-arg", "max_features=168")
+        done = run("train", "--dataset", dataset_folder, "--out", "w", *own, "--max-shift", 0.5, "--copies", 1)
+        assert done.returncode == 0, done.stderr
+        assert "fitting 64 windows of 16 events" in done.stderr
+        sizes = re.findall(r"cluster \d: (\d+) windows", done.stdout)
+        assert sum(map(int, sizes)) == 32
+
+    def test_only_traces_that_show_p_are_learnt_from(self, run: Callable, dataset_folder: Path) -> None:
+        data = read_windows(open_dataset(dataset_folder), Preprocessing()).in_split("train")
+        limit = float(np.median(data.snr))
+        out = ("train", "--dataset", dataset_folder, "--out", "w", *self.OWN, "--min-snr")
+        done = run(*out, limit)
+        assert done.returncode == 0, done.stderr
+        assert f"48 of 96 windows are not learnt from: P rises less than {limit:g} dB above the noise" in done.stderr
+        assert "fitting 48 windows of " in done.stderr
+        assert "fitting 96 windows" in run(*out, -100).stderr
+        done = run(*out, 100)
+        assert done.returncode == 2
+        highest = max(data.snr)
+        expected = f"P rises 100 dB above the noise in no trace of ['high', 'low'], but {highest:.1f} dB at most"
+        assert expected in " ".join(done.stderr.split())
+
+    @pytest.mark.parametrize(
+        ("arguments", "message"),
+        [
+            (["--max-shift", -1], "max_shift must be finite and not negative, but is -1.0"),
+            (["--copies", -2, "--max-shift", 0], "copies must be a whole number, not negative, but is -2"),
+            (["--refine", "nan"], "refine must be finite and not negative, but is nan"),
+        ],
+    )
+    def test_cuts_that_cannot_be_are_refused_before_the_work(
+        self, run: Callable, arguments: list, message: str
+    ) -> None:
+        done = run("train", "--dataset", "absent", "--out", "w", *arguments)
+        assert done.returncode == 2
+        assert message in " ".join(done.stderr.split())
 
 
 def test_training_the_same_twice_gives_the_same_file(run: Callable, dataset_folder: Path, tmp_path: Path) -> None:

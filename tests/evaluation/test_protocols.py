@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 import seisbench_lcl as lcl
 from seisbench_lcl.errors import DatasetError, TrainingError
 from seisbench_lcl.evaluation import column_folds, event_folds, held_out_probabilities
-from seisbench_lcl.training import LabelledWindows, open_dataset, read_windows
+from seisbench_lcl.training import Cuts, LabelledWindows, open_dataset, read_windows
 
 
 @pytest.fixture(scope="module")
@@ -62,9 +63,36 @@ def test_a_class_of_one_fold_has_probability_zero_there(template: lcl.MiniRocket
     labels = data.labels.astype("<U8")
     third = np.isin(data.groups, ["event0", "event4", "event8"])
     labels[third] = "third"
-    odd = LabelledWindows(data.windows, labels, data.groups, data.splits, data.metadata, {})
+    odd = replace(data, labels=labels)
     three = lcl.MiniRocketRidge(labels=["high", "low", "third"], extractor_args={"max_features": 420})
     folds = np.where(third, "with", "without")
     found = held_out_probabilities(three, odd, np.where(third | (np.arange(len(odd)) % 8 < 2), "with", folds))
     assert (found[third][:, 2] == 0).all()
     np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
+
+
+def test_only_what_may_be_learnt_from_is(template: lcl.MiniRocketRidge, data: LabelledWindows) -> None:
+    """Windows of noise alone in the place of those that may not be: nothing may come of them."""
+    folds, learn = column_folds(data, "region"), np.random.default_rng(0).random(len(data)) < 0.6
+    spoilt = data.windows.copy()
+    spoilt[~learn] = np.random.default_rng(1).normal(size=spoilt[~learn].shape)
+    expected = held_out_probabilities(template, data, folds, learn=learn)
+    found = held_out_probabilities(template, replace(data, windows=spoilt), folds, learn=learn)
+    np.testing.assert_array_equal(found[learn], expected[learn])
+    np.testing.assert_allclose(expected.sum(axis=1), 1, atol=1e-6)
+    north = folds == "north"
+    rows = ~north & learn
+    south = template.fresh().fit(data.windows[rows], data.labels[rows], data.groups[rows])
+    np.testing.assert_array_equal(expected[north], south.predict_proba(data.windows[north]))
+    with pytest.raises(TrainingError, match=r"without 'north' only the class \[\] is left to train on"):
+        held_out_probabilities(template, data, folds, learn=north)
+
+
+def test_copies_of_a_tested_event_are_not_learnt_from(dataset_folder: Path, template: lcl.MiniRocketRidge) -> None:
+    data = read_windows(open_dataset(dataset_folder), template.preprocessing, cuts=Cuts(max_shift=1.0, copies=1))
+    assert len(data) == 96
+    folds = np.where(data.shifts == 0, event_folds(data, 2), "copies")  # a fold of its own, but no event of its own
+    with pytest.raises(TrainingError, match="only the class"):
+        held_out_probabilities(template, data, folds)
+    folds = event_folds(data, 2)
+    assert len(set(zip(data.groups.tolist(), folds.tolist(), strict=True))) == 24

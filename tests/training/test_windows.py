@@ -1,5 +1,6 @@
 import logging
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import seisbench_lcl as lcl
 from seisbench_lcl.errors import DatasetError
 from seisbench_lcl.preprocessing import Preprocessing
 from seisbench_lcl.rows import RowFile
-from seisbench_lcl.training import open_dataset, read_windows
+from seisbench_lcl.training import Cuts, open_dataset, read_windows
 
 
 def test_windows_start_before_the_pick_whatever_the_native_rate(dataset_folder: Path) -> None:
@@ -267,3 +268,145 @@ class TestUnlabelled:
         none = open_dataset(change(dataset_folder, tmp_path / "none", source_type=None))
         with pytest.raises(DatasetError, match=r"^no trace gives a window: .*whole window.*48.*another band"):
             read_windows(none, Preprocessing(in_samples=5000), unlabelled=True)
+
+
+class TestCuts:
+    def test_a_copy_lies_in_the_trace_as_if_p_were_elsewhere(self, dataset_folder: Path) -> None:
+        dataset, preprocessing, cuts = open_dataset(dataset_folder), Preprocessing(), Cuts(max_shift=1.5, copies=3)
+        plain = read_windows(dataset, preprocessing)
+        data = read_windows(dataset, preprocessing, cuts=cuts)
+        assert data.windows.shape == (4 * 48, 3, 2000)
+        assert data.shifts.dtype == data.snr.dtype == np.float32
+        assert np.abs(data.shifts).max() <= 1.5
+        np.testing.assert_array_equal(data.windows[::4], plain.windows)
+        np.testing.assert_array_equal(np.flatnonzero(data.shifts == 0), np.arange(0, 192, 4))
+        for row in (1, 3, 190):
+            before = preprocessing.before - float(data.shifts[row])
+            moved = read_windows(dataset, replace(preprocessing, before=before))
+            np.testing.assert_array_equal(data.windows[row], moved.windows[row // 4])
+            record = preprocessing.condition(
+                dataset.get_waveforms(row // 4)[0], dataset.metadata["trace_sampling_rate_hz"][row // 4]
+            )
+            start = round(2800 + 100 * float(data.shifts[row]))
+            np.testing.assert_array_equal(data.windows[row, 0], record[start : start + 2000])
+        for name in ("labels", "groups", "splits", "snr"):
+            np.testing.assert_array_equal(getattr(data, name), np.repeat(getattr(plain, name), 4), err_msg=name)
+        assert data.metadata["station_code"].tolist() == np.repeat(plain.metadata["station_code"], 4).tolist()
+        assert data.notes == {}
+        assert len(data.in_split("dev")) == 64
+
+    def test_as_picked_leaves_the_copies_out(self, dataset_folder: Path) -> None:
+        plain = read_windows(open_dataset(dataset_folder), Preprocessing())
+        assert plain.as_picked() is plain
+        assert set(plain.shifts.tolist()) == {0}
+        for memory in (np.inf, 0):
+            data = read_windows(
+                open_dataset(dataset_folder), Preprocessing(), cuts=Cuts(max_shift=1.0, copies=2), memory=memory
+            )
+            assert isinstance(data.windows, RowFile) == (memory == 0)
+            found = data.as_picked()
+            np.testing.assert_array_equal(found.windows, plain.windows)
+            assert found.groups.tolist() == plain.groups.tolist()
+            assert found.metadata.reset_index(drop=True).equals(plain.metadata)
+
+    def test_copies_count_as_windows_to_hold(self, dataset_folder: Path) -> None:
+        three = 3 * 48 * 3 * 2000 * 4e-9
+        for memory, kind in ((1.001 * three, np.ndarray), (0.999 * three, RowFile)):
+            data = read_windows(
+                open_dataset(dataset_folder), Preprocessing(), cuts=Cuts(max_shift=1.0, copies=2), memory=memory
+            )
+            assert isinstance(data.windows, kind)
+
+    def test_a_trace_gives_the_same_copies_whichever_others_are_read(self, dataset_folder: Path) -> None:
+        dataset, cuts = open_dataset(dataset_folder), Cuts(max_shift=1.0, copies=2)
+        every = read_windows(dataset, Preprocessing(), cuts=cuts)
+        high = read_windows(dataset, Preprocessing(), labels=["high"], cuts=cuts)
+        np.testing.assert_array_equal(high.windows, every.windows[every.labels == "high"])
+        dataset.filter((dataset.metadata["station_code"] == "ST1").to_numpy(), inplace=True)
+        one = read_windows(dataset, Preprocessing(), cuts=cuts)
+        rows = (every.metadata["station_code"] == "ST1").to_numpy()
+        np.testing.assert_array_equal(one.windows, every.windows[rows])
+        np.testing.assert_array_equal(one.shifts, every.shifts[rows])
+        other = read_windows(dataset, Preprocessing(), cuts=Cuts(max_shift=1.0, copies=2, seed=1))
+        assert (other.shifts[other.shifts != 0] != one.shifts[one.shifts != 0]).all()
+
+    def test_copies_that_do_not_fit_are_left_out_without_a_word(self, odd_dataset: Path) -> None:
+        """A trace of 40 s: with P at 10 s a window of 30 s begins at 8 s, and ends 2 s before the trace does."""
+        long = Preprocessing(in_samples=3000)
+        cuts = Cuts(max_shift=6.0, copies=40)
+        data = read_windows(open_dataset(odd_dataset), long, labels=["quake"], cuts=cuts)
+        expected = [shift for trace in (1, 2) for shift in cuts.shifts(trace) if shift <= 2]
+        np.testing.assert_array_equal(data.shifts, np.array(expected, dtype=np.float32))
+        assert 40 < len(data) < 70
+        plain = read_windows(open_dataset(odd_dataset), long, labels=["quake"])
+        assert data.notes == plain.notes
+
+    def test_picks_beyond_any_trace(self, dataset_folder: Path, tmp_path: Path) -> None:
+        picks = open_dataset(dataset_folder).metadata["trace_p_arrival_sample"].astype(float)
+        picks[:3] = [np.inf, -1e300, 1e12]
+        dataset = open_dataset(change(dataset_folder, tmp_path, trace_p_arrival_sample=picks))
+        data = read_windows(dataset, Preprocessing(), cuts=Cuts(max_shift=1.0, copies=1, refine=1.0))
+        assert data.notes == {"left out: trace does not hold the whole window": 3}
+        assert len(data) == 90
+
+    def test_a_copy_with_a_gap_is_left_out(self, odd_dataset: Path) -> None:
+        """The fourth quake has a flat line from 15 to 19 s: a window of 6 s around P at 10 s may reach into it."""
+        short, cuts = Preprocessing(in_samples=600), Cuts(max_shift=4.0, copies=30)
+        data = read_windows(open_dataset(odd_dataset), short, labels=["quake"], cuts=cuts)
+        shifts = data.shifts[data.groups == "q3"]
+        wanted = cuts.shifts(4)
+        assert len(shifts) == np.count_nonzero(wanted <= 1.305)  # s: 5% of a window may be missing
+        assert shifts.max() <= 1.305 < wanted.max()
+
+    def test_noise_is_moved_likewise_and_counted_once(self, odd_dataset: Path) -> None:
+        dataset, cuts = open_dataset(odd_dataset), Cuts(max_shift=5.0, copies=4, refine=1.0)
+        data = read_windows(dataset, Preprocessing(), labels=["noise"], cuts=cuts)
+        whole = Preprocessing().condition(dataset.get_waveforms(0)[0], 100)
+        assert len(data) == 5
+        for window, shift in zip(data.windows, cuts.shifts(0), strict=True):
+            start = 1000 + round(100 * shift)
+            np.testing.assert_array_equal(window[0], whole[start : start + 2000])
+        assert data.notes == {"no P arrival, cut in the middle: noise": 1}
+        assert np.isnan(data.snr).all()
+
+    def test_traces_without_event_are_events_of_their_own_with_their_copies(
+        self, dataset_folder: Path, tmp_path: Path
+    ) -> None:
+        events = pd.Series([f"event{row // 2}" for row in range(48)]).where(np.arange(48) != 5)
+        copy = change(dataset_folder, tmp_path, source_id=events)
+        data = read_windows(open_dataset(copy), Preprocessing(), cuts=Cuts(max_shift=1.0, copies=1))
+        assert data.groups[8:14].tolist() == ["event2"] * 2 + ["trace 5"] * 2 + ["event3"] * 2
+        assert data.notes == {"no event, taken for one of its own": 1}
+
+    def test_a_wrong_pick_is_moved_to_the_onset(self, odd_dataset: Path) -> None:
+        """Noise that is ten times louder from 10 s on, where a later pick is 0.6 s late."""
+        rng = np.random.default_rng(1)
+        data = rng.normal(size=(3, 4000)) * np.where(np.arange(4000) < 1000, 1, 10)
+        folder = odd_dataset / "late"
+        folder.mkdir()
+        with WaveformDataWriter(folder / "metadata.csv", folder / "waveforms.hdf5") as writer:
+            writer.data_format = {"dimension_order": "CW"}
+            for name, pick in (("right", 1000), ("late", 1060)):
+                writer.add_trace(
+                    {
+                        "source_id": name,
+                        "source_type": "quake",
+                        "trace_sampling_rate_hz": 100,
+                        "trace_p_arrival_sample": pick,
+                        "trace_component_order": "ZNE",
+                    },
+                    data,
+                )
+        dataset = open_dataset(folder)
+        right, late = read_windows(dataset, Preprocessing()).windows
+        np.testing.assert_array_equal(late[:, :-60], right[:, 60:])
+        found = read_windows(dataset, Preprocessing(), cuts=Cuts(refine=1.0))
+        np.testing.assert_array_equal(found.windows[0], found.windows[1])
+        whole = Preprocessing().condition(dataset.get_waveforms(0)[0], 100)
+        starts = [
+            start for start in range(780, 821) if np.array_equal(whole[start : start + 2000], found.windows[0, 0])
+        ]
+        assert starts == [pytest.approx(800, abs=5)]
+        assert found.snr[0] == pytest.approx(20, abs=1)
+        assert found.snr[0] == found.snr[1]
+        assert set(found.shifts.tolist()) == {0}

@@ -24,7 +24,7 @@ fi
 evaluate --split dev --report "$scratch/2.md"
 evaluate --folds 5 --report "$scratch/3.md"
 if [ "$dataset" = mixed_3c ]; then
-    evaluate --hold-out origin_repository --report "$scratch/4.md"
+    evaluate --by origin_repository --report "$scratch/4.md"
 fi
 rm "$target.pt.v$(setting version)"  # SeisBench's own format is written where a model is saved
 cat "$recipe.md" "$scratch"/?.md > "$target.md"

@@ -1,0 +1,402 @@
+"""How much of a score could be recognition of where the data come from: a repository, a network, a region."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
+
+from seisbench_lcl.errors import DatasetError
+from seisbench_lcl.evaluation.bootstrap import Interval, ends, resample_tallies
+from seisbench_lcl.evaluation.group_probe import GroupProbe
+from seisbench_lcl.evaluation.metrics import (
+    Floats,
+    Indices,
+    check_groups,
+    check_predictions,
+    mean_by_event,
+    read_tally,
+    tally,
+)
+from seisbench_lcl.evaluation.report import CONFIDENCE
+from seisbench_lcl.evaluation.tables import Content, to_markdown, to_rich
+
+Mask = NDArray[np.bool_]
+
+_TAILS = [50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE)]
+_LEVELS = ("per station", "per event")
+
+
+def known_elsewhere(
+    truth: ArrayLike, provenance: ArrayLike, events: ArrayLike, *, n_classes: int, learn: Mask | None = None
+) -> Mask:
+    """Return which classes a model can know that never saw the group of a row, nor any event of that group.
+
+    Parameters
+    ----------
+    truth : array_like of int, shape (n,)
+        Class of each row.
+    provenance : array_like of shape (n,)
+        Group that each row comes from, such as its repository.
+    events : array_like of shape (n,)
+    n_classes : int
+    learn : (n,) ndarray of bool, optional
+        Rows that models learn from; all by default.
+
+    Returns
+    -------
+    ndarray of bool, shape (n, n_classes)
+
+    Raises
+    ------
+    DatasetError
+        If no row's class is known without its group: then nothing can be said of a group held out.
+    """
+    y = np.asarray(truth)
+    codes, _ = check_groups(events, len(y))
+    names, group = np.unique(np.asarray(provenance, dtype=str), return_inverse=True)
+    able = np.ones(len(y), dtype=bool) if learn is None else learn
+    known = np.zeros((len(names), n_classes), dtype=bool)
+    for g in range(len(names)):
+        rest = able & ~np.isin(codes, codes[group == g])
+        known[g, y[rest]] = True
+    if not known[group, y].any():
+        raise DatasetError(
+            f"no class occurs in two of the groups {', '.join(names)} with events of their own: a model that "
+            "never saw a group cannot know any class in it, and class and group cannot be told apart; group by another "
+            "column, or add data"
+        )
+    return known[group]
+
+
+def group_alone(truth: ArrayLike, provenance: ArrayLike, events: ArrayLike, *, n_classes: int) -> Floats:
+    """Predict each row from nothing but the group that it comes from.
+
+    Parameters
+    ----------
+    truth : array_like of int, shape (n,)
+        Class of each row.
+    provenance : array_like of shape (n,)
+        Group that each row comes from.
+    events : array_like of shape (n,)
+        A row's own event, in whatever group, says nothing of it.
+    n_classes : int
+
+    Returns
+    -------
+    (n, n_classes) float64 ndarray
+        Shares of the classes among the other events of the group, each class counted relative to its number in all
+        groups; equal ones where the group has no other event.
+
+    Notes
+    -----
+    Leaving a row out makes its own class the rarer one by a hair. Where groups are alike to within an event, the score
+    of these predictions therefore lies below that of a guess.
+    """
+    y = np.asarray(truth)
+    codes, names = check_groups(events, len(y))
+    _, group = np.unique(np.asarray(provenance, dtype=str), return_inverse=True)
+    one_hot = np.eye(n_classes)[y]
+    _, pairs = np.unique(group * len(names) + codes, return_inverse=True)
+
+    def sums(of: Indices) -> Floats:
+        total = np.zeros((of.max() + 1, n_classes))
+        np.add.at(total, of, one_hot)
+        return total[of]
+
+    shares = _shares(sums(group) - sums(pairs), one_hot.sum(axis=0) - sums(codes))
+    total = shares.sum(axis=1, keepdims=True)
+    return np.where(total > 0, _shares(shares, total), 1 / n_classes)
+
+
+@dataclass(frozen=True)
+class GroupRecall:
+    """How many windows of one class in one group a model got right that never saw the group.
+
+    Attributes
+    ----------
+    label, group : str
+    n_windows, n_events, n_right : int
+    known : bool
+        Whether the class is known without the group.
+    """
+
+    label: str
+    group: str
+    n_windows: int
+    n_events: int
+    n_right: int
+    known: bool
+
+    def __str__(self) -> str:
+        """Return the recall, or "unknown", and how many windows and events there are."""
+        recall = f"{self.n_right / self.n_windows:.3f}" if self.known else "unknown"
+        return f"{recall} ({self.n_windows} / {self.n_events})"
+
+
+@dataclass(frozen=True, eq=False)
+class Recognition:
+    """What a model owes to having seen the groups that its windows come from; rich and Markdown show it as tables.
+
+    The scores are balanced accuracies, all of the same windows: those whose class is known without their group, too.
+    And all choose among the classes that are, so that the one that never saw the group has no easier choice.
+
+    Attributes
+    ----------
+    column : str
+        What the groups are values of.
+    scores : mapping of (str, str) to Interval
+        By what was known and the level: ("known", "held out" or "alone"; "per station" or "per event"). That is: other
+        events of the group were learned from; none were; nothing but the group was heard (`group_alone`).
+    lost : mapping of str to Interval
+        By level: "known" minus "held out", resampled together, as a share of 1. What did not carry over to a group
+        never seen.
+    guess : float
+        Balanced accuracy, per station, of guesses among the same classes.
+    n_windows, n_events : int
+        That were scored.
+    recalls : tuple of GroupRecall
+        For each class in each group, with the group held out.
+    probes : tuple of GroupProbe
+    n_resamples, seed : int
+    """
+
+    column: str
+    scores: Mapping[tuple[str, str], Interval]
+    lost: Mapping[str, Interval]
+    guess: float
+    n_windows: int
+    n_events: int
+    recalls: tuple[GroupRecall, ...]
+    probes: tuple[GroupProbe, ...]
+    n_resamples: int
+    seed: int
+
+    @classmethod
+    def from_predictions(
+        cls,
+        known: ArrayLike,
+        held_out: ArrayLike,
+        truth: ArrayLike,
+        provenance: ArrayLike,
+        events: ArrayLike,
+        labels: Sequence[str],
+        *,
+        column: str,
+        classes: Mask | None = None,
+        probes: Sequence[GroupProbe] = (),
+        n_resamples: int = 1000,
+        seed: int = 0,
+    ) -> "Recognition":
+        """Compare predictions of models that saw other events of a window's group with those of models that did not.
+
+        Parameters
+        ----------
+        known, held_out : array_like of shape (n, K)
+            Probabilities of either.
+        truth : array_like of int, shape (n,)
+            Index into `labels` of each row's class.
+        provenance : array_like of shape (n,)
+            Group that each row comes from.
+        events : array_like of shape (n,)
+        labels : sequence of str, length K
+        column : str
+            What the groups are values of.
+        classes : (n, K) ndarray of bool, optional
+            What models without the group know, if they learnt from other rows than these; see `known_elsewhere`.
+        probes : sequence of GroupProbe
+        n_resamples, seed : int
+            Of whole events, for the 95 % intervals.
+
+        Raises
+        ------
+        DatasetError
+            If the arrays do not fit each other, an event carries different truth, or no class is in two groups.
+        """
+        (p_known, y), (p_held_out, _) = (check_predictions(p, truth, labels) for p in (known, held_out))
+        if classes is None:
+            classes = known_elsewhere(y, provenance, events, n_classes=len(labels))
+        judged = classes[np.arange(len(y)), y]
+        predictions = {
+            "known": p_known,
+            "held out": p_held_out,
+            "alone": group_alone(y, provenance, events, n_classes=len(labels)),
+        }
+        own = np.asarray(events)[judged]
+        scores: dict[tuple[str, str], Interval] = {}
+        lost: dict[str, Interval] = {}
+        for level in _LEVELS:
+            found = {
+                name: _balanced(
+                    _among(p[judged], classes[judged]), y[judged], own, labels, level == _LEVELS[1], n_resamples, seed
+                )
+                for name, p in predictions.items()
+            }
+            scores |= {(name, level): _interval(*pair) for name, pair in found.items()}
+            (value, draws), (other, other_draws) = found["known"], found["held out"]
+            lost[level] = _interval(value - other, draws - other_draws)
+        chances = 1 / classes[judged].sum(axis=1)
+        guess = float(np.mean([chances[y[judged] == k].mean() for k in np.unique(y[judged])]))
+        recalls = _recalls(p_held_out.argmax(axis=1) == y, judged, y, provenance, events, labels)
+        return cls(
+            column,
+            scores,
+            lost,
+            guess,
+            int(judged.sum()),
+            len(np.unique(own)),
+            recalls,
+            tuple(probes),
+            n_resamples,
+            seed,
+        )
+
+    def to_markdown(self) -> str:
+        """Return the tables as Markdown, each followed by what it means."""
+        return "\n\n".join(f"{to_markdown([table])}\n\n{meaning}" for table, meaning in self._parts()) + "\n"
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Yield the tables for the terminal, each followed by what it means."""
+        for table, meaning in self._parts():
+            yield from to_rich([table])
+            yield Text(meaning)
+
+    def _parts(self) -> Iterator[tuple[Content, str]]:
+        yield self._comparison(), f"{self._losses()} {self._guesses()}\n\n{self._windows()} {self._left_out()}"
+        yield (
+            self._recall_table(),
+            f"In brackets: windows / events. Unknown: without this {self.column} there is no window of the class to "
+            "learn from.",
+        )
+        if self.probes:
+            yield self._probe_table(), self._probe_meaning()
+        else:
+            nothing: Content = self._probe_table()[0], ["class"], [["none"]]
+            yield (
+                nothing,
+                f"No class has three events or more in each of two values of {self.column}: nothing to probe.",
+            )
+
+    def _comparison(self) -> Content:
+        names = {
+            "known": f"events held out, {self.column} known",
+            "held out": f"{self.column} held out",
+            "alone": f"{self.column} alone, nothing heard",
+        }
+        rows = [[title, *(str(self.scores[name, level]) for level in _LEVELS)] for name, title in names.items()]
+        rows.append(["first minus second, in points", *(_points(self.lost[level]) for level in _LEVELS)])
+        return "Balanced accuracy of the same windows", ["", *_LEVELS], rows
+
+    def _losses(self) -> str:
+        station, event = (_points(self.lost[level]) for level in _LEVELS)
+        return (
+            f"So much of the score did not carry over to a {self.column} never seen: {station} points per station, "
+            f"{event} per event."
+        )
+
+    def _guesses(self) -> str:
+        return (
+            f"The third row knows of a window only its {self.column}, and what other events of the same are; guesses "
+            f"score {self.guess:.3f}, and as little or less means that the {self.column} alone says nothing."
+        )
+
+    def _windows(self) -> str:
+        return (
+            f"{self.n_windows} windows of {self.n_events} events, the choice among classes known without their "
+            f"{self.column}; {CONFIDENCE:.0%} intervals from {self.n_resamples} resamples of whole events, the same in "
+            "all rows."
+        )
+
+    def _left_out(self) -> str:
+        missing = [cell for cell in self.recalls if not cell.known]
+        if not missing:
+            return "No window had to be left out."
+        listed = ", ".join(f"{cell.n_windows} of {cell.label} in {cell.group}" for cell in missing)
+        return f"Left out, since their class is in no other {self.column}: {listed}."
+
+    def _recall_table(self) -> Content:
+        groups = sorted({cell.group for cell in self.recalls})
+        cells = {(cell.label, cell.group): str(cell) for cell in self.recalls}
+        labels = dict.fromkeys(cell.label for cell in self.recalls)
+        rows = [[label, *(cells.get((label, group), "-") for group in groups)] for label in labels]
+        return f"Recall with {self.column} held out", ["class", *groups], rows
+
+    def _probe_table(self) -> Content:
+        rows = [
+            [
+                probe.label,
+                ", ".join(probe.groups),
+                f"{probe.n_windows} / {probe.n_events}",
+                str(probe.balanced_accuracy),
+                f"{probe.chance:.3f}",
+            ]
+            for probe in self.probes
+        ]
+        header = ["class", "told apart", "windows / events", "balanced accuracy", "chance"]
+        return f"Can the {self.column} be told within one class?", header, rows
+
+    def _probe_meaning(self) -> str:
+        return (
+            "A ridge on the features of these weights, in folds of events. Above chance, the features of a class "
+            f"know more than the source: they tell the {self.column}, too, by its instruments, paths or processing. "
+            "Chance or less means that they do not."
+        )
+
+
+def _among(probabilities: Floats, classes: Mask) -> Floats:
+    """Share the probabilities out among some classes (n, K), equally where these have nothing."""
+    some = np.where(classes, probabilities, 0)
+    total = some.sum(axis=1, keepdims=True)
+    return np.where(total > 0, _shares(some, total), classes / classes.sum(axis=1, keepdims=True))
+
+
+def _balanced(
+    probabilities: Floats,
+    truth: Indices,
+    events: NDArray[np.generic],
+    labels: Sequence[str],
+    by_event: bool,
+    n_resamples: int,
+    seed: int,
+) -> tuple[float, Floats]:
+    """Return the balanced accuracy, and its draws (n_resamples,), of the same events for all of one seed."""
+    codes, names = check_groups(events, len(truth))
+    if by_event:
+        probabilities, truth, _ = mean_by_event(probabilities, truth, events)
+        codes = np.arange(len(names))
+    tallies = tally(probabilities, truth, codes, len(names))
+    draws = resample_tallies(tallies, n_resamples, seed)
+    value, drawn = (read_tally(sums, labels)["balanced_accuracy"] for sums in (tallies.sum(axis=0), draws))
+    return float(value), drawn
+
+
+def _interval(value: float, draws: Floats) -> Interval:
+    return Interval(value, *ends(draws, _TAILS))
+
+
+def _points(share: Interval) -> str:
+    if np.isnan(share.low):
+        return f"{100 * share.value:.1f} [n/a]"
+    return f"{100 * share.value:.1f} [{100 * share.low:.1f}, {100 * share.high:.1f}]"
+
+
+def _recalls(
+    right: Mask, judged: Mask, truth: Indices, provenance: ArrayLike, events: ArrayLike, labels: Sequence[str]
+) -> tuple[GroupRecall, ...]:
+    names, group = np.unique(np.asarray(provenance, dtype=str), return_inverse=True)
+    codes, _ = check_groups(events, len(truth))
+    cells = []
+    for k, label in enumerate(labels):
+        for g, name in enumerate(names.tolist()):
+            rows = (truth == k) & (group == g)
+            if n := int(rows.sum()):
+                n_events, n_right = len(np.unique(codes[rows])), int(right[rows].sum())
+                cells.append(GroupRecall(label, name, n, n_events, n_right, bool(judged[rows].all())))
+    return tuple(cells)
+
+
+def _shares(part: Floats, whole: Floats) -> Floats:
+    whole = np.broadcast_to(whole, part.shape)
+    return np.divide(part, whole, out=np.zeros(part.shape), where=whole > 0)

@@ -1,0 +1,226 @@
+"""Classical discriminants of seismic sources, one function for each kind, on a batch of windows.
+
+Each takes `Arrivals` and returns its features by name, (B,) float64 each, NaN where one is undefined. A(f) is the
+amplitude spectrum over all components, e(t) the power over all bands and components, p and s the arrival times of P and
+S. All features are ratios, times or frequencies: units and gain of the instrument do not matter.
+"""
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+
+from seisbench_lcl.extractors._arrivals import Arrivals
+
+Features = dict[str, Tensor]
+
+_CEPSTRUM_LENGTH = 10.0  # s after P
+_QUEFRENCIES = 0.12, 1.0  # s: delays of ripple firing that 20 Hz of bandwidth resolve, up to whole seconds
+_COMPLEXITY_SPLIT = 2.0  # s after P
+_TREND = 4  # coefficients of the polynomial that is taken off the log spectrum
+
+
+def amplitude_ratios(arrivals: Arrivals) -> Features:
+    """P/S amplitude ratio of each band: ``log10(rms P / rms S)``, all components together.
+
+    Explosions excite little S; the ratio differs most at high frequencies. Of noise it is near 0.
+
+    Undefined without an S window, and in a band above half the sampling rate.
+
+    References
+    ----------
+    Kim, Simpson and Richards (1993), Discrimination of earthquakes and explosions in the eastern United States using
+    regional high-frequency data, GRL 20(14).
+    """
+    ratio = _log_ratio(arrivals.of_p().sum(dim=1), arrivals.of_s().sum(dim=1)) / 2
+    return {f"P/S amplitude, band {k + 1}": column for k, column in enumerate(ratio.T)}
+
+
+def s_minus_p(arrivals: Arrivals) -> Features:
+    """S − P time in seconds, of the pick of S or of its estimate.
+
+    Undefined without S. Of a window without S it is the time of whatever is largest.
+    """
+    return {"S-P": arrivals.s - arrivals.p}
+
+
+def spectra(arrivals: Arrivals, lowest: float, highest: float) -> Features:
+    """Centroid, slope and corner of the spectra of P and of S.
+
+    - Centroid: ``log2 (Σ A² f / Σ A²)``, f in Hz.
+    - Slope: that of the regression of ``log10 A`` on ``log10 f``, each octave counted alike.
+    - Corner: ``log2 sqrt(Σ A² / Σ (A / f)²)``, f in Hz: for a spectrum of velocity, the moments of Andrews, exact for
+      Brune's model where the band holds it. It uses the ratio of the two moments alone, so it needs no calibration.
+
+    Blasts of delayed charges, near the surface, have lower corners and steeper slopes than earthquakes of their size.
+
+    Undefined where P or S has no whole segment in the window.
+
+    References
+    ----------
+    Andrews (1986), Objective determination of source parameters and similarity of earthquakes of different size, AGU
+    Geophysical Monograph 37. Taylor, Sherman and Denny (1988), Spectral discrimination between NTS explosions and
+    western United States earthquakes at regional distances, BSSA 78.
+    """
+    found: Features = {}
+    for phase, start, length in (
+        ("P", arrivals.p, arrivals.p_length),
+        ("S", arrivals.s, arrivals.s_length),
+    ):
+        power, f = arrivals.spectrum(start, length, lowest, highest)
+        total = power.sum(dim=1)
+        weight = 1 / f / (1 / f).sum()
+        octaves = f.log10() - (weight * f.log10()).sum()
+        slope = (0.5 * _log10(power) * weight * octaves).sum(dim=1) / (weight * octaves.square()).sum()
+        found |= {
+            f"centroid {phase}": _log2((power * f).sum(dim=1) / total),
+            f"slope {phase}": slope,
+            f"corner {phase}": _log2(total / (power / f.square()).sum(dim=1)) / 2,
+        }
+    return found
+
+
+def cepstrum(arrivals: Arrivals, lowest: float, highest: float) -> Features:
+    """Largest peak of the cepstrum and its quefrency: the echo of one shot in the next.
+
+    Charges fired with delays of τ modulate the spectrum with a period of 1/τ. From the log spectrum of the ten seconds
+    after P (or what there is of them) a cubic trend is removed; the amplitude of its Fourier transform is searched
+    between 0.12 and 1 s.
+
+    - Peak: ``log10`` of the largest amplitude over the median of all.
+    - Quefrency: ``log10`` of the delay τ in seconds.
+
+    Undefined where the window holds less than a second after P, or less than an octave of the band.
+
+    References
+    ----------
+    Bogert, Healy and Tukey (1963), The quefrency alanysis of time series for echoes. Baumgardt and Ziegler (1988),
+    Spectral evidence for source multiplicity in explosions, BSSA 78.
+    """
+    left = arrivals.windows.shape[-1] / arrivals.sampling_rate - float(arrivals.p.max())
+    length = min(_CEPSTRUM_LENGTH, left)
+    power, f = arrivals.spectrum(arrivals.p, max(length, 2 / arrivals.sampling_rate), 1.5 * lowest, highest)
+    if length < 1 or highest < 3 * lowest:
+        return dict.fromkeys(("cepstral peak", "quefrency"), torch.full_like(arrivals.p, torch.nan))
+    logarithm = _log10(power)
+    basis, _ = torch.linalg.qr(torch.linspace(-1, 1, len(f)).to(f)[:, None] ** torch.arange(_TREND).to(f))
+    residual = logarithm - logarithm @ basis @ basis.T
+    n = 8 * 2 ** (len(f) - 1).bit_length()
+    amplitude = torch.fft.rfft(residual * torch.hann_window(len(f)).to(f), n=n).abs()
+    delay = torch.arange(amplitude.shape[1], device=f.device) / (n * float(f[1] - f[0]))
+    searched = (delay >= _QUEFRENCIES[0]) & (delay <= _QUEFRENCIES[1])
+    peak, at = amplitude[:, searched].max(dim=1)
+    height = _log_ratio(peak, amplitude[:, searched].median(dim=1).values)
+    return {"cepstral peak": height, "quefrency": torch.where(height.isfinite(), _log10(delay[searched][at]), height)}
+
+
+def complexity(arrivals: Arrivals) -> Features:
+    """Complexity: ``log10`` of the mean power later than 2 s after P over that of these 2 s.
+
+    Low for a short pulse, high where scattered waves, surface waves or S follow.
+
+    Undefined where the window ends within 2 s after P, or one of the two is dead.
+
+    References
+    ----------
+    Arai and Yosida (2004), Discrimination by short-period seismograms, International Institute of Seismology and
+    Earthquake Engineering.
+    """
+    split = arrivals.p + _COMPLEXITY_SPLIT
+    parts = (arrivals.mean_power(split, arrivals.end), arrivals.mean_power(arrivals.p, split))
+    late, early = (part.nan_to_num(0).sum(dim=(1, 2)) for part in parts)
+    return {"complexity": _log_ratio(late, early)}
+
+
+def envelope_shape(arrivals: Arrivals) -> Features:
+    """Rise time, durations and half time of the envelope, in seconds.
+
+    With h(t) the share of the energy after P that has arrived by t:
+
+    - Rise time: time of the largest e, averaged over half a second, minus p.
+    - Duration: between h = 5 % and 75 %, and between 5 % and 95 %.
+    - Half time: h = 50 %, minus p.
+
+    Undefined where there is no motion after P.
+
+    References
+    ----------
+    Husid (1969). Trifunac and Brady (1975), A study on the duration of strong earthquake ground motion, BSSA 65.
+    """
+    total = arrivals.total()
+    times = torch.arange(total.shape[1], device=total.device) / arrivals.rate
+    after = total * (times >= arrivals.p[:, None])
+    n = max(1, round(0.5 * arrivals.rate))
+    smooth = torch.nn.functional.avg_pool1d(after[:, None], n, stride=1, padding=n // 2, count_include_pad=False)[:, 0]
+    arrived = after.cumsum(dim=1) / after.sum(dim=1, keepdim=True)
+    at = {share: (arrived < share).sum(dim=1) / arrivals.rate for share in (0.05, 0.5, 0.75, 0.95)}
+    found = {
+        "rise time": times[smooth[:, : len(times)].argmax(dim=1)].to(arrivals.p) - arrivals.p,
+        "duration 5-75 %": at[0.75] - at[0.05],
+        "duration 5-95 %": at[0.95] - at[0.05],
+        "half time": at[0.5] - arrivals.p,
+    }
+    moves = after.sum(dim=1) > 0
+    return {name: torch.where(moves, column.double(), torch.nan) for name, column in found.items()}
+
+
+def polarisation(arrivals: Arrivals) -> Features:
+    """H/V of S: ``log10`` of the horizontal over the vertical amplitude, ``sqrt((N² + E²) / 2) / Z``.
+
+    True amplitude ratios need a model with a joint normalisation of its components ("joint-std", "joint-peak"). With
+    one for each component the ratio is relative to that of the whole window.
+
+    Undefined without three components, or without an S window.
+
+    References
+    ----------
+    Nakamura (1989), A method for dynamic characteristics estimation of subsurface using microtremor on the ground
+    surface, Quarterly Report of RTRI 30.
+    """
+    if not arrivals.horizontals:
+        return {"H/V of S": torch.full_like(arrivals.p, torch.nan)}
+    power = arrivals.of_s().nansum(dim=2)
+    horizontal = power[:, arrivals.horizontals].mean(dim=1)
+    return {"H/V of S": _log_ratio(horizontal, power[:, arrivals.vertical]) / 2}
+
+
+def signal_to_noise(arrivals: Arrivals) -> Features:
+    """Signal-to-noise ratio of P and of S: ``log10`` of their mean power over that before P.
+
+    It tells near stations from far ones and strong events from weak ones, rather than one source from another: a model
+    that learns from it has learnt the catalogue it was trained on.
+
+    Undefined without noise before P, and that of S without S.
+    """
+    noise = arrivals.of_noise().nansum(dim=(1, 2))
+    return {
+        "signal-to-noise P": _log_ratio(arrivals.of_p().nansum(dim=(1, 2)), noise),
+        "signal-to-noise S": _log_ratio(arrivals.of_s().nansum(dim=(1, 2)), noise),
+    }
+
+
+def groups(lowest: float, highest: float) -> Mapping[str, Callable[[Arrivals], Features]]:
+    """Return the groups of features by name, for spectra between two frequencies in Hz."""
+    return {
+        "amplitude_ratios": amplitude_ratios,
+        "s_minus_p": s_minus_p,
+        "spectra": lambda arrivals: spectra(arrivals, lowest, highest),
+        "cepstrum": lambda arrivals: cepstrum(arrivals, lowest, highest),
+        "complexity": complexity,
+        "envelope_shape": envelope_shape,
+        "polarisation": polarisation,
+        "signal_to_noise": signal_to_noise,
+    }
+
+
+def _log_ratio(above: Tensor, below: Tensor) -> Tensor:
+    return _log10(above) - _log10(below)
+
+
+def _log10(values: Tensor) -> Tensor:
+    """Logarithm of positive values, NaN of others."""
+    return torch.where(values > 0, values, torch.nan).log10()
+
+
+def _log2(values: Tensor) -> Tensor:
+    return torch.where(values > 0, values, torch.nan).log2()

@@ -1,0 +1,114 @@
+"""Extractors by expression: names, joined by ``>`` behind a stage and by ``+`` side by side."""
+
+from collections.abc import Callable, Mapping
+from inspect import signature
+from typing import Any
+
+from seisbench_lcl.errors import ConfigurationError, MissingPluginError
+from seisbench_lcl.extractors.base import FeatureExtractor
+from seisbench_lcl.extractors.joined import Concatenated, Staged
+from seisbench_lcl.stages import ComponentStd, Envelope, Stage
+
+Find = Callable[[str], type[FeatureExtractor]]
+
+STAGES: dict[str, type[Stage]] = {stage.name: stage for stage in (ComponentStd, Envelope)}
+
+
+def canonical(expression: str) -> str:
+    """Return an expression without spaces.
+
+    Raises
+    ------
+    ConfigurationError
+        If a name is missing, or one part is named twice.
+    """
+    parts = [[name.strip() for name in part.split(">")] for part in expression.split("+")]
+    text = "+".join(">".join(part) for part in parts)
+    if not all(name for part in parts for name in part):
+        raise ConfigurationError(
+            f"extractor {expression!r} lacks a name: write a name, stage>name, or several of these joined by +"
+        )
+    if len(set(text.split("+"))) < len(parts):
+        raise ConfigurationError(f"extractor {expression!r} names a part twice: its features would only be repeated")
+    return text
+
+
+def leaves(expression: str) -> list[str]:
+    """Return the names of the extractors in an expression."""
+    return [part.split(">")[-1] for part in canonical(expression).split("+")]
+
+
+def build(
+    expression: str,
+    find: Find,
+    shape: tuple[int, int, float],
+    arguments: Mapping[str, Any],
+    model: Mapping[str, Any],
+) -> FeatureExtractor:
+    """Make the extractor of an expression.
+
+    Parameters
+    ----------
+    expression : str
+        Such as "minirocket", "envelope>minirocket" or "envelope>minirocket+physical".
+    find : callable
+        Returns the class of an extractor by name.
+    shape : (int, int, float)
+        Components and samples of a window, and its sampling rate in Hz.
+    arguments : mapping
+        Those of the constructor; of an expression, a mapping for each part or stage by its name, such as
+        ``{"envelope>minirocket": {"envelope": {"width": 1.0}}, "physical": {"refine": 1.0}}``.
+    model : mapping
+        What extractors and stages are told about the model where they have such a parameter, and `arguments` do not.
+
+    Raises
+    ------
+    ConfigurationError
+        If the expression cannot be read, or arguments are of no part.
+    MissingPluginError
+        If there is no such stage.
+    """
+    parts = canonical(expression).split("+")
+    if len(parts) == 1:
+        return _behind(parts[0].split(">"), find, shape, arguments, model)
+    own = _arguments_of(parts, arguments)
+    return Concatenated(*shape, [_behind(part.split(">"), find, shape, own[part], model) for part in parts])
+
+
+def _behind(
+    names: list[str],
+    find: Find,
+    shape: tuple[int, int, float],
+    arguments: Mapping[str, Any],
+    model: Mapping[str, Any],
+) -> FeatureExtractor:
+    first, *others = names
+    if not others:
+        return _make(find(first), shape, arguments, model)
+    if first not in STAGES:
+        raise MissingPluginError(f"no stage is called {first!r}; there are {', '.join(sorted(STAGES))}")
+    rest = ">".join(others)
+    own = _arguments_of([first, rest], arguments)
+    stage = _make(STAGES[first], shape, own[first], model)
+    behind = stage.out_channels, stage.out_samples, stage.out_rate
+    # What comes out of a stage has neither the components nor the frequencies of the model.
+    known = {key: value for key, value in model.items() if key == "before"}
+    return Staged(*shape, stage, _behind(others, find, behind, own[rest], known))
+
+
+def _make(cls: Callable[..., Any], shape: tuple[int, int, float], arguments: Any, model: Mapping[str, Any]) -> Any:
+    given = {key: value for key, value in model.items() if key in signature(cls).parameters}
+    return cls(*shape, **(given | dict(arguments)))
+
+
+def _arguments_of(names: list[str], arguments: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    if unknown := sorted(set(arguments) - set(names)):
+        raise ConfigurationError(
+            f"arguments are given for {', '.join(unknown)}, but the extractor is made of {' and '.join(names)}: give "
+            f"a mapping for each, such as {{{names[-1]!r}: {{...}}}}"
+        )
+    found = {name: arguments.get(name, {}) for name in names}
+    for name, own in found.items():
+        if not isinstance(own, Mapping):
+            raise ConfigurationError(f"arguments of {name} must be a mapping, but are {own!r}")
+    return found

@@ -1,0 +1,107 @@
+"""Extractors made of others: behind a stage, or side by side."""
+
+from collections.abc import Iterable, Sequence
+from functools import reduce
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from seisbench_lcl.extractors.base import FeatureExtractor
+from seisbench_lcl.stages import Stage
+
+
+class Staged(FeatureExtractor):
+    """An extractor whose windows pass through a stage first: ``"envelope>minirocket"``.
+
+    Parameters
+    ----------
+    in_channels, in_samples, sampling_rate
+        Of the windows before the stage.
+    stage : Stage
+    extractor : FeatureExtractor
+        For the windows that the stage returns.
+    """
+
+    def __init__(
+        self, in_channels: int, in_samples: int, sampling_rate: float, stage: Stage, extractor: FeatureExtractor
+    ) -> None:
+        super().__init__(in_channels, in_samples, sampling_rate)
+        self.stage = stage
+        self.extractor = extractor
+        self.name = f"{stage.name}>{extractor.name}"
+        self.supervised, self.enough = extractor.supervised, extractor.enough
+        self.n_features = extractor.n_features
+
+    def config(self) -> dict[str, Any]:
+        """Return the arguments of the two, by name."""
+        return {self.stage.name: self.stage.config(), self.extractor.name: self.extractor.config()}
+
+    @property
+    def leaves(self) -> list[FeatureExtractor]:
+        """Return the extractors that it is made of."""
+        return self.extractor.leaves
+
+    def _fit(self, windows: Tensor, labels: Tensor | None, groups: Tensor | None) -> None:
+        self.extractor.fit(self.stage(windows), labels, groups)
+        self.unseen, self.histories = self.extractor.unseen, self.extractor.histories
+
+    def _extract(self, windows: Tensor) -> Tensor:
+        features: Tensor = self.extractor(self.stage(windows))
+        return features
+
+
+class Concatenated(FeatureExtractor):
+    """The features of several extractors in one row: ``"minirocket+physical"``.
+
+    Parameters
+    ----------
+    in_channels, in_samples, sampling_rate
+        As in `FeatureExtractor`.
+    parts : sequence of FeatureExtractor
+        For the same windows, with names of their own.
+
+    """
+
+    parts: nn.ModuleList
+
+    def __init__(
+        self, in_channels: int, in_samples: int, sampling_rate: float, parts: Sequence[FeatureExtractor]
+    ) -> None:
+        super().__init__(in_channels, in_samples, sampling_rate)
+        self.parts = nn.ModuleList(parts)
+        self.name = "+".join(part.name for part in parts)
+        self.supervised = any(part.supervised for part in parts)
+        enough = [part.enough for part in parts]
+        self.enough = None if None in enough else max(n for n in enough if n is not None)
+        self.n_features = sum(part.n_features for part in parts)
+
+    def config(self) -> dict[str, Any]:
+        """Return the arguments of each part, by its name."""
+        return {part.name: part.config() for part in self._parts}
+
+    @property
+    def leaves(self) -> list[FeatureExtractor]:
+        """Return the extractors that it is made of."""
+        return [leaf for part in self._parts for leaf in part.leaves]
+
+    @property
+    def blocks(self) -> list[int]:
+        """Return the number of features of each part."""
+        return [part.n_features for part in self._parts]
+
+    @property
+    def _parts(self) -> Iterable[FeatureExtractor]:
+        return self.parts  # type: ignore[return-value]
+
+    def _fit(self, windows: Tensor, labels: Tensor | None, groups: Tensor | None) -> None:
+        for part in self._parts:
+            part.fit(windows, labels, groups)
+        self.histories = [history for part in self._parts for history in part.histories]
+        unseen = [part.unseen.cpu().numpy() for part in self._parts if part.unseen is not None]
+        # A head may only learn from events that no part has learnt from.
+        self.unseen = torch.from_numpy(reduce(np.intersect1d, unseen)) if unseen else None
+
+    def _extract(self, windows: Tensor) -> Tensor:
+        return torch.cat([part(windows) for part in self._parts], dim=1)
