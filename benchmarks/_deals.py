@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import OneHotEncoder
 
 import seisbench_lcl as lcl
 from seisbench_lcl.evaluation import bootstrap_intervals, event_folds, mean_by_event
@@ -25,9 +28,9 @@ def deal(seed: int, n_test: int = 3) -> tuple[LabelledWindows, LabelledWindows]:
 
 
 def run(
-    folder: str, order: str, jobs: int, task: Callable[..., dict[str, Any]], calls: Iterable[tuple[Any, ...]]
+    folder: str | None, order: str, jobs: int, task: Callable[..., dict[str, Any]], calls: Iterable[tuple[Any, ...]]
 ) -> list[dict[str, Any]]:
-    """Run a task in processes that each hold the dataset; what fails is told and left out."""
+    """Run a task in processes that each hold the dataset, if there is one; what fails is told and left out."""
     rows = []
     # Processes by spawn: torch does not survive a fork.
     with ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_read, initargs=(folder, order)) as pool:
@@ -40,6 +43,20 @@ def run(
             else:
                 print("#", {k: v for k, v in rows[-1].items() if not isinstance(v, np.ndarray)}, flush=True)
     return rows
+
+
+def metadata(part: LabelledWindows) -> NDArray[np.str_]:
+    """Return native sampling rate, band code and network code, (N, 3)."""
+    table = part.metadata
+    rate = "origin_sampling_rate_hz" if "origin_sampling_rate_hz" in table else "trace_sampling_rate_hz"
+    columns = table[rate], table["trace_channel"].str[:1], table["station_network_code"]
+    return np.stack([column.astype(str) for column in columns], axis=1)
+
+
+def metadata_model(part: LabelledWindows) -> Pipeline:
+    """Fit a logistic regression on metadata alone: what a model could reach that hears nothing."""
+    regression = LogisticRegression(class_weight="balanced", max_iter=1000)
+    return make_pipeline(OneHotEncoder(handle_unknown="ignore"), regression).fit(metadata(part), part.labels)
 
 
 def levels(probabilities: NDArray[Any], test: LabelledWindows, labels: list[str]) -> dict[str, NDArray[Any]]:
@@ -61,11 +78,12 @@ def intervals(rows: list[dict[str, Any]], level: str, labels: list[str]) -> dict
     return bootstrap_intervals(*parts, labels)
 
 
-def _read(folder: str, order: str) -> None:
+def _read(folder: str | None, order: str) -> None:
     global data, components
     torch.set_num_threads(1)
     components = order
-    data = read_windows(open_dataset(folder, order), Preprocessing(component_order=order))
+    if folder:
+        data = read_windows(open_dataset(folder, order), Preprocessing(component_order=order))
 
 
 def make(name: str, seed: int, labels: list[str]) -> lcl.Discriminator:

@@ -19,9 +19,6 @@ from typing import Any
 
 import _deals
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder
 
 MODELS = ("MiniRocketRidge", "ResNet18", "VGG16", "Inception10", "SpectrogramCNN")
 BASELINE = "metadata"
@@ -60,10 +57,7 @@ def evaluate(name: str, seed: int) -> dict[str, Any]:
     labels = sorted(set(_deals.data.labels.tolist()))
     row = {"model": name, "seed": seed, "labels": labels}
     if name == BASELINE:
-        model = make_pipeline(
-            OneHotEncoder(handle_unknown="ignore"), LogisticRegression(class_weight="balanced", max_iter=1000)
-        ).fit(_metadata(train), train.labels)
-        return row | _deals.levels(model.predict_proba(_metadata(test)), test, labels)
+        return row | _deals.levels(_deals.metadata_model(train).predict_proba(_deals.metadata(test)), test, labels)
     discriminator = _deals.make(name, seed, labels)
     start = time.process_time()
     discriminator.fit(train.windows, train.labels, train.groups)
@@ -81,13 +75,6 @@ def evaluate(name: str, seed: int) -> dict[str, Any]:
         "parameters": sum(tensor.numel() for tensor in learnt if tensor.is_floating_point()),
         "size": size,
     }  # fmt: skip
-
-
-def _metadata(part: Any) -> Any:
-    table = part.metadata
-    rate = "origin_sampling_rate_hz" if "origin_sampling_rate_hz" in table else "trace_sampling_rate_hz"
-    columns = table[rate], table["trace_channel"].str[:1], table["station_network_code"]
-    return np.stack([column.astype(str) for column in columns], axis=1)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from seisbench_lcl.errors import ConfigurationError, SeisBenchLCLError, Training
 from seisbench_lcl.labels import check_clusters, check_labels, encode, encode_groups, named_clusters, quakeml_types
 from seisbench_lcl.matching import name_by_labels
 from seisbench_lcl.novelty import Novelty
-from seisbench_lcl.pair import Pair, Windows
+from seisbench_lcl.pair import Pair, Picks, Windows
 from seisbench_lcl.plugins import registry
 from seisbench_lcl.preprocessing import Normalisation, Preprocessing
 from seisbench_lcl.rows import RowFile
@@ -193,6 +193,7 @@ class Discriminator(Pair):
         windows: Windows,
         labels: Iterable[str] | None = None,
         groups: Iterable[Any] | None = None,
+        s_arrivals: Picks = None,
     ) -> Self:
         """Fit extractor and head.
 
@@ -209,6 +210,10 @@ class Discriminator(Pair):
         groups : iterable of N hashables, optional
             The event of each window. Windows of one event are held out together; a cluster head may use that they
             show one source.
+        s_arrivals : (N,) array_like, optional
+            Picks of S in seconds after the first sample of each window, NaN where there is none. Physical discriminants
+            use them; without, S is where most energy follows P, as it is in `classify`. Where only some classes have
+            picks, a model would learn which: then leave them out.
 
         Returns
         -------
@@ -223,7 +228,7 @@ class Discriminator(Pair):
             If labels are missing or unknown, a class has no window or a single event, or an event has windows of two
             labels; if there are fewer windows than clusters.
         """
-        return self._learn(windows, labels, groups)
+        return self._learn(windows, labels, groups, s_arrivals)
 
     def fine_tune(
         self,
@@ -278,13 +283,14 @@ class Discriminator(Pair):
             raise ConfigurationError(
                 f"{self.name} is not trained together with its head: freeze, learning_rate and epochs are for networks"
             )
-        return self._learn(windows, labels, groups, Tuning(learning_rate, epochs, freeze))
+        return self._learn(windows, labels, groups, None, Tuning(learning_rate, epochs, freeze))
 
     def _learn(
         self,
         windows: Windows,
         labels: Iterable[str] | None,
         groups: Iterable[Any] | None,
+        s_arrivals: Picks,
         tuning: Tuning | None = None,
     ) -> Self:
         x = windows if isinstance(windows, RowFile) else self._windows(windows)
@@ -294,17 +300,24 @@ class Discriminator(Pair):
             raise TrainingError(f"fine-tuning takes windows of two classes at least, but these are of {there}")
         before = deepcopy(self.state_dict())
         try:
-            self._fit(x, y, events, tuning)
+            self._fit(x, y, events, s_arrivals, tuning)
         except BaseException:
             self.load_state_dict(before)  # else an extractor of this fit would stand before a head of the last
             self.eval()  # a training that was cut short leaves its networks in training mode
             raise
         return self.eval()
 
-    def _fit(self, x: Tensor | RowFile, y: Tensor | None, events: Tensor | None, tuning: Tuning | None) -> None:
+    def _fit(
+        self,
+        x: Tensor | RowFile,
+        y: Tensor | None,
+        events: Tensor | None,
+        s_arrivals: Picks,
+        tuning: Tuning | None,
+    ) -> None:
         joint = self.head.joins(self.extractor)
         unseen = self._fit_extractor(x, y, events, tuning) if joint or not tuning else None
-        features = self._feature_rows(x)
+        features = self._feature_rows(x, s_arrivals)
         if not joint and tuning:
             self.head.fine_tune(features, y, events)
         elif not joint:

@@ -17,6 +17,7 @@ from seisbench_lcl.heads import Head
 from seisbench_lcl.models import named
 from seisbench_lcl.pair import Windows
 from seisbench_lcl.records import Record
+from seisbench_lcl.seeds import with_seed, without_seeds
 from seisbench_lcl.streams import StreamModel
 from seisbench_lcl.training._session import part
 from seisbench_lcl.training.loop import History
@@ -121,14 +122,10 @@ class DiscriminatorEnsemble(StreamModel):
             "extractor_args": (plain := model(**description)).extractor.config(),
             "head_args": plain.head.config(),
         }
-        seeded = [key for key, value in config.items() if "seed" in value]
-        if not seeded:
+        if config == {key: without_seeds(value) for key, value in config.items()}:
             raise ConfigurationError(f"{plain.name} has no seed, so that all members would be equal")
         return cls(
-            [
-                model(**description | {key: {**(description.get(key) or {}), "seed": seed} for key in seeded})
-                for seed in range(n)
-            ]
+            [model(**description | {key: with_seed(value, seed) for key, value in config.items()}) for seed in range(n)]
         )
 
     def fit(self, windows: Windows, labels: Iterable[str] | None = None, groups: Iterable[Any] | None = None) -> Self:

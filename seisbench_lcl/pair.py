@@ -1,6 +1,7 @@
 """One extractor and one head on windows: features, probabilities, and what is unlike the training data."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from seisbench_lcl.errors import ConfigurationError
+from seisbench_lcl.errors import ConfigurationError, WindowError
 from seisbench_lcl.extractors import FeatureExtractor
 from seisbench_lcl.heads import Head
 from seisbench_lcl.novelty import Novelty
@@ -21,6 +22,7 @@ _BATCH = 256
 _OVERLAPS = 5  # windows that cover a sample, from which on it pays to convolve a record once for all of them
 
 Windows = ArrayLike | Tensor | RowFile
+Picks = ArrayLike | Tensor | None
 
 
 class Pair(StreamModel):
@@ -42,19 +44,23 @@ class Pair(StreamModel):
     clusters: list[str]
     _merge: Tensor
 
-    def predict_proba(self, windows: Windows) -> NDArray[np.float32]:
-        """Return class probabilities (N, K) of windows (N, C, T) in the rate and band of the model."""
-        return self._in_batches(windows, self).numpy()
+    def predict_proba(self, windows: Windows, s_arrivals: Picks = None) -> NDArray[np.float32]:
+        """Return class probabilities (N, K) of windows (N, C, T) in the rate and band of the model.
 
-    def features(self, windows: Windows) -> Tensor:
+        `s_arrivals`, here and below, are picks of S in seconds after the first sample of each window, (N,), NaN where
+        there is none. Physical discriminants use them; without, S is where most energy follows P.
+        """
+        return self._in_batches(windows, self._probabilities, s_arrivals).numpy()
+
+    def features(self, windows: Windows, s_arrivals: Picks = None) -> Tensor:
         """Return the extractor's features (N, F) of windows (N, C, T) in the rate and band of the model."""
-        return self._in_batches(windows, self.extractor)
+        return self._in_batches(windows, lambda features: features, s_arrivals)
 
     def cluster_proba(self, windows: Windows) -> NDArray[np.float32]:
         """Return the probability of each cluster, whatever its name, (N, number of clusters)."""
-        return self._in_batches(windows, lambda x: self.head(self.extractor(x))).numpy()
+        return self._in_batches(windows, self.head).numpy()
 
-    def novelty(self, windows: Windows) -> NDArray[np.float32]:
+    def novelty(self, windows: Windows, s_arrivals: Picks = None) -> NDArray[np.float32]:
         """Return how unlike the training data windows (N, C, T) are, (N,); 1 is the limit stored with the weights.
 
         Raises
@@ -64,17 +70,16 @@ class Pair(StreamModel):
         """
         if self.unlikeness is None:
             raise ConfigurationError(f"{self.name} was made without novelty_rate, so it has nothing to compare with")
-        check = self.unlikeness
-        return self._in_batches(windows, lambda x: check(self.extractor(x))).numpy()
+        return self._in_batches(windows, self.unlikeness, s_arrivals).numpy()
 
-    def judge(self, windows: Windows) -> Verdict:
+    def judge(self, windows: Windows, s_arrivals: Picks = None) -> Verdict:
         """Return probabilities and doubts of windows (N, C, T), from one pass of the extractor."""
 
-        def columns(x: Tensor) -> Tensor:
-            verdict = self._verdict(self.extractor(x))
+        def columns(features: Tensor) -> Tensor:
+            verdict = self._verdict(features)
             return torch.column_stack([verdict.probabilities, *verdict.doubts.values()])
 
-        found = self._in_batches(windows, columns)
+        found = self._in_batches(windows, columns, s_arrivals)
         n = len(self.labels)
         return Verdict(found[:, :n], dict(zip(self._doubts(), found[:, n:].T, strict=True)))
 
@@ -117,23 +122,36 @@ class Pair(StreamModel):
         on_cpu = self.device.type == "cpu"
         return on_cpu and self.extractor.slides and self.preprocessing.peak and _OVERLAPS * stride <= self.in_samples
 
-    def _in_batches(self, windows: Windows, function: Callable[[Tensor], Tensor]) -> Tensor:
-        """Normalise windows and apply a module to them, batch by batch."""
+    def _in_batches(self, windows: Windows, function: Callable[[Tensor], Tensor], s_arrivals: Picks = None) -> Tensor:
+        """Normalise windows, extract their features and apply a function to these, batch by batch."""
         if isinstance(windows, RowFile):
             starts = range(0, max(len(windows), 1), _BATCH)
             parts = (self._windows(windows[start : start + _BATCH]) for start in starts)
         else:
             parts = iter(self._windows(windows).split(_BATCH))
+        picks = self._picks(windows, s_arrivals)
         with self._inference():
-            batches = [function(self.annotate_batch_pre(part.to(self.device), {})) for part in parts]
+            batches = []
+            for part, s in zip(parts, picks, strict=False):
+                normalised = self.annotate_batch_pre(part.to(self.device), {})
+                batches.append(function(self.extractor(normalised, s)))
             return torch.cat(batches).cpu()
 
-    def _feature_rows(self, windows: Tensor | RowFile) -> Tensor | RowFile:
+    def _picks(self, windows: Windows, s_arrivals: Picks) -> Iterable[Tensor | None]:
+        if s_arrivals is None:
+            return repeat(None)
+        picks = torch.as_tensor(s_arrivals, dtype=torch.float64)
+        n = len(windows)  # type: ignore[arg-type]
+        if picks.shape != (n,):
+            raise WindowError(f"{n} windows need one S arrival each, NaN where there is none; found {picks.shape}")
+        return picks.to(self.device).split(_BATCH)
+
+    def _feature_rows(self, windows: Tensor | RowFile, s_arrivals: Picks = None) -> Tensor | RowFile:
         if isinstance(windows, Tensor):
-            return self.features(windows)
+            return self.features(windows, s_arrivals)
         rows = RowFile(self.extractor.n_features)
-        for start in range(0, len(windows), _BATCH):
-            rows.extend(self.features(windows[start : start + _BATCH]).numpy())
+        for start, s in zip(range(0, len(windows), _BATCH), self._picks(windows, s_arrivals), strict=False):
+            rows.extend(self.features(windows[start : start + _BATCH], s).numpy())
         return rows
 
     def _parts(self) -> dict[str, FeatureExtractor | Head]:

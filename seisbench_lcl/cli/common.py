@@ -3,6 +3,7 @@
 import json
 import warnings
 from collections.abc import Callable, Iterable
+from inspect import signature
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -15,8 +16,10 @@ from seisbench_lcl import weights as weights_files
 from seisbench_lcl.discriminator import Discriminator
 from seisbench_lcl.ensemble import DiscriminatorEnsemble
 from seisbench_lcl.errors import ConfigurationError, OutputError
+from seisbench_lcl.extractors.expression import leaves
 from seisbench_lcl.files import replace
 from seisbench_lcl.models import named
+from seisbench_lcl.plugins import registry
 from seisbench_lcl.training import LabelledWindows
 
 T = TypeVar("T")
@@ -57,6 +60,24 @@ def load_discriminator(model: str | None, weights: str, default: str) -> Discrim
 def voters(model: Model) -> list[Discriminator]:
     """Return the members of an ensemble, or the model alone."""
     return list(model.members) if isinstance(model, DiscriminatorEnsemble) else [model]  # type: ignore[arg-type]
+
+
+def learns_by(cls: type[Discriminator], extractor: str | None, head: str | None) -> tuple[bool, bool, bool]:
+    """Whether the head learns from labels; whether head or extractor does; whether no copies are made by default.
+
+    What is trained by gradients may augment windows itself, and clusters are those of the windows as they are.
+
+    Raises
+    ------
+    ConfigurationError
+        If the class is no named pair, and extractor or head is missing.
+    """
+    first, second = cls.pair or (extractor, head)
+    if not first or not second:
+        raise ConfigurationError("--model Discriminator needs the names of an --extractor and of a --head")
+    supervised, extractor_too = registry().head(second).supervised, registry().learns_from_labels(first)
+    in_epochs = any("epochs" in signature(registry().extractor(name)).parameters for name in leaves(first))
+    return supervised, supervised or extractor_too, not supervised or extractor_too or in_epochs
 
 
 def _class_of(name: str) -> type[Model]:
@@ -158,17 +179,38 @@ def parse_pairs(settings: list[str], option: str) -> dict[str, str]:
 def parse_settings(settings: list[str], option: str) -> dict[str, Any]:
     """Turn ``key=value`` into a dict; values are JSON where they can be, else text.
 
+    A key with dots is one in a mapping: ``physical.refine=0.5`` is ``{"physical": {"refine": 0.5}}``, and so is
+    ``physical={"refine": 0.5}``. Mappings of one name are joined.
+
     Raises
     ------
     ConfigurationError
+        If a setting is no ``key=value``, or something is given twice.
     """
     parsed: dict[str, Any] = {}
-    for key, value in parse_pairs(settings, option).items():
-        try:
-            parsed[key] = json.loads(value)
-        except json.JSONDecodeError:
-            parsed[key] = value
+    for path, text in parse_pairs(settings, option).items():
+        value = _as_json(text)
+        for key in reversed(path.split(".")):
+            value = {key: value}
+        _join(parsed, value, option)
     return parsed
+
+
+def _as_json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def _join(settings: dict[str, Any], more: dict[str, Any], option: str, within: str = "") -> None:
+    for key, value in more.items():
+        if key not in settings:
+            settings[key] = value
+        elif isinstance(known := settings[key], dict) and isinstance(value, dict):
+            _join(known, value, option, f"{within}{key}.")
+        else:
+            raise ConfigurationError(f"{option} was given twice for {within}{key}: {known!r} and {value!r}")
 
 
 def parse_event_types(settings: list[str]) -> dict[str, str | None]:

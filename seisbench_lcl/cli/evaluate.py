@@ -14,6 +14,7 @@ from seisbench_lcl.cli.common import (
     check_figure,
     console,
     errors,
+    learns_by,
     load_model,
     progress,
     say,
@@ -37,7 +38,6 @@ from seisbench_lcl.cli.options import (
     learnable,
     read_dataset,
 )
-from seisbench_lcl.cli.train import _learns_by
 from seisbench_lcl.errors import ConfigurationError, DatasetError
 from seisbench_lcl.evaluation import (
     EvaluationReport,
@@ -146,7 +146,7 @@ class _Scored(NamedTuple):
 def _augments(model: Model) -> bool:
     """Whether the training of the model makes no copies of windows by default."""
     kinds = [(type(member), member.get_model_args()) for member in voters(model)]
-    return any(_learns_by(cls, args.get("extractor"), args.get("head"))[2] for cls, args in kinds)
+    return any(learns_by(cls, args.get("extractor"), args.get("head"))[2] for cls, args in kinds)
 
 
 def _train_anew(

@@ -1,6 +1,5 @@
 """``seisbench-lcl train``: from a SeisBench dataset to weights."""
 
-from inspect import signature
 from typing import Annotated, Any
 
 import typer
@@ -9,6 +8,7 @@ from seisbench_lcl.cli.clusters import report_on_clusters
 from seisbench_lcl.cli.common import (
     Model,
     errors,
+    learns_by,
     parse_event_types,
     parse_settings,
     progress,
@@ -41,10 +41,9 @@ from seisbench_lcl.cli.trained import check_outputs, draw_curves, held_out_score
 from seisbench_lcl.discriminator import Discriminator
 from seisbench_lcl.ensemble import DiscriminatorEnsemble
 from seisbench_lcl.errors import ConfigurationError
-from seisbench_lcl.extractors.expression import leaves
 from seisbench_lcl.models import named
-from seisbench_lcl.plugins import registry
 from seisbench_lcl.preprocessing import Preprocessing
+from seisbench_lcl.seeds import without_seeds
 from seisbench_lcl.training import session
 
 
@@ -102,7 +101,7 @@ def train(
 ) -> None:
     """Train a model and save its weights: on labelled traces, or on all traces if it learns without labels."""
     cls = named(model)
-    supervised, needs_labels, augments = _learns_by(cls, extractor, head)
+    supervised, needs_labels, augments = learns_by(cls, extractor, head)
     if supervised and clusters is not None:
         raise ConfigurationError(f"{model} learns from labels: leave out --clusters, or take another --model")
     if not supervised and clusters is None:
@@ -162,20 +161,4 @@ def _settings(model: Model) -> dict[str, dict[str, Any]]:
     """Return all arguments of extractor and head; members of an ensemble differ in their seeds alone."""
     one, *others = voters(model)
     settings = {"extractor_arg": one.extractor.config(), "head_arg": one.head.config()}
-    return {
-        name: {key: value for key, value in table.items() if not (others and key == "seed")}
-        for name, table in settings.items()
-    }
-
-
-def _learns_by(cls: type[Discriminator], extractor: str | None, head: str | None) -> tuple[bool, bool, bool]:
-    """Whether the head learns from labels; whether head or extractor does; whether no copies are made by default.
-
-    What is trained by gradients may augment windows itself, and clusters are those of the windows as they are.
-    """
-    first, second = cls.pair or (extractor, head)
-    if not first or not second:
-        raise ConfigurationError("--model Discriminator needs the names of an --extractor and of a --head")
-    supervised, extractor_too = registry().head(second).supervised, registry().learns_from_labels(first)
-    in_epochs = any("epochs" in signature(registry().extractor(name)).parameters for name in leaves(first))
-    return supervised, supervised or extractor_too, not supervised or extractor_too or in_epochs
+    return {name: without_seeds(table) for name, table in settings.items()} if others else settings

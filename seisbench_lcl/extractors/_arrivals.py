@@ -9,6 +9,7 @@ from torch.nn.functional import pad
 from typing_extensions import Self
 
 NOISE_GAP = 0.3  # s before P that are left out of the noise, for picks are late or early
+TOLERANCE = 1e-6  # s: times are sums and quotients of decimal numbers
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,8 @@ class Arrivals:
         Row of the vertical component, or of the only one.
     p, s : (B,) float64 Tensor
         Seconds after the first sample; S is NaN where there is none.
+    latest_p : float
+        Seconds after the first sample that P cannot be later than, whatever the batch.
     p_length, s_length : float
         Seconds of the P and the S window.
     """
@@ -42,6 +45,7 @@ class Arrivals:
     vertical: int
     p: Tensor
     s: Tensor
+    latest_p: float
     p_length: float
     s_length: float
 
@@ -50,11 +54,17 @@ class Arrivals:
         """Return the ends of the windows in seconds, (B,)."""
         return torch.full_like(self.p, self.power.shape[-1] / self.rate)
 
+    @cached_property
+    def times(self) -> Tensor:
+        """Return the times of the power's samples in seconds after the first, (M,) float64."""
+        return torch.arange(self.power.shape[-1], device=self.p.device).double() / self.rate
+
     def with_s(self, picked: Tensor | None, least: float) -> Self:
         """Return the same with the S arrivals that were picked, (B,) and NaN where not, and estimates for the others.
 
         The estimate is the start of that S window, `least` seconds after P or later, whose energy on the horizontal
-        components (on all, where there are not three) is largest.
+        components (on all, where there are not three) is largest. There is none where no whole S window is left, or
+        nothing moves. A pick that is not after P is no S, and not estimated either.
         """
         rows = self.horizontals or list(range(self.power.shape[1]))
         total = self.total(rows)
@@ -65,13 +75,14 @@ class Arrivals:
         else:
             summed = pad(total.cumsum(dim=1), (1, 0))
             energy = summed[:, length:] - summed[:, :-length]
-            times = torch.arange(n_starts, device=energy.device) / self.rate
-            late = times >= (self.p + least)[:, None] - 1e-6
-            estimate = times[energy.masked_fill(~late, -1).argmax(dim=1)].to(self.p)
-            estimate = torch.where(late.any(dim=1), estimate, torch.nan)
+            times = self.times[:n_starts]
+            late = times >= (self.p + least)[:, None] - TOLERANCE
+            largest, at = energy.masked_fill(~late, 0).max(dim=1)
+            estimate = torch.where(largest > 0, times[at], torch.nan)
         if picked is not None:
-            estimate = torch.where(torch.isfinite(picked), picked.to(estimate), estimate)
-        return replace(self, s=estimate)
+            picked = picked.to(estimate)
+            estimate = torch.where(torch.isfinite(picked), picked, estimate)
+        return replace(self, s=torch.where(estimate > self.p, estimate, torch.nan))
 
     def total(self, rows: list[int] | None = None) -> Tensor:
         """Return the power over all bands that there are, of these components or all, (B, M)."""
@@ -87,11 +98,14 @@ class Arrivals:
         return pad(self.power.cumsum(dim=-1, dtype=torch.float64), (1, 0))
 
     def mean_power(self, start: Tensor, stop: Tensor) -> Tensor:
-        """Return the mean power (B, C, bands) between two times (B,); NaN where no sample lies between them."""
+        """Return the mean power (B, C, bands) from one time (B,) to before another; NaN where no sample lies there.
+
+        Times are rounded to the next sample of the power, and cut off at the ends of the window.
+        """
         n = self.power.shape[-1]
         summed = self._summed
         first, last = (
-            (time * self.rate).nan_to_num(0).round().long().clamp(0, n)[:, None, None, None] for time in (start, stop)
+            (time * self.rate).nan_to_num(0).round().clamp(0, n).long()[:, None, None, None] for time in (start, stop)
         )
         shape = (*summed.shape[:-1], 1)
         energy = (summed.gather(-1, last.expand(shape)) - summed.gather(-1, first.expand(shape)))[..., 0]
@@ -104,11 +118,11 @@ class Arrivals:
         return self.mean_power(torch.zeros_like(self.p), self.p - NOISE_GAP)
 
     def of_p(self) -> Tensor:
-        """Return the mean power of the P window, which ends where S begins, (B, C, bands)."""
+        """Return the mean power of the P window, which ends where S begins if that is earlier, (B, C, bands)."""
         return self.mean_power(self.p, torch.fmin(self.p + self.p_length, self.s))
 
     def of_s(self) -> Tensor:
-        """Return the mean power of the S window, (B, C, bands)."""
+        """Return the mean power of the S window, or of what there is of it, (B, C, bands)."""
         return self.mean_power(self.s, self.s + self.s_length)
 
     def spectrum(self, start: Tensor, seconds: float, lowest: float, highest: float) -> tuple[Tensor, Tensor]:
@@ -127,9 +141,9 @@ class Arrivals:
         frequencies : (n,) float32 Tensor
         """
         samples = min(round(seconds * self.sampling_rate), self.windows.shape[-1])
-        first = (start * self.sampling_rate).nan_to_num(0).round().long()
-        inside = torch.isfinite(start) & (first >= 0) & (first + samples <= self.windows.shape[-1])
-        index = torch.where(inside, first, 0)[:, None] + torch.arange(samples, device=first.device)
+        first = (start * self.sampling_rate).round()
+        inside = (first >= 0) & (first + samples <= self.windows.shape[-1])  # not for NaN
+        index = torch.where(inside, first, 0).long()[:, None] + torch.arange(samples, device=first.device)
         segment = self.windows.gather(-1, index[:, None].expand(-1, self.windows.shape[1], -1))
         segment = (segment - segment.mean(dim=-1, keepdim=True)) * torch.hann_window(samples).to(segment)
         n = 2 ** (2 * samples - 1).bit_length()  # at least twice as long: smooth between the bins

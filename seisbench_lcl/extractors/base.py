@@ -99,12 +99,14 @@ class FeatureExtractor(nn.Module, ABC):
         self._fit(windows, labels, groups)
         return self.eval()
 
-    def forward(self, windows: Tensor) -> Tensor:
+    def forward(self, windows: Tensor, s_arrivals: Tensor | None = None) -> Tensor:
         """Compute features.
 
         Parameters
         ----------
         windows : (B, C, T) float32 Tensor
+        s_arrivals : (B,) float Tensor, optional
+            Picks of S in seconds after the first sample, NaN where there is none. Only some extractors use them.
 
         Returns
         -------
@@ -117,7 +119,8 @@ class FeatureExtractor(nn.Module, ABC):
         NotFittedError
             If the extractor learns from data and has not yet.
         """
-        return self._extract(self.checked(windows))
+        windows = self.checked(windows)
+        return self._extract(windows) if s_arrivals is None else self._extract_at(windows, s_arrivals)
 
     def slide(self, records: Sequence[Tensor], stride: int) -> Tensor:
         """Compute the features of overlapping windows: those of `forward`, exactly.
@@ -186,6 +189,10 @@ class FeatureExtractor(nn.Module, ABC):
 
     @abstractmethod
     def _extract(self, windows: Tensor) -> Tensor: ...
+
+    def _extract_at(self, windows: Tensor, s_arrivals: Tensor) -> Tensor:
+        """Extract with picks of S, for an extractor that has a use for them."""
+        return self._extract(windows)
 
     def _slide(self, records: Sequence[Tensor], stride: int) -> Tensor:
         windows = [record.unfold(1, self.in_samples, stride).transpose(0, 1) for record in records]

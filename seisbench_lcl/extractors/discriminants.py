@@ -2,7 +2,9 @@
 
 Each takes `Arrivals` and returns its features by name, (B,) float64 each, NaN where one is undefined. A(f) is the
 amplitude spectrum over all components, e(t) the power over all bands and components, p and s the arrival times of P and
-S. All features are ratios, times or frequencies: units and gain of the instrument do not matter.
+S. The P window begins at p and ends `p_length` later, or at s if that is earlier; the S window begins at s and ends
+`s_length` later, or with the window. All features are ratios, times or frequencies: units and gain of the instrument do
+not matter.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,13 +12,15 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor
 
-from seisbench_lcl.extractors._arrivals import Arrivals
+from seisbench_lcl.extractors._arrivals import TOLERANCE, Arrivals
+from seisbench_lcl.stages._bands import running_mean
 
 Features = dict[str, Tensor]
 
 _CEPSTRUM_LENGTH = 10.0  # s after P
 _QUEFRENCIES = 0.12, 1.0  # s: delays of ripple firing that 20 Hz of bandwidth resolve, up to whole seconds
 _COMPLEXITY_SPLIT = 2.0  # s after P
+_SMOOTHING = 0.5  # s of the envelope that the largest is looked for in
 _TREND = 4  # coefficients of the polynomial that is taken off the log spectrum
 
 
@@ -25,7 +29,7 @@ def amplitude_ratios(arrivals: Arrivals) -> Features:
 
     Explosions excite little S; the ratio differs most at high frequencies. Of noise it is near 0.
 
-    Undefined without an S window, and in a band above half the sampling rate.
+    Undefined without a sample in either window, where one of them is dead, and in a band above half the sampling rate.
 
     References
     ----------
@@ -39,13 +43,16 @@ def amplitude_ratios(arrivals: Arrivals) -> Features:
 def s_minus_p(arrivals: Arrivals) -> Features:
     """S − P time in seconds, of the pick of S or of its estimate.
 
-    Undefined without S. Of a window without S it is the time of whatever is largest.
+    Undefined without S: where no whole S window is left after P and none is picked, or the pick is not after P. A pick
+    after the end of the window counts. Of a record without S it is the time of whatever is largest.
     """
     return {"S-P": arrivals.s - arrivals.p}
 
 
 def spectra(arrivals: Arrivals, lowest: float, highest: float) -> Features:
-    """Centroid, slope and corner of the spectra of P and of S.
+    """Centroid, slope and corner of the spectra of P and of S: of `p_length` and `s_length` seconds from p and s on.
+
+    The mean is removed from each segment, and a Hann taper applied.
 
     - Centroid: ``log2 (Σ A² f / Σ A²)``, f in Hz.
     - Slope: that of the regression of ``log10 A`` on ``log10 f``, each octave counted alike.
@@ -54,7 +61,7 @@ def spectra(arrivals: Arrivals, lowest: float, highest: float) -> Features:
 
     Blasts of delayed charges, near the surface, have lower corners and steeper slopes than earthquakes of their size.
 
-    Undefined where P or S has no whole segment in the window.
+    Undefined where P or S has no whole segment in the window, or a segment is dead. Early S lies in the segment of P.
 
     References
     ----------
@@ -84,24 +91,28 @@ def cepstrum(arrivals: Arrivals, lowest: float, highest: float) -> Features:
     """Largest peak of the cepstrum and its quefrency: the echo of one shot in the next.
 
     Charges fired with delays of τ modulate the spectrum with a period of 1/τ. From the log spectrum of the ten seconds
-    after P (or what there is of them) a cubic trend is removed; the amplitude of its Fourier transform is searched
-    between 0.12 and 1 s.
+    after P (or what every window has of them) from one and a half times the lowest frequency on, a cubic trend is
+    removed; the amplitude of its Hann-tapered Fourier transform is searched between 0.12 and 1 s.
 
-    - Peak: ``log10`` of the largest amplitude over the median of all.
+    - Peak: ``log10`` of the largest amplitude over the median of those searched.
     - Quefrency: ``log10`` of the delay τ in seconds.
 
-    Undefined where the window holds less than a second after P, or less than an octave of the band.
+    Undefined where the window holds less than a second after P, or no motion there; and where the band holds less than
+    an octave or than eight frequencies.
 
     References
     ----------
     Bogert, Healy and Tukey (1963), The quefrency alanysis of time series for echoes. Baumgardt and Ziegler (1988),
     Spectral evidence for source multiplicity in explosions, BSSA 78.
     """
-    left = arrivals.windows.shape[-1] / arrivals.sampling_rate - float(arrivals.p.max())
-    length = min(_CEPSTRUM_LENGTH, left)
-    power, f = arrivals.spectrum(arrivals.p, max(length, 2 / arrivals.sampling_rate), 1.5 * lowest, highest)
-    if length < 1 or highest < 3 * lowest:
-        return dict.fromkeys(("cepstral peak", "quefrency"), torch.full_like(arrivals.p, torch.nan))
+    undefined = dict.fromkeys(("cepstral peak", "quefrency"), torch.full_like(arrivals.p, torch.nan))
+    # The same length for all windows, so that the features of one do not depend on the others of its batch.
+    length = min(_CEPSTRUM_LENGTH, arrivals.windows.shape[-1] / arrivals.sampling_rate - arrivals.latest_p)
+    if length < 1:
+        return undefined
+    power, f = arrivals.spectrum(arrivals.p, length, 1.5 * lowest, highest)
+    if highest < 3 * lowest or len(f) < 2 * _TREND:
+        return undefined
     logarithm = _log10(power)
     basis, _ = torch.linalg.qr(torch.linspace(-1, 1, len(f)).to(f)[:, None] ** torch.arange(_TREND).to(f))
     residual = logarithm - logarithm @ basis @ basis.T
@@ -119,7 +130,7 @@ def complexity(arrivals: Arrivals) -> Features:
 
     Low for a short pulse, high where scattered waves, surface waves or S follow.
 
-    Undefined where the window ends within 2 s after P, or one of the two is dead.
+    All bands and components together. Undefined where the window ends within 2 s after P, or one of the two is dead.
 
     References
     ----------
@@ -137,31 +148,30 @@ def envelope_shape(arrivals: Arrivals) -> Features:
 
     With h(t) the share of the energy after P that has arrived by t:
 
-    - Rise time: time of the largest e, averaged over half a second, minus p.
+    - Rise time: time of the largest e after P, averaged over half a second, minus p.
     - Duration: between h = 5 % and 75 %, and between 5 % and 95 %.
     - Half time: h = 50 %, minus p.
+
+    All to a sample of e: the first that is largest, or has the share.
 
     Undefined where there is no motion after P.
 
     References
     ----------
-    Husid (1969). Trifunac and Brady (1975), A study on the duration of strong earthquake ground motion, BSSA 65.
+    Husid (1969), Características de terremotos: análisis general, Revista del IDIEM 8. Trifunac and Brady (1975), A study on the duration of strong earthquake ground motion, BSSA 65.
     """
-    total = arrivals.total()
-    times = torch.arange(total.shape[1], device=total.device) / arrivals.rate
-    after = total * (times >= arrivals.p[:, None])
-    n = max(1, round(0.5 * arrivals.rate))
-    smooth = torch.nn.functional.avg_pool1d(after[:, None], n, stride=1, padding=n // 2, count_include_pad=False)[:, 0]
+    after = arrivals.total() * (arrivals.times >= arrivals.p[:, None] - TOLERANCE)
+    smooth = running_mean(after, max(1, round(_SMOOTHING * arrivals.rate)))
     arrived = after.cumsum(dim=1) / after.sum(dim=1, keepdim=True)
-    at = {share: (arrived < share).sum(dim=1) / arrivals.rate for share in (0.05, 0.5, 0.75, 0.95)}
+    at = {share: (arrived < share).sum(dim=1).double() / arrivals.rate for share in (0.05, 0.5, 0.75, 0.95)}
     found = {
-        "rise time": times[smooth[:, : len(times)].argmax(dim=1)].to(arrivals.p) - arrivals.p,
+        "rise time": arrivals.times[smooth.argmax(dim=1)] - arrivals.p,
         "duration 5-75 %": at[0.75] - at[0.05],
         "duration 5-95 %": at[0.95] - at[0.05],
         "half time": at[0.5] - arrivals.p,
     }
     moves = after.sum(dim=1) > 0
-    return {name: torch.where(moves, column.double(), torch.nan) for name, column in found.items()}
+    return {name: torch.where(moves, column, torch.nan) for name, column in found.items()}
 
 
 def polarisation(arrivals: Arrivals) -> Features:
@@ -170,7 +180,8 @@ def polarisation(arrivals: Arrivals) -> Features:
     True amplitude ratios need a model with a joint normalisation of its components ("joint-std", "joint-peak"). With
     one for each component the ratio is relative to that of the whole window.
 
-    Undefined without three components, or without an S window.
+    All bands together. Undefined without three components of which one is "Z", without an S window, or where it is dead
+    on the vertical or on both horizontals.
 
     References
     ----------
@@ -190,7 +201,8 @@ def signal_to_noise(arrivals: Arrivals) -> Features:
     It tells near stations from far ones and strong events from weak ones, rather than one source from another: a model
     that learns from it has learnt the catalogue it was trained on.
 
-    Undefined without noise before P, and that of S without S.
+    All bands and components together; the noise ends 0.3 s before P. Undefined without noise before P, and that of S
+    without S.
     """
     noise = arrivals.of_noise().nansum(dim=(1, 2))
     return {

@@ -91,8 +91,8 @@ def _behind(
     own = _arguments_of([first, rest], arguments)
     stage = _make(STAGES[first], shape, own[first], model)
     behind = stage.out_channels, stage.out_samples, stage.out_rate
-    # What comes out of a stage has neither the components nor the frequencies of the model.
-    known = {key: value for key, value in model.items() if key == "before"}
+    # What comes out of most stages has neither the components nor the frequencies of the model; P stays where it is.
+    known = model if stage.transparent else {key: value for key, value in model.items() if key == "before"}
     return Staged(*shape, stage, _behind(others, find, behind, own[rest], known))
 
 

@@ -104,4 +104,7 @@ class Concatenated(FeatureExtractor):
         self.unseen = torch.from_numpy(reduce(np.intersect1d, unseen)) if unseen else None
 
     def _extract(self, windows: Tensor) -> Tensor:
-        return torch.cat([part(windows) for part in self._parts], dim=1)
+        return self._extract_at(windows, None)
+
+    def _extract_at(self, windows: Tensor, s_arrivals: Tensor | None) -> Tensor:
+        return torch.cat([part(windows, s_arrivals) for part in self._parts], dim=1)

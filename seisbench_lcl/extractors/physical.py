@@ -1,6 +1,7 @@
 """Classical discriminants of the source: amplitude ratios, spectra, cepstrum, shape of the envelope."""
 
 from collections.abc import Sequence
+from itertools import repeat
 from typing import Any
 
 import torch
@@ -182,17 +183,21 @@ class Physical(FeatureExtractor):
         return p
 
     def _fit(self, windows: Tensor, labels: Tensor | None, groups: Tensor | None) -> None:
-        values = self._values(windows)
+        values = self._values(windows, None)
         self.medians.copy_(values.nanmedian(dim=0).values.nan_to_num(0))
 
     def _extract(self, windows: Tensor) -> Tensor:
+        return self._extract_at(windows, None)
+
+    def _extract_at(self, windows: Tensor, s_arrivals: Tensor | None) -> Tensor:
         if torch.isnan(self.medians).any():
             raise NotFittedError("Physical has no medians yet: call fit(windows) first, or load weights")
-        values = self._values(windows).to(self.medians)
+        values = self._values(windows, s_arrivals).to(self.medians)
         known = torch.isfinite(values)
         return torch.cat([torch.where(known, values, self.medians), (~known).to(values)], dim=1).float()
 
-    def _values(self, windows: Tensor) -> Tensor:
+    def _values(self, windows: Tensor, s_arrivals: Tensor | None) -> Tensor:
         # In blocks: what is measured on the way is many times as large as the windows.
-        parts = [list(self._measure(block, None).values()) for block in windows.split(_BLOCK)]
+        picks = repeat(None) if s_arrivals is None else s_arrivals.split(_BLOCK)
+        parts = [list(self._measure(block, s).values()) for block, s in zip(windows.split(_BLOCK), picks, strict=False)]
         return torch.cat([torch.stack(columns, dim=1) for columns in parts])

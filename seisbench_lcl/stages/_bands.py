@@ -12,6 +12,7 @@ from seisbench_lcl.resampling import PASSED
 
 N_BANDS = 4
 _EDGE = 0.25  # octaves over which a band rises and falls
+_HALF_EDGE = 2 ** (_EDGE / 2)
 _MARGIN = 1.0  # periods of the lowest frequency by which a window is mirrored at its ends
 
 
@@ -21,7 +22,7 @@ class BandPower(nn.Module):
     One Fourier transform serves all bands. The coefficients of a band, tapered by a cosine a quarter of an octave wide
     around each end, are moved to frequency zero, which leaves |a| as it is, and transformed back with as few samples as
     hold them (complex demodulation). Windows are mirrored at their ends, so that the end of the coda does not wrap
-    around into what comes before P.
+    around into what comes before P. A sine of amplitude A inside a band has the power A².
 
     Parameters
     ----------
@@ -31,7 +32,8 @@ class BandPower(nn.Module):
     bands : sequence of (float, float), optional
         In Hz. By default four of equal width in octaves, over what of `frequency_range` the resampling lets pass.
     rate : float
-        Least sampling rate of the output in Hz.
+        Least sampling rate of the output in Hz. It is higher where a band is wider than that, and the sampling rate of
+        the windows is always a whole multiple of it.
     frequency_range : (float, float)
         In Hz, for the default bands.
 
@@ -47,9 +49,10 @@ class BandPower(nn.Module):
     Raises
     ------
     ConfigurationError
-        If there is no band, one is not 0 < lowest < highest, or wider than the output's rate.
+        If there is no band, one is not 0 < lowest < highest, or so narrow that no frequency of the window lies in it;
+        if `rate` is not positive or above the sampling rate.
     WindowError
-        If the window is shorter than three periods of the lowest frequency.
+        If the window is not longer than two periods of the lowest frequency.
     """
 
     _tapers: Tensor
@@ -63,7 +66,7 @@ class BandPower(nn.Module):
         frequency_range: Sequence[float] = (1.0, 18.0),
     ) -> None:
         super().__init__()
-        self.bands = _octaves(*frequency_range) if bands is None else _checked(bands)
+        self.bands = _checked(_octaves(*frequency_range) if bands is None else bands)
         self.undefined = [band for band in self.bands if band[1] > sampling_rate / 2]
         if not 0 < rate <= sampling_rate:
             raise ConfigurationError(
@@ -71,7 +74,8 @@ class BandPower(nn.Module):
                 f"{rate!r}"
             )
         self.rate = float(rate)
-        self.step = math.floor(sampling_rate / rate + 1e-9)
+        widest = max(min(high * _HALF_EDGE, sampling_rate / 2) - low / _HALF_EDGE for low, high in self.bands)
+        self.step = math.floor(sampling_rate / max(rate, widest) + 1e-9)
         self.out_rate = sampling_rate / self.step
         self.out_samples = in_samples // self.step
         margin = math.ceil(_MARGIN / min(low for low, _ in self.bands) * self.out_rate) * self.step
@@ -91,19 +95,24 @@ class BandPower(nn.Module):
                 continue
             taper = 2 * _rise(frequencies / low) * _rise(high / frequencies.clamp_min(1e-9))
             passed = torch.nonzero(taper).flatten()
-            first, last = int(passed[0]), int(passed[-1])
-            if last - first >= n // self.step:
+            if not len(passed):
                 raise ConfigurationError(
-                    f"the band from {low:g} to {high:g} Hz is too wide for envelopes of {self.out_rate:g} Hz: raise "
-                    "rate, or take more bands"
+                    f"the band from {low:g} to {high:g} Hz is too narrow for windows of "
+                    f"{in_samples / sampling_rate:g} s: take wider bands or longer windows"
                 )
+            first = int(passed[0])
             self._first.append(first)
             tapers.append(pad(taper, (0, n // self.step))[first : first + n // self.step])
         # They follow from the arguments, so they need no place in a weights file.
         self.register_buffer("_tapers", (torch.stack(tapers) / self.step).float(), persistent=False)
 
     def forward(self, windows: Tensor) -> Tensor:
-        """Return the power (B, C, bands, out_samples) of windows (B, C, T), not negative."""
+        """Return the power (B, C, bands, out_samples) of windows (B, C, T), not negative.
+
+        Sample k belongs to the time of sample ``k × step`` of the window.
+        """
+        if not len(windows):  # which Fourier transforms refuse
+            return windows.new_zeros(0, windows.shape[1], len(self.bands), self.out_samples)
         spectrum = torch.fft.rfft(pad(windows, self._margins, mode="reflect"))
         n = self._tapers.shape[-1]
         spectrum = pad(spectrum, (0, n))
@@ -113,8 +122,17 @@ class BandPower(nn.Module):
         return (analytic.real.square() + analytic.imag.square())[..., first : first + self.out_samples]
 
 
+def in_range(windows: Tensor, over: tuple[int, ...]) -> Tensor:
+    """Multiply windows by a power of two, so that their largest sample is about 1 and its square no overflow.
+
+    Nothing is rounded, so units do not matter to what is computed from it.
+    """
+    peak = windows.abs().amax(dim=over, keepdim=True).clamp(torch.finfo(windows.dtype).tiny, 2.0**125)
+    return windows * torch.exp2(-peak.log2().floor())
+
+
 def running_mean(values: Tensor, n: int) -> Tensor:
-    """Average not negative values (..., T) over n samples around each, and over fewer at the ends."""
+    """Average not negative values (..., T) over n samples, i − ⌊n/2⌋ to i − ⌊n/2⌋ + n − 1; fewer at the ends."""
     if n == 1:
         return values
     total = pad(values.double().cumsum(dim=-1), (1, 0))

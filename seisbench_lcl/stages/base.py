@@ -26,9 +26,13 @@ class Stage(nn.Module, ABC):
         Shape of the windows that `forward` returns.
     out_rate : float
         Their sampling rate in Hz.
+    transparent : bool
+        Tag: whether these windows have the components and frequencies of those that come in, so that what is known of
+        the one is true of the other.
     """
 
     name: ClassVar[str]
+    transparent: ClassVar[bool] = False
 
     def __init__(self, in_channels: int, in_samples: int, sampling_rate: float) -> None:
         super().__init__()

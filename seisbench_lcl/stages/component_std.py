@@ -21,6 +21,7 @@ class ComponentStd(Stage):
     """
 
     name = "component-std"
+    transparent = True
 
     def config(self) -> dict[str, Any]:
         """Return nothing: there are no further arguments."""

@@ -1,5 +1,6 @@
 """Windows to the logarithm of their envelopes in several frequency bands."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -7,18 +8,19 @@ import torch
 from torch import Tensor
 
 from seisbench_lcl.errors import ConfigurationError
-from seisbench_lcl.stages._bands import BandPower, running_mean
+from seisbench_lcl.stages._bands import BandPower, in_range, running_mean
 from seisbench_lcl.stages.base import Stage
 
-DYNAMIC_RANGE = 8.0  # decades of power below the largest of a window; a dead channel would be −∞
-_LEAST_SAMPLES = 2
+DYNAMIC_RANGE = 8.0  # decades of power below the largest of a channel; silence would be −∞
+_ROUNDING = 1e-13  # of a component's largest squared sample: what the transform leaves where a band holds nothing
 
 
 class Envelope(Stage):
     """Band-wise log envelopes: how the power of each band of each component rises and falls.
 
-    ``y = log10(max(mean of |a(t)|² over width, 10⁻⁸ of its largest)) − mean of y``, with a(t) the analytic signal of
-    the band (`BandPower`). The bands become channels: component 1 in all bands, component 2 in all bands, and so on.
+    ``y = log10(max(m, 10⁻⁸ of its largest)) − mean of y``, with m the mean of \|a(t)\|² over `width` and a(t) the
+    analytic signal of the band (`BandPower`). The bands become channels: component 1 in all bands, component 2 in all
+    bands, and so on. Where a band holds nothing but rounding errors of single precision, y is zero.
 
     The mean over the window is taken off each channel, so neither units, nor the spectrum of source, path and site, nor
     the ratio of components remain: only the shape in time of each band. A model that has learnt the spectrum of its
@@ -30,22 +32,23 @@ class Envelope(Stage):
         As in `Stage`.
     bands : sequence of (float, float), optional
         Lowest and highest frequency of each band in Hz, below half the sampling rate of all records of the training
-        data: above that of a record, its channel would hold rounding errors. By default four bands of equal width in
+        data: above that of a record, its channel would hold what the resampling leaves. By default four bands of equal width in
         octaves over `frequency_range`.
     rate : float
-        Of the envelopes, in Hz: the sampling rate is divided by a whole number that leaves at least as much.
+        Of the envelopes, in Hz: the sampling rate is divided by a whole number that leaves at least as much, and as
+        much as the widest band needs.
     width : float
-        Length of the running mean in seconds.
+        Length of the running mean in seconds; one of less than a sample of the envelopes takes no mean.
     frequency_range : (float, float)
         Lowest and highest frequency of the windows in Hz, for the default bands.
 
     Raises
     ------
     ConfigurationError
-        If a band is not 0 < lowest < highest <= half the sampling rate, is wider than `rate` can hold, or there is
-        none; if `width` is not positive.
+        If a band is not 0 < lowest < highest <= half the sampling rate, or there is none; if `rate` is not positive or
+        above the sampling rate, or `width` not positive.
     WindowError
-        If the window is too short for the lowest band.
+        If the window is not longer than two periods of the lowest frequency.
 
     References
     ----------
@@ -73,7 +76,7 @@ class Envelope(Stage):
                 f"the highest frequency of a band must not exceed {sampling_rate / 2:g} Hz, half the sampling rate of "
                 f"the windows, but bands are {absent}"
             )
-        if not width > 0:
+        if not 0 < width < math.inf:
             raise ConfigurationError(f"width must be a positive number of seconds, but is {width!r}")
         self.width = float(width)
         self.out_channels = in_channels * len(self.power.bands)
@@ -86,8 +89,8 @@ class Envelope(Stage):
 
     def forward(self, windows: Tensor) -> Tensor:
         """Return log envelopes (B, C × bands, T'), each of mean zero; zero throughout where a component is dead."""
-        power = running_mean(self.power(windows), max(1, round(self.width * self.out_rate)))
-        tiny = torch.finfo(power.dtype).tiny
-        floor = power.amax(dim=-1, keepdim=True).clamp_min(tiny) * 10**-DYNAMIC_RANGE
-        logarithm = torch.maximum(power, floor.clamp_min(tiny)).log10()
+        power = self.power(in_range(windows, over=(-1,)))
+        power = running_mean(power, max(1, round(self.width * self.out_rate)))
+        floor = (power.amax(dim=-1, keepdim=True) * 10**-DYNAMIC_RANGE).clamp_min(_ROUNDING)
+        logarithm = torch.maximum(power, floor).log10()
         return (logarithm - logarithm.mean(dim=-1, keepdim=True)).flatten(1, 2)
