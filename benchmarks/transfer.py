@@ -113,7 +113,7 @@ def tables() -> dict[str, list[Case]]:
         "repositories": [*shifted, *plain, *[Case(name) for name in (*NETWORKS, *UNLABELLED)]],
         "events": [
             *[Case(name, copies=2, min_snr=3.0, window=long) for name in ("MiniRocketRidge", *NEW)],
-            *[Case(name, copies=2, window=long) for name in ("MiniRocketRidge", *NEW)],
+            Case("EnvelopePhysicalRidge", copies=2, window=long),
             Case("EnvelopePhysicalRidge", min_snr=3.0, window=long),
             Case("EnvelopePhysicalRidge", copies=2, min_snr=3.0),
             Case("MiniRocketRidge"),

@@ -17,7 +17,7 @@ from seisbench_lcl.errors import ConfigurationError, SeisBenchLCLError, Training
 from seisbench_lcl.labels import check_clusters, check_labels, encode, encode_groups, named_clusters, quakeml_types
 from seisbench_lcl.matching import name_by_labels
 from seisbench_lcl.novelty import Novelty
-from seisbench_lcl.pair import Pair, Picks, Windows
+from seisbench_lcl.pair import Pair, Picks, Windows, check_picks
 from seisbench_lcl.plugins import registry
 from seisbench_lcl.preprocessing import Normalisation, Preprocessing
 from seisbench_lcl.rows import RowFile
@@ -294,6 +294,7 @@ class Discriminator(Pair):
         tuning: Tuning | None = None,
     ) -> Self:
         x = windows if isinstance(windows, RowFile) else self._windows(windows)
+        s_arrivals = None if s_arrivals is None else check_picks(len(x), s_arrivals)
         y, events = self._encode(labels, groups, len(x), every_class=tuning is None)
         if tuning and y is not None and len(present := torch.unique(y)) < 2:
             there = [self.labels[k] for k in present.tolist()]

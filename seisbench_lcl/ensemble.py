@@ -15,7 +15,7 @@ from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.extractors import FeatureExtractor
 from seisbench_lcl.heads import Head
 from seisbench_lcl.models import named
-from seisbench_lcl.pair import Windows
+from seisbench_lcl.pair import Picks, Windows
 from seisbench_lcl.records import Record
 from seisbench_lcl.seeds import with_seed, without_seeds
 from seisbench_lcl.streams import StreamModel
@@ -128,10 +128,16 @@ class DiscriminatorEnsemble(StreamModel):
             [model(**description | {key: with_seed(value, seed) for key, value in config.items()}) for seed in range(n)]
         )
 
-    def fit(self, windows: Windows, labels: Iterable[str] | None = None, groups: Iterable[Any] | None = None) -> Self:
+    def fit(
+        self,
+        windows: Windows,
+        labels: Iterable[str] | None = None,
+        groups: Iterable[Any] | None = None,
+        s_arrivals: Picks = None,
+    ) -> Self:
         """Fit each member to all windows; parameters and errors are those of `Discriminator.fit`."""
         names, events = _list(labels), _list(groups)
-        return self._teach(lambda member: member.fit(windows, names, events))
+        return self._teach(lambda member: member.fit(windows, names, events, s_arrivals))
 
     def fine_tune(
         self, windows: Windows, labels: Iterable[str], groups: Iterable[Any] | None = None, **arguments: Any
@@ -157,16 +163,19 @@ class DiscriminatorEnsemble(StreamModel):
             [member.fresh(labels) for member in self._members], default_args=self.default_args, citation=self.citation
         )
 
-    def predict_proba(self, windows: Windows) -> NDArray[np.float32]:
-        """Return class probabilities (N, K) of windows (N, C, T) in the rate and band of the model."""
-        return self._votes(windows).mean(axis=0)
+    def predict_proba(self, windows: Windows, s_arrivals: Picks = None) -> NDArray[np.float32]:
+        """Return class probabilities (N, K) of windows (N, C, T) in the rate and band of the model.
 
-    def spread(self, windows: Windows) -> NDArray[np.float32]:
+        Picks of S, here and below, are those of `Discriminator.predict_proba`.
+        """
+        return self._votes(windows, s_arrivals).mean(axis=0)
+
+    def spread(self, windows: Windows, s_arrivals: Picks = None) -> NDArray[np.float32]:
         """Return, for each of N windows, the standard deviation of the members' probabilities of its label."""
-        votes = torch.from_numpy(self._votes(windows))
+        votes = torch.from_numpy(self._votes(windows, s_arrivals))
         return _spread(votes, votes.mean(dim=0)).numpy()
 
-    def novelty(self, windows: Windows) -> NDArray[np.float32]:
+    def novelty(self, windows: Windows, s_arrivals: Picks = None) -> NDArray[np.float32]:
         """Return how unlike the training data windows are, (N,): the mean over the members, 1 being their limit.
 
         Raises
@@ -175,11 +184,11 @@ class DiscriminatorEnsemble(StreamModel):
             If no member has such a limit.
         """
         able = [member for member in self._members if member.unlikeness] or self._members[:1]
-        return np.mean([member.novelty(windows) for member in able], axis=0, dtype=np.float32)
+        return np.mean([member.novelty(windows, s_arrivals) for member in able], axis=0, dtype=np.float32)
 
-    def judge(self, windows: Windows) -> Verdict:
+    def judge(self, windows: Windows, s_arrivals: Picks = None) -> Verdict:
         """Return probabilities and doubts of windows (N, C, T), from one pass of each member."""
-        return _vote([member.judge(windows) for member in self._members])
+        return _vote([member.judge(windows, s_arrivals) for member in self._members])
 
     def forward(self, windows: Tensor) -> Tensor:
         """Return class probabilities (B, K) of windows (B, C, T) that are not normalised."""
@@ -214,8 +223,8 @@ class DiscriminatorEnsemble(StreamModel):
         self.held_out = None if mean is None else mean.filled(np.nan).astype(np.float32)
         return self
 
-    def _votes(self, windows: Windows) -> NDArray[np.float32]:
-        return np.stack([member.predict_proba(windows) for member in self._members])
+    def _votes(self, windows: Windows, s_arrivals: Picks) -> NDArray[np.float32]:
+        return np.stack([member.predict_proba(windows, s_arrivals) for member in self._members])
 
     def _judge_record(self, record: Record, offsets: NDArray[np.int64], stride: int) -> Verdict:
         return _vote([member._judge_record(record, offsets, stride) for member in self._members])

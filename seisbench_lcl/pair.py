@@ -129,7 +129,7 @@ class Pair(StreamModel):
             parts = (self._windows(windows[start : start + _BATCH]) for start in starts)
         else:
             parts = iter(self._windows(windows).split(_BATCH))
-        picks = self._picks(windows, s_arrivals)
+        picks = self._picks(len(windows), s_arrivals)  # type: ignore[arg-type]
         with self._inference():
             batches = []
             for part, s in zip(parts, picks, strict=False):
@@ -137,20 +137,16 @@ class Pair(StreamModel):
                 batches.append(function(self.extractor(normalised, s)))
             return torch.cat(batches).cpu()
 
-    def _picks(self, windows: Windows, s_arrivals: Picks) -> Iterable[Tensor | None]:
+    def _picks(self, n: int, s_arrivals: Picks) -> Iterable[Tensor | None]:
         if s_arrivals is None:
             return repeat(None)
-        picks = torch.as_tensor(s_arrivals, dtype=torch.float64)
-        n = len(windows)  # type: ignore[arg-type]
-        if picks.shape != (n,):
-            raise WindowError(f"{n} windows need one S arrival each, NaN where there is none; found {picks.shape}")
-        return picks.to(self.device).split(_BATCH)
+        return check_picks(n, s_arrivals).to(self.device).split(_BATCH)
 
     def _feature_rows(self, windows: Tensor | RowFile, s_arrivals: Picks = None) -> Tensor | RowFile:
         if isinstance(windows, Tensor):
             return self.features(windows, s_arrivals)
         rows = RowFile(self.extractor.n_features)
-        for start, s in zip(range(0, len(windows), _BATCH), self._picks(windows, s_arrivals), strict=False):
+        for start, s in zip(range(0, len(windows), _BATCH), self._picks(len(windows), s_arrivals), strict=False):
             rows.extend(self.features(windows[start : start + _BATCH], s).numpy())
         return rows
 
@@ -160,3 +156,22 @@ class Pair(StreamModel):
             {f"{leaf.name} extractor": leaf for leaf in leaves} if len(leaves) > 1 else {"extractor": leaves[0]}
         )
         return {**extractors, "head": self.head}
+
+
+def check_picks(n: int, s_arrivals: ArrayLike | Tensor) -> Tensor:
+    """Return picks of S as (n,) float64.
+
+    Raises
+    ------
+    WindowError
+        If there is not one number or NaN for each of n windows.
+    """
+    try:
+        picks = torch.as_tensor(s_arrivals, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise WindowError(f"S arrivals must be seconds, NaN where there is none: {error}") from error
+    if picks.shape != (n,):
+        raise WindowError(
+            f"{n} windows need one S arrival each, NaN where there is none, but found shape {tuple(picks.shape)}"
+        )
+    return picks

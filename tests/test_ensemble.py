@@ -28,6 +28,7 @@ from seisbench_lcl.errors import (
     WindowError,
 )
 from seisbench_lcl.evaluation import event_folds, held_out_probabilities
+from seisbench_lcl.seeds import with_seed, without_seeds
 from seisbench_lcl.training import open_dataset, read_windows, session
 
 LABELS = ["blast", "quake", "noise"]
@@ -329,6 +330,39 @@ def test_members_differ_in_their_seeds() -> None:
     clusters = {**SHAPE, "labels": None, "clusters": 3}
     with pytest.raises(ConfigurationError, match="clusters cannot vote"):
         lcl.DiscriminatorEnsemble.of(lcl.MiniRocketKMeans, 2, **clusters, **ROCKET)
+
+
+def test_seeds_of_extractors_side_by_side_differ_wherever_they_stand() -> None:
+    rocket = {"minirocket": {"max_features": 84, "seed": 7}}
+    arguments = {"component-std>minirocket": rocket, "envelope>minirocket": rocket, "physical": {"p_length": 1.0}}
+    shape = {**SHAPE, "in_samples": 500}  # the lowest band needs more than 4 s
+    ensemble = lcl.DiscriminatorEnsemble.of(lcl.HybridRidge, 3, **shape, extractor_args=arguments)
+    for seed, member in enumerate(ensemble.members):
+        config = member.extractor.config()
+        expected = {"max_features": 84, "seed": seed}
+        for name in ("component-std>minirocket", "envelope>minirocket"):
+            assert config[name]["minirocket"].items() >= expected.items()
+        assert config["physical"]["p_length"] == 1.0
+        assert member.head.config() == ensemble.members[0].head.config()
+    assert rocket["minirocket"]["seed"] == 7
+    again = lcl.DiscriminatorEnsemble(**json.loads(json.dumps(ensemble.get_model_args())))
+    assert again.get_model_args() == ensemble.get_model_args()
+    single = lcl.HybridRidge(**shape, extractor_args=ensemble.members[2].extractor.config())
+    assert single.get_model_args() == ensemble.members[2].get_model_args()
+    with pytest.raises(ConfigurationError, match="PhysicalRidge has no seed, so that all members would be equal"):
+        lcl.DiscriminatorEnsemble.of(lcl.PhysicalRidge, 2, **shape)
+
+
+def test_seeds_are_found_and_left_out_however_deep() -> None:
+    arguments = {"a>b": {"a": {}, "b": {"seed": 4, "epochs": 2}}, "c": {"seed": 5}, "seed": 6, "d": [1]}
+    assert with_seed(arguments, 1) == {
+        "a>b": {"a": {}, "b": {"seed": 1, "epochs": 2}},
+        "c": {"seed": 1},
+        "seed": 1,
+        "d": [1],
+    }
+    assert without_seeds(arguments) == {"a>b": {"a": {}, "b": {"epochs": 2}}, "c": {}, "d": [1]}
+    assert without_seeds(with_seed(arguments, 1)) == without_seeds(arguments)
 
 
 # Learning -----------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@ import sys
 from textwrap import dedent
 
 import pytest
+import torch
 
 from seisbench_lcl import PLUGIN_API_VERSION, _version, hookimpl, plugins
 from seisbench_lcl.errors import MissingPluginError
@@ -27,6 +28,35 @@ GOOD = """
     @hookimpl
     def register_heads():
         return [Classifier]
+"""
+
+
+MEAN = """
+    import torch
+    from seisbench_lcl import hookimpl
+    from seisbench_lcl.extractors import FeatureExtractor
+
+    class Mean(FeatureExtractor):
+        name = "mean"
+        supervised = True
+
+        def __init__(self, in_channels, in_samples, sampling_rate, *, before=9.0, order=1.0, component_order="Z"):
+            super().__init__(in_channels, in_samples, sampling_rate)
+            self.before, self.order, self.component_order = before, order, component_order
+            self.n_features = in_channels
+
+        def config(self):
+            return {"before": self.before, "order": self.order}
+
+        def _fit(self, windows, labels, groups):
+            pass
+
+        def _extract(self, windows):
+            return (windows.abs() ** self.order).mean(dim=-1)
+
+    @hookimpl
+    def register_feature_extractors():
+        return [Mean]
 """
 
 
@@ -81,6 +111,31 @@ def test_a_distribution_that_is_seen_twice_is_one_plugin(install, tmp_path, monk
     registry = Registry()
     assert registry.source(registry.head("good")) == ("lcl-test-good", "2.3")
     assert registry.failures == {}
+
+
+def test_an_installed_extractor_stands_in_expressions(install):
+    install("lcl-test-mean", MEAN)
+    registry = Registry()
+    told = {"before": 2.0, "component_order": "ZN", "frequency_range": [2, 15]}
+    arguments = {"mean": {"order": 2.0}, "envelope>mean": {"envelope": {"width": 1.0}}}
+    joined = registry.build_extractor("mean + envelope>mean", (2, 800, 100.0), arguments, told)
+    plain, behind = joined.parts
+    assert joined.blocks == [2, 8]
+    assert plain.config() == {"before": 2.0, "order": 2.0}
+    assert plain.component_order == "ZN"
+    assert behind.extractor.config() == {"before": 2.0, "order": 1.0}
+    assert behind.extractor.component_order == "Z"  # the channels of a stage are no components
+    assert behind.stage.config()["bands"][0][0] == 2.0
+    assert behind.stage.width == 1.0
+    windows = torch.randn(3, 2, 800, generator=torch.Generator().manual_seed(0))
+    expected = torch.cat([windows.square().mean(dim=-1), behind.stage(windows).abs().mean(dim=-1)], dim=1)
+    torch.testing.assert_close(joined.fit(windows)(windows), expected)
+    assert registry.learns_from_labels("physical+envelope>mean")
+    assert not registry.learns_from_labels("physical+envelope>minirocket")
+    again = registry.build_extractor("mean+envelope>mean", (2, 800, 100.0), joined.config(), {})
+    assert again.config() == joined.config()
+    with pytest.raises(MissingPluginError, match=r"no feature extractor is called 'median'; installed are .*mean"):
+        registry.build_extractor("mean+envelope>median", (2, 800, 100.0), {}, told)
 
 
 @pytest.mark.parametrize(

@@ -185,12 +185,14 @@ def parse_settings(settings: list[str], option: str) -> dict[str, Any]:
     Raises
     ------
     ConfigurationError
-        If a setting is no ``key=value``, or something is given twice.
+        If a setting is anything else, or something is given twice.
     """
     parsed: dict[str, Any] = {}
     for path, text in parse_pairs(settings, option).items():
+        if not all(keys := path.split(".")):
+            raise ConfigurationError(f"{option} takes key=value, or part.key=value, but was given '{path}={text}'")
         value = _as_json(text)
-        for key in reversed(path.split(".")):
+        for key in reversed(keys):
             value = {key: value}
         _join(parsed, value, option)
     return parsed

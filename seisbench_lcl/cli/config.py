@@ -50,7 +50,7 @@ def as_toml(ctx: typer.Context, **parts: Mapping[str, Any]) -> str:
             # Where data and weights lie on this machine is nobody's business who reads a card.
             values[key] = Path(value).absolute().name if option.name in _PLACES else _as_value(value)
     for name, table in parts.items():
-        tables[name.replace("_", "-")] = {key: value for key, value in table.items() if value is not None}
+        tables[name.replace("_", "-")] = _as_table(table)
     return tomlkit.dumps(values | tables)  # in TOML, what follows the head of a table belongs to it
 
 
@@ -167,6 +167,15 @@ def _as_entry(setting: str) -> tuple[str, Any]:
 def _is_plain(value: Any) -> bool:
     """Whether TOML has a value of JSON, and writes it on a line."""
     return all(map(_is_plain, value)) if isinstance(value, list) else isinstance(value, str | int | float)
+
+
+def _as_table(table: Mapping[Any, Any]) -> dict[str, Any]:
+    """TOML has no null, and no keys but text."""
+    return {
+        str(key): _as_table(value) if isinstance(value, Mapping) else value
+        for key, value in table.items()
+        if value is not None
+    }
 
 
 def _as_value(value: Any) -> Any:

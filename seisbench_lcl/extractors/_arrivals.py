@@ -59,7 +59,7 @@ class Arrivals:
         """Return the times of the power's samples in seconds after the first, (M,) float64."""
         return torch.arange(self.power.shape[-1], device=self.p.device).double() / self.rate
 
-    def with_s(self, picked: Tensor | None, least: float) -> Self:
+    def with_s(self, picked: Tensor, least: float) -> Self:
         """Return the same with the S arrivals that were picked, (B,) and NaN where not, and estimates for the others.
 
         The estimate is the start of that S window, `least` seconds after P or later, whose energy on the horizontal
@@ -79,10 +79,9 @@ class Arrivals:
             late = times >= (self.p + least)[:, None] - TOLERANCE
             largest, at = energy.masked_fill(~late, 0).max(dim=1)
             estimate = torch.where(largest > 0, times[at], torch.nan)
-        if picked is not None:
-            picked = picked.to(estimate)
-            estimate = torch.where(torch.isfinite(picked), picked, estimate)
-        return replace(self, s=torch.where(estimate > self.p, estimate, torch.nan))
+        picked = picked.to(estimate)
+        s = torch.where(torch.isfinite(picked), picked, estimate)
+        return replace(self, s=torch.where(s > self.p, s, torch.nan))
 
     def total(self, rows: list[int] | None = None) -> Tensor:
         """Return the power over all bands that there are, of these components or all, (B, M)."""
@@ -100,7 +99,7 @@ class Arrivals:
     def mean_power(self, start: Tensor, stop: Tensor) -> Tensor:
         """Return the mean power (B, C, bands) from one time (B,) to before another; NaN where no sample lies there.
 
-        Times are rounded to the next sample of the power, and cut off at the ends of the window.
+        Times are rounded to the nearest sample of the power, and cut off at the ends of the window.
         """
         n = self.power.shape[-1]
         summed = self._summed
@@ -128,6 +127,9 @@ class Arrivals:
     def spectrum(self, start: Tensor, seconds: float, lowest: float, highest: float) -> tuple[Tensor, Tensor]:
         """Return the power spectrum of a Hann-tapered segment, summed over components, and its frequencies in Hz.
 
+        The mean is removed before. The frequencies are those of a transform of the least power of two that is at least
+        twice as long as the segment: smooth between the bins.
+
         Parameters
         ----------
         start : (B,) Tensor
@@ -137,7 +139,7 @@ class Arrivals:
         Returns
         -------
         power : (B, n) float32 Tensor
-            NaN where the segment does not lie in the window.
+            NaN where the segment does not lie in the window as a whole.
         frequencies : (n,) float32 Tensor
         """
         samples = min(round(seconds * self.sampling_rate), self.windows.shape[-1])
@@ -146,7 +148,7 @@ class Arrivals:
         index = torch.where(inside, first, 0).long()[:, None] + torch.arange(samples, device=first.device)
         segment = self.windows.gather(-1, index[:, None].expand(-1, self.windows.shape[1], -1))
         segment = (segment - segment.mean(dim=-1, keepdim=True)) * torch.hann_window(samples).to(segment)
-        n = 2 ** (2 * samples - 1).bit_length()  # at least twice as long: smooth between the bins
+        n = 2 ** (2 * samples - 1).bit_length()
         frequencies = torch.arange(n // 2 + 1, device=segment.device) * (self.sampling_rate / n)
         wanted = (frequencies >= lowest) & (frequencies <= highest)
         amplitude = torch.view_as_real(torch.fft.rfft(segment, n=n)[..., wanted])

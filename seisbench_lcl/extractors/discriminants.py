@@ -158,7 +158,8 @@ def envelope_shape(arrivals: Arrivals) -> Features:
 
     References
     ----------
-    Husid (1969), Características de terremotos: análisis general, Revista del IDIEM 8. Trifunac and Brady (1975), A study on the duration of strong earthquake ground motion, BSSA 65.
+    Husid (1969), Características de terremotos: análisis general, Revista del IDIEM 8. Trifunac and Brady (1975), A
+    study on the duration of strong earthquake ground motion, BSSA 65.
     """
     after = arrivals.total() * (arrivals.times >= arrivals.p[:, None] - TOLERANCE)
     smooth = running_mean(after, max(1, round(_SMOOTHING * arrivals.rate)))

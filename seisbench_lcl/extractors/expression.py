@@ -102,6 +102,10 @@ def _make(cls: Callable[..., Any], shape: tuple[int, int, float], arguments: Any
 
 
 def _arguments_of(names: list[str], arguments: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    if not isinstance(arguments, Mapping):
+        raise ConfigurationError(
+            f"arguments of an extractor made of {' and '.join(names)} must be a mapping for each, but are {arguments!r}"
+        )
     if unknown := sorted(set(arguments) - set(names)):
         raise ConfigurationError(
             f"arguments are given for {', '.join(unknown)}, but the extractor is made of {' and '.join(names)}: give "

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from seisbench_lcl.extractors.base import FeatureExtractor
 from seisbench_lcl.stages import Stage
 
+_BLOCK = 256  # windows that pass through a stage at a time
+
 
 class Staged(FeatureExtractor):
     """An extractor whose windows pass through a stage first: ``"envelope>minirocket"``.
@@ -44,12 +46,19 @@ class Staged(FeatureExtractor):
         return self.extractor.leaves
 
     def _fit(self, windows: Tensor, labels: Tensor | None, groups: Tensor | None) -> None:
-        self.extractor.fit(self.stage(windows), labels, groups)
+        self.extractor.fit(self._through(windows), labels, groups)
         self.unseen, self.histories = self.extractor.unseen, self.extractor.histories
 
     def _extract(self, windows: Tensor) -> Tensor:
-        features: Tensor = self.extractor(self.stage(windows))
+        return self._extract_at(windows, None)
+
+    def _extract_at(self, windows: Tensor, s_arrivals: Tensor | None) -> Tensor:
+        features: Tensor = self.extractor(self._through(windows), s_arrivals)  # a stage leaves times as they are
         return features
+
+    def _through(self, windows: Tensor) -> Tensor:
+        # In blocks: what a stage computes on the way may be many times as large as the windows.
+        return torch.cat([self.stage(block) for block in windows.split(_BLOCK)])
 
 
 class Concatenated(FeatureExtractor):
@@ -61,7 +70,6 @@ class Concatenated(FeatureExtractor):
         As in `FeatureExtractor`.
     parts : sequence of FeatureExtractor
         For the same windows, with names of their own.
-
     """
 
     parts: nn.ModuleList

@@ -1,7 +1,7 @@
 """Classical discriminants of the source: amplitude ratios, spectra, cepstrum, shape of the envelope."""
 
+import math
 from collections.abc import Sequence
-from itertools import repeat
 from typing import Any
 
 import torch
@@ -13,7 +13,7 @@ from seisbench_lcl.extractors._arrivals import Arrivals
 from seisbench_lcl.extractors.base import FeatureExtractor
 from seisbench_lcl.onset import aic_onset
 from seisbench_lcl.resampling import PASSED
-from seisbench_lcl.stages._bands import BandPower
+from seisbench_lcl.stages._bands import BandPower, in_range
 
 GROUPS = tuple(discriminants.groups(1.0, 2.0))
 DEFAULT_GROUPS = tuple(name for name in GROUPS if name != "signal_to_noise")
@@ -30,7 +30,7 @@ class Physical(FeatureExtractor):
     features are finite whatever the window holds.
 
     P is expected `before` seconds after the start of a window, or is looked for around that time. S is where it was
-    picked, if `measure` is told, or where most energy follows P.
+    picked, if `forward` or `measure` is told, or where most energy follows P.
 
     Parameters
     ----------
@@ -49,9 +49,10 @@ class Physical(FeatureExtractor):
     least_s_minus_p : float
         Seconds after P from which on S is looked for.
     p_length, s_length : float
-        Lengths of the P and S windows in seconds.
+        Lengths of the P and S windows in seconds, at least one sample of the power (0.05 s or less).
     refine : float
-        If positive, P is the onset within so many seconds of `before`, by the Akaike information criterion.
+        If positive, P is the onset on the vertical component within so many seconds of `before`, by the Akaike
+        information criterion.
     frequency_range : (float, float)
         Of the windows, in Hz.
 
@@ -65,7 +66,8 @@ class Physical(FeatureExtractor):
     Raises
     ------
     ConfigurationError
-        For an unknown group, bands that are no bands, or a length that is not positive.
+        For an unknown group, bands or a frequency range that are none, a length that is too short, or components that
+        `component_order` does not name.
     WindowError
         If the window ends before P, or is too short for its lowest band.
 
@@ -102,10 +104,11 @@ class Physical(FeatureExtractor):
         super().__init__(in_channels, in_samples, sampling_rate)
         self.before, self.least_s_minus_p = float(before), float(least_s_minus_p)
         self.p_length, self.s_length, self.refine = float(p_length), float(s_length), float(refine)
-        if not (self.least_s_minus_p > 0 and self.p_length > 0 and self.s_length > 0 and self.refine >= 0):
+        times = self.least_s_minus_p, self.p_length, self.s_length, self.refine
+        if not (min(times[:3]) > 0 and self.refine >= 0 and math.isfinite(sum(times))):
             raise ConfigurationError(
                 "least_s_minus_p, p_length and s_length must be positive, and refine not negative, but are "
-                f"{least_s_minus_p!r}, {p_length!r}, {s_length!r} and {refine!r} s"
+                f"{', '.join(map(repr, times))} s"
             )
         if not 0 <= self.before < in_samples / sampling_rate:
             raise WindowError(
@@ -117,11 +120,21 @@ class Physical(FeatureExtractor):
             raise ConfigurationError(f"component_order {component_order!r} does not name {in_channels} components")
         self.component_order = component_order
         self.frequency_range = [float(f) for f in frequency_range]
+        if len(self.frequency_range) != 2 or not 0 < self.frequency_range[0] < self.frequency_range[1] < math.inf:
+            raise ConfigurationError(
+                f"frequency_range must be two frequencies 0 < lowest < highest in Hz, but is {self.frequency_range}"
+            )
         self.groups = list(groups)
-        if not self.groups or (unknown := [name for name in self.groups if name not in GROUPS]):
-            raise ConfigurationError(f"groups must be some of {', '.join(GROUPS)}, but are {unknown or self.groups}")
+        unknown = [name for name in self.groups if name not in GROUPS]
+        if unknown or not self.groups:
+            raise ConfigurationError(f"groups must be some of {', '.join(GROUPS)}, but are {unknown or 'none'}")
         self.power = BandPower(in_samples, sampling_rate, bands, min(_POWER_RATE, sampling_rate), frequency_range)
-        self.feature_names = list(self._measure(torch.zeros(1, in_channels, in_samples), None))
+        if min(self.p_length, self.s_length) * self.power.out_rate < 1:
+            raise ConfigurationError(
+                f"p_length and s_length must be at least {1 / self.power.out_rate:g} s, a sample of the bands' power, "
+                f"but are {p_length!r} and {s_length!r} s"
+            )
+        self.feature_names = list(self.measure(torch.zeros(1, in_channels, in_samples)))
         self.n_features = 2 * len(self.feature_names)
         self.register_buffer("medians", torch.full((len(self.feature_names),), torch.nan))
 
@@ -145,17 +158,30 @@ class Physical(FeatureExtractor):
         ----------
         windows : (B, C, T) float32 Tensor
         s_arrivals : (B,) Tensor, optional
-            Picks of S in seconds after the first sample; NaN where there is none, and it is estimated.
+            Picks of S in seconds after the first sample; NaN where there is none, and it is estimated. What a pick
+            leaves no samples for is undefined: all of S where it is not after P, all but S − P beyond the window.
 
         Raises
         ------
         WindowError
-            If the windows have another shape or hold NaN or infinite values.
+            If the windows have another shape or hold NaN or infinite values, or there is not one pick for each.
         """
-        return self._measure(self.checked(windows), s_arrivals)
+        windows = self.checked(windows)
+        return self._measure(windows, self._picks(windows, s_arrivals))
 
-    def _measure(self, windows: Tensor, s_arrivals: Tensor | None) -> dict[str, Tensor]:
-        windows = windows.detach()
+    @staticmethod
+    def _picks(windows: Tensor, s_arrivals: Tensor | None) -> Tensor:
+        if s_arrivals is None:
+            return windows.new_full((len(windows),), torch.nan)
+        if s_arrivals.shape != (len(windows),):
+            raise WindowError(
+                f"s_arrivals must be one time for each of {len(windows)} windows, NaN where there is no pick, but has "
+                f"shape {tuple(s_arrivals.shape)}"
+            )
+        return s_arrivals
+
+    def _measure(self, windows: Tensor, s_arrivals: Tensor) -> dict[str, Tensor]:
+        windows = in_range(windows.detach(), over=(-2, -1))
         vertical = max(self.component_order.find("Z"), 0)
         three = self.in_channels == 3 and "Z" in self.component_order
         arrivals = Arrivals(
@@ -167,6 +193,7 @@ class Physical(FeatureExtractor):
             vertical=vertical,
             p=self._onsets(windows[:, vertical]),
             s=torch.full((len(windows),), torch.nan, dtype=torch.float64, device=windows.device),
+            latest_p=self.before + self.refine,
             p_length=self.p_length,
             s_length=self.s_length,
         ).with_s(s_arrivals, self.least_s_minus_p)
@@ -183,7 +210,7 @@ class Physical(FeatureExtractor):
         return p
 
     def _fit(self, windows: Tensor, labels: Tensor | None, groups: Tensor | None) -> None:
-        values = self._values(windows, None)
+        values = self._values(windows, self._picks(windows, None))
         self.medians.copy_(values.nanmedian(dim=0).values.nan_to_num(0))
 
     def _extract(self, windows: Tensor) -> Tensor:
@@ -192,12 +219,14 @@ class Physical(FeatureExtractor):
     def _extract_at(self, windows: Tensor, s_arrivals: Tensor | None) -> Tensor:
         if torch.isnan(self.medians).any():
             raise NotFittedError("Physical has no medians yet: call fit(windows) first, or load weights")
-        values = self._values(windows, s_arrivals).to(self.medians)
+        values = self._values(windows, self._picks(windows, s_arrivals)).to(self.medians)
         known = torch.isfinite(values)
         return torch.cat([torch.where(known, values, self.medians), (~known).to(values)], dim=1).float()
 
-    def _values(self, windows: Tensor, s_arrivals: Tensor | None) -> Tensor:
+    def _values(self, windows: Tensor, s_arrivals: Tensor) -> Tensor:
+        if not len(windows):  # which Fourier transforms refuse
+            return windows.new_zeros(0, len(self.feature_names))
         # In blocks: what is measured on the way is many times as large as the windows.
-        picks = repeat(None) if s_arrivals is None else s_arrivals.split(_BLOCK)
-        parts = [list(self._measure(block, s).values()) for block, s in zip(windows.split(_BLOCK), picks, strict=False)]
+        blocks = zip(windows.split(_BLOCK), s_arrivals.split(_BLOCK), strict=True)
+        parts = [list(self._measure(block, s).values()) for block, s in blocks]
         return torch.cat([torch.stack(columns, dim=1) for columns in parts])

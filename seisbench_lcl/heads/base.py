@@ -193,8 +193,8 @@ class Head(nn.Module, ABC):
 
     def _fine_tune(self, features: Tensor | RowFile, labels: Tensor | None, groups: Tensor | None) -> None:
         raise ConfigurationError(
-            f"{type(self).__name__} cannot be fine-tuned: fit it anew, or take the head ridge, or a network with the "
-            "head linear"
+            f"{type(self).__name__} cannot be fine-tuned: fit it anew, or take the head ridge or stack, or a network "
+            "that stands alone with the head linear"
         )
 
     def _checked_rows(

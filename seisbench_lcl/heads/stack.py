@@ -136,8 +136,9 @@ class Stack(Head):
         n_events = len(y if groups is None else torch.unique(groups))
         targets = torch.from_numpy(smoothed_targets(y, self.n_classes, n_events))
         of_rows = torch.from_numpy(self._ridges[0]._weights(y))
-        free = evidence.sum(dim=2, keepdim=True) if self.weighting == "equal" else evidence
-        self.weights.copy_(torch.from_numpy(_pool_weights(free, targets, of_rows)))
+        free = evidence.mean(dim=2, keepdim=True) if self.weighting == "equal" else evidence
+        found = torch.from_numpy(_pool_weights(free, targets, of_rows))
+        self.weights.copy_(found * len(found) / len(self.blocks))
         self._pool_held_out(evidence)
 
     def _fine_tune(self, features: Tensor | Rows, labels: Tensor | None, groups: Tensor | None) -> None:

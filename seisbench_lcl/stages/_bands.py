@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -52,7 +53,7 @@ class BandPower(nn.Module):
         If there is no band, one is not 0 < lowest < highest, or so narrow that no frequency of the window lies in it;
         if `rate` is not positive or above the sampling rate.
     WindowError
-        If the window is not longer than two periods of the lowest frequency.
+        If the window is not longer than two periods of the lowest frequency, in whole samples of the output.
     """
 
     _tapers: Tensor
@@ -142,9 +143,14 @@ def running_mean(values: Tensor, n: int) -> Tensor:
 
 
 def _octaves(lowest: float, highest: float) -> list[tuple[float, float]]:
+    if not 0 < lowest < PASSED * highest < math.inf:
+        raise ConfigurationError(
+            f"the first of frequency_range must lie between 0 and {PASSED:.0%} of the second, up to which the "
+            f"resampling passes, but they are {lowest!r} and {highest!r} Hz: widen the range, or give bands"
+        )
     edges = [float(f) for f in torch.logspace(math.log2(lowest), math.log2(PASSED * highest), N_BANDS + 1, base=2)]
     edges = [round(f, 3) for f in edges]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(pairwise(edges))
 
 
 def _checked(bands: Sequence[Sequence[float]]) -> list[tuple[float, float]]:

@@ -18,7 +18,7 @@ _ROUNDING = 1e-13  # of a component's largest squared sample: what the transform
 class Envelope(Stage):
     """Band-wise log envelopes: how the power of each band of each component rises and falls.
 
-    ``y = log10(max(m, 10⁻⁸ of its largest)) − mean of y``, with m the mean of \|a(t)\|² over `width` and a(t) the
+    ``y = log10(max(m, 10⁻⁸ of its largest)) − mean of y``, with m the mean of |a(t)|² over `width` and a(t) the
     analytic signal of the band (`BandPower`). The bands become channels: component 1 in all bands, component 2 in all
     bands, and so on. Where a band holds nothing but rounding errors of single precision, y is zero.
 
@@ -32,8 +32,8 @@ class Envelope(Stage):
         As in `Stage`.
     bands : sequence of (float, float), optional
         Lowest and highest frequency of each band in Hz, below half the sampling rate of all records of the training
-        data: above that of a record, its channel would hold what the resampling leaves. By default four bands of equal width in
-        octaves over `frequency_range`.
+        data: above that of a record, its channel would hold what the resampling leaves. By default four of equal width
+        in octaves over `frequency_range`.
     rate : float
         Of the envelopes, in Hz: the sampling rate is divided by a whole number that leaves at least as much, and as
         much as the widest band needs.

@@ -61,7 +61,7 @@ keys = text.filter(lambda key: key and "=" not in key)
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     flags=st.fixed_dictionaries(
-        {"dataset": text.filter(lambda name: "\0" not in name)},
+        {"dataset": text.filter(lambda name: "\0" not in name and Path(name).absolute().name)},
         optional={
             "label": st.lists(text, max_size=3),
             "members": st.integers(min_value=1),

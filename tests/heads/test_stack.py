@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from scipy.optimize import minimize
+from scipy.optimize import minimize, minimize_scalar
 from scipy.special import log_softmax
 
 from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError
@@ -70,6 +70,39 @@ def test_weights_are_those_of_a_plain_search_on_refits_without_each_event(class_
     ):
         logs = sum(w * np.log(np.maximum(np.asarray(p, float), 1e-6)) for w, p in zip(weights, each, strict=True))
         np.testing.assert_allclose(found, np.exp(log_softmax(logs, axis=1)), atol=1e-5)
+
+
+@pytest.mark.parametrize("telling", [(1.5, 3.0, 2.0), (3.0, 0.0, 1.0), (0.0, 0.0, 0.0)])
+def test_equal_weights_are_one_number_of_a_plain_search(telling):
+    widths = (6, 40, 4)
+    x, y, groups = events(telling, widths, n_events=6)
+    head = Stack(50, 3, blocks=widths, weighting="equal").fit(x, y, groups)
+    learnt = Stack(50, 3, blocks=widths).fit(x, y, groups)
+    held_out = [ridge.held_out.astype(float) for ridge in learnt.ridges]
+    arguments = held_out, y.numpy(), groups.numpy(), (1 / np.bincount(y))[y]
+    searched = minimize_scalar(lambda w: loss_of([w, w, w], *arguments), bounds=(0, 10), options={"xatol": 1e-6})
+    assert head.weights.tolist() == [head.weights[0]] * 3
+    assert head.weights[0] == pytest.approx(searched.x, abs=5e-3)
+    assert loss_of(learnt.weights.double().numpy(), *arguments) <= searched.fun + 1e-6
+
+    parts = x.split(widths, dim=1)
+    of_ridges = [ridge(part) for ridge, part in zip(learnt.ridges, parts, strict=True)]
+    for found, each in ((head.held_out, held_out), (head(x), of_ridges)):
+        logs = head.weights[0].item() * sum(np.log(np.maximum(np.asarray(p, float), 1e-6)) for p in each)
+        np.testing.assert_allclose(found, np.exp(log_softmax(logs, axis=1)), atol=1e-5)
+
+
+def test_equal_weights_do_not_follow_what_tells_most_of_the_training_events():
+    x, y, groups = events((3.0, 0.0), (10, 50), n_events=30)
+    learnt = Stack(60, 3, blocks=[10, 50]).fit(x, y, groups)
+    equal = Stack(60, 3, blocks=[10, 50], weighting="equal").fit(x, y, groups)
+    assert learnt.weights[0] > 5 * learnt.weights[1]
+    assert equal.weights[0] == equal.weights[1] > 0
+    for buffer in ("coefficients", "temperature"):
+        for one, other in zip(learnt.ridges, equal.ridges, strict=True):
+            assert torch.equal(one.get_buffer(buffer), other.get_buffer(buffer))
+    alone = [Stack(60, 3, weighting=weighting).fit(x, y, groups).weights for weighting in ("learnt", "equal")]
+    torch.testing.assert_close(*alone)
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -150,9 +183,12 @@ def test_a_file_is_read_as_an_array_is(monkeypatch):
         streamed.fine_tune(new_rows, *new[1:])
 
 
-def test_state_and_config_make_the_same_head():
+@pytest.mark.parametrize("weighting", ["learnt", "equal"])
+def test_state_and_config_make_the_same_head(weighting):
     x, y, groups = events()
-    head = Stack(56, 3, blocks=[6, 50], alphas=[1, 100], class_weight={0: 3.0, 2: 0.5}).fit(x, y, groups)
+    given = {"blocks": [6, 50], "weighting": weighting, "alphas": [1, 100], "class_weight": {0: 3.0, 2: 0.5}}
+    head = Stack(56, 3, **given).fit(x, y, groups)
+    assert head.config() == given
     again = Stack(56, 3, **json.loads(json.dumps(head.config())))
     assert again.config() == head.config()
     again.load_state_dict(head.state_dict())
@@ -162,11 +198,12 @@ def test_state_and_config_make_the_same_head():
     Stack(56, 2, **head.config_of([2, 1]))
 
 
-def test_fine_tuning_adapts_each_ridge_and_keeps_the_weights():
+@pytest.mark.parametrize("weighting", ["learnt", "equal"])
+def test_fine_tuning_adapts_each_ridge_and_keeps_the_weights(weighting):
     x, y, groups = events((2.0, 1.5), n_events=20)
     there = events((2.0, 1.5), n_events=8, classes=(0, 2), noise=1)
     moved = there[0] + 0.7, *there[1:]  # class 1 does not occur
-    head = Stack(56, 3, blocks=[6, 50]).fit(x, y, groups)
+    head = Stack(56, 3, blocks=[6, 50], weighting=weighting).fit(x, y, groups)
     alone, weights = copy.deepcopy(head.ridges), head.weights.clone()
     head.fine_tune(*moved)
     assert torch.equal(head.weights, weights)
@@ -195,6 +232,8 @@ def test_what_cannot_be_done_is_said():
         Stack(10, 3, class_weight="even")
     with pytest.raises(ConfigurationError, match="alphas must be"):
         Stack(10, 3, alphas=[])
+    with pytest.raises(ConfigurationError, match="weighting must be one of learnt, equal, but is 'even'"):
+        Stack(10, 3, weighting="even")
     head.fit(x, y, groups)
     before, held_out = copy.deepcopy(head.state_dict()), head.held_out
     for learn in (head.fit, head.fine_tune):

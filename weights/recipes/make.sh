@@ -12,6 +12,10 @@ cd "$2"
 
 setting() { sed -n "s/^$1 = //p" "$recipe.toml" | tr -d '"'; }
 dataset=$(setting dataset)
+anew=()  # how models are trained that do without what they are tested on
+for name in max-shift copies refine min-snr; do
+    if [ -n "$(setting $name)" ]; then anew+=("--$name" "$(setting $name)"); fi
+done
 evaluate() { seisbench-lcl evaluate --dataset "$dataset" --weights "$target.json.v$(setting version)" "$@"; }
 
 if [ -n "$(setting clusters)" ]; then
@@ -21,10 +25,11 @@ if [ -n "$(setting clusters)" ]; then
 else
     seisbench-lcl train --config "$recipe.toml" --out "$target" --report "$scratch/1.md"
 fi
+group=origin_repository
+if [ "$dataset" = pnw_z ]; then group=station_network_code; fi
+# First in the card: what to expect elsewhere.
+evaluate --by "$group" "${anew[@]}" --report "$scratch/0.md"
 evaluate --split dev --report "$scratch/2.md"
-evaluate --folds 5 --report "$scratch/3.md"
-if [ "$dataset" = mixed_3c ]; then
-    evaluate --by origin_repository --report "$scratch/4.md"
-fi
+evaluate --folds 5 "${anew[@]}" --report "$scratch/3.md"
 rm "$target.pt.v$(setting version)"  # SeisBench's own format is written where a model is saved
 cat "$recipe.md" "$scratch"/?.md > "$target.md"
