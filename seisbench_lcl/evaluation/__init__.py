@@ -14,7 +14,8 @@ from seisbench_lcl.evaluation.group_probe import GroupProbe, comparable_rows, gr
 from seisbench_lcl.evaluation.metrics import confusion, mean_by_event, score
 from seisbench_lcl.evaluation.probes import linear_probe, neighbour_purity
 from seisbench_lcl.evaluation.protocols import column_folds, event_folds, held_out_probabilities
-from seisbench_lcl.evaluation.recognition import GroupRecall, Recognition, group_alone, known_elsewhere
+from seisbench_lcl.evaluation.provenance import group_alone, known_elsewhere
+from seisbench_lcl.evaluation.recognition import GroupRecall, Recognition
 from seisbench_lcl.evaluation.report import EvaluationReport, LevelReport
 
 __all__ = [
