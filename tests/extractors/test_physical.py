@@ -145,6 +145,15 @@ def test_a_band_above_half_the_sampling_rate_is_undefined_in_all_windows():
     assert not indicators["P/S amplitude, band 1"].any()
 
 
+@pytest.mark.parametrize("frequency_range", [(0.2, 0.6), (5, 12)])  # too few frequencies, too few octaves
+def test_a_narrow_band_holds_no_cepstrum(frequency_range):
+    extractor = make(bands=[(2, 4)], frequency_range=frequency_range)
+    measured = extractor.measure(events(3))
+    assert measured["cepstral peak"].isnan().all()
+    assert measured["quefrency"].isnan().all()
+    assert measured["centroid P"].isfinite().all()
+
+
 @pytest.mark.parametrize(("n_components", "order"), [(1, None), (2, None), (2, "ZN"), (3, "NEX")])
 def test_the_ratio_of_components_needs_a_vertical_and_two_horizontals(n_components, order):
     extractor = make(n_components, component_order=order)
