@@ -18,7 +18,9 @@ from seisbench_lcl.results import WindowList
 def classify(
     files: Annotated[list[str], typer.Argument(help="miniSEED, SAC, or whatever else ObsPy reads")],
     weights: Weights,
-    model: Annotated[str | None, typer.Option(help="class of pretrained weights, MiniRocketRidge by default")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="class of pretrained weights, EnvelopePhysicalRidge by default")
+    ] = None,
     stride: Annotated[float, typer.Option(help="seconds from window to window")] = 1.0,
     threshold: Annotated[float | None, typer.Option(help="least probability of a detection (0.5)")] = None,
     min_coverage: Annotated[

@@ -29,7 +29,7 @@ console = Console()
 errors = Console(stderr=True)
 
 
-def load_model(model: str | None, weights: str, default: str = "MiniRocketRidge") -> Model:
+def load_model(model: str | None, weights: str, default: str = "EnvelopePhysicalRidge") -> Model:
     """Load pretrained weights by name, or saved ones by path (with a separator, or the name of a JSON file).
 
     Saved weights tell the class of their model; of pretrained ones it is `default` unless `model` names it.

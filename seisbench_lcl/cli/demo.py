@@ -8,13 +8,13 @@ import typer
 
 from seisbench_lcl.cli.classify import classify_stream
 from seisbench_lcl.cli.common import console
-from seisbench_lcl.models import MiniRocketRidge
+from seisbench_lcl.models import EnvelopePhysicalRidge
 
 
 def demo(out: Annotated[Path, typer.Option(help="folder for table and figure")] = Path("demo-output")) -> None:
     """Classify the local earthquake of 2009-08-24 at station RJOB, Bavaria, that comes with ObsPy."""
-    model = MiniRocketRidge.from_pretrained("mixed-3c")
-    console.print(f"MiniRocketRidge, weights mixed-3c, version {model.weights_version}: {', '.join(model.labels)}")
+    model = EnvelopePhysicalRidge.from_pretrained("mixed-3c")
+    console.print(f"{model.name}, weights mixed-3c, version {model.weights_version}: {', '.join(model.labels)}")
     classify_stream(
         model,
         obspy.read(),

@@ -66,7 +66,9 @@ _FOLDS = 5  # in which events are held out beside groups
 def evaluate(
     dataset: Dataset,
     weights: Weights,
-    model: Annotated[str | None, typer.Option(help="class of pretrained weights, MiniRocketRidge by default")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="class of pretrained weights, EnvelopePhysicalRidge by default")
+    ] = None,
     label_column: LabelColumn = "source_type",
     group_column: GroupColumn = "source_id",
     split_column: SplitColumn = "split",
@@ -117,7 +119,7 @@ def evaluate(
         scored = _train_anew(discriminator, data, learnable(data, min_snr), folds, by, seed)
     else:
         scored = _predict(discriminator, data, split)
-    text = [*_scores(scored, seed), *_recognition(scored), *_trust(scored, risk)]
+    text = [*_recognition(scored), *_scores(scored, seed), *_trust(scored, risk)]
     if reliability_plot:
         figure = reliability_figure(scored.probabilities, scored.truth, scored.data.groups, scored.title)
         write_file(reliability_plot, lambda file: figure.savefig(file, dpi=120))

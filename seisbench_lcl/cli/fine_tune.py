@@ -31,7 +31,9 @@ def fine_tune(
     dataset: Dataset,
     weights: Weights,
     out: Out,
-    model: Annotated[str | None, typer.Option(help="class of pretrained weights, MiniRocketRidge by default")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="class of pretrained weights, EnvelopePhysicalRidge by default")
+    ] = None,
     label_column: LabelColumn = "source_type",
     group_column: GroupColumn = "source_id",
     split_column: SplitColumn = "split",

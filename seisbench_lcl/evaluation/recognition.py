@@ -208,7 +208,7 @@ class Recognition:
     def _losses(self) -> str:
         station, event = (_points(self.lost[level]) for level in _LEVELS)
         return (
-            f"So much of the score did not carry over to a {self.column} never seen: {station} points per station, "
+            f"So much of the score did not carry over to a new value of {self.column}: {station} points per station, "
             f"{event} per event."
         )
 

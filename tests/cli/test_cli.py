@@ -51,7 +51,7 @@ def test_a_broken_file_is_reported_and_the_rest_is_done(run: Callable, sac_files
     ("arguments", "message"),
     [
         (["absent.sac", "--weights", "mixed-3c"], "could not read absent.sac"),
-        (["Z.sac", "--weights", "unheard-of"], "there are: mixed-3c, mixed-3c-fast, pnw-z-experimental"),
+        (["Z.sac", "--weights", "unheard-of"], "there are: mixed-3c, pnw-z-experimental"),
         (["Z.sac", "--weights", "folder/w.json"], "no weights file"),
         (["Z.sac", "--weights", "mixed-3c", "--model", "PhaseNet"], "no model is called 'PhaseNet'; there are:"),
         (["Z.sac", "--weights", "mixed-3c", "--stride", "0.001"], "at least one sample, 0.01 s"),

@@ -296,7 +296,10 @@ def test_weights_that_vote_as_one(
     [
         (["network"], "an ensemble needs two members or more, but was given 1"),
         (["network", "clusters"], "member 1, a WaveformKMeans, learns without labels: clusters cannot vote"),
-        (["network", "mixed-3c"], "must agree in labels, but member 1, a MiniRocketRidge, has ['earthquake', 'noise'"),
+        (
+            ["network", "mixed-3c"],
+            "must agree in labels, but member 1, a EnvelopePhysicalRidge, has ['earthquake', 'noise'",
+        ),
         (["network", "absent"], "no weights file"),
         (["network", "broken"], "is truncated or changed"),
     ],
