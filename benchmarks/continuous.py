@@ -176,7 +176,9 @@ def main() -> None:
             print(f"| {name} | {hours:g} | {stations} | {found['windows']:.0f} | {' | '.join(cells)} |", flush=True)
     longest = {row[0]: row[3] for row in rows if row[1:3] == (max(arguments.hours), 1)}
     parts = [key for key in longest[WEIGHTS[0]] if key.startswith("part ")]
-    print(f"\n| seconds for {max(arguments.hours):g} hours | {' | '.join(WEIGHTS)} |\n| --- |{' ---: |' * len(WEIGHTS)}")
+    print(
+        f"\n| seconds for {max(arguments.hours):g} hours | {' | '.join(WEIGHTS)} |\n| --- |{' ---: |' * len(WEIGHTS)}"
+    )
     for part in sorted(parts, key=lambda part: -longest[WEIGHTS[0]][part]):
         print(f"| {part[5:]} | {' | '.join(f'{longest[name][part]:.1f}' for name in WEIGHTS)} |")
     reading = [f"{longest[name]['reading']:.1f}" for name in WEIGHTS]

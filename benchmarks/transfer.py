@@ -59,6 +59,7 @@ class Case:
     copies: int = 0
     min_snr: float | None = None
     window: tuple[float, float] = (2.0, 20.0)  # s before P, and s in all
+    shown: str = ""  # in tables, instead of the title
 
     @property
     def title(self) -> str:
@@ -97,11 +98,10 @@ def tables() -> dict[str, list[Case]]:
     equal = {"head_args": {"weighting": "equal"}}
     learnt = {"head_args": {"weighting": "learnt"}}
     long = (5.0, 40.0)
-    groups = [
-        {"extractor_args": {"groups": [g for g in DEFAULT_GROUPS if g != left_out]}} for left_out in DEFAULT_GROUPS
-    ]
-    groups += [{"extractor_args": {"groups": [group]}} for group in (*DEFAULT_GROUPS, "signal_to_noise")]
-    groups += [{}, {"extractor_args": {"groups": [*DEFAULT_GROUPS, "signal_to_noise"]}}]
+    noise = "signal_to_noise"
+    groups = {f"without {out}": [name for name in DEFAULT_GROUPS if name != out] for out in DEFAULT_GROUPS}
+    groups |= {f"{name} alone": [name] for name in (*DEFAULT_GROUPS, noise)}
+    groups |= {"all groups": list(DEFAULT_GROUPS), f"all and {noise}": [*DEFAULT_GROUPS, noise]}
     shifted = [
         Case("MiniRocketRidge", copies=2),
         *[Case(name, copies=2) for name in NEW],
@@ -119,9 +119,12 @@ def tables() -> dict[str, list[Case]]:
             Case("MiniRocketRidge"),
             Case("MiniRocketRidge", window=(10.0, 60.0)),
             Case("SpectrogramCNN", window=long),
-            Case("PhysicalRidge", {"extractor_args": {"groups": ["signal_to_noise"]}}, window=long),
+            Case("PhysicalRidge", {"extractor_args": {"groups": [noise]}}, window=long, shown=f"{noise} alone"),
         ],
-        "groups": [Case("PhysicalRidge", arguments, copies=2) for arguments in groups],
+        "groups": [
+            Case("PhysicalRidge", {"extractor_args": {"groups": some}}, copies=2, shown=shown)
+            for shown, some in groups.items()
+        ],
         "picks": [*shifted[:5], *plain, *[Case(name) for name in (*NETWORKS, *UNLABELLED)]],
     }  # fmt: skip
 
@@ -228,14 +231,14 @@ def show_repositories(data: LabelledWindows, cases: list[tuple[Case, list[Scores
                     mine = np.isin(row[f"{level} event"], events)
                     recalls.append((row[level][mine].argmax(axis=1) == labels.index(label)).mean())
                 cells.append(f"{np.mean(recalls):.2f}")
-            print(f"| {case.title} | {len(rows)} | {score} | {' | '.join(cells)} |")
+            print(f"| {case.shown or case.title} | {len(rows)} | {score} | {' | '.join(cells)} |")
 
 
 def show_events(read_case: Any, cases: list[tuple[Case, list[Scores]]], seeds: int) -> None:
     print("\n| per event | seeds | AUC | balanced accuracy |\n| --- | ---: | ---: | ---: |")
     for case, found in cases:
         if found:
-            print(f"| {case.title} | {len(found)} | {' | '.join(event_scores(read_case(case), found))} |")
+            print(f"| {case.shown or case.title} | {len(found)} | {' | '.join(event_scores(read_case(case), found))} |")
     data = read_case(Case("MiniRocketRidge"))
     found = [without_hearing(data, event_folds(data, 5, seed)) for seed in range(seeds)]
     print(f"| metadata alone | {len(found)} | {' | '.join(event_scores(data, found))} |")
@@ -281,7 +284,7 @@ def show_picks(data: LabelledWindows, cases: list[tuple[Case, list[Scores]]], pl
                 rows = np.isfinite(p[i, :, 0])
                 scores.append(balanced_accuracy_score(data.truth(labels)[rows], p[i, rows].argmax(axis=1)))
             curve.append(float(np.mean(scores)))
-        print(f"| {case.title} | {len(found)} | {' | '.join(f'{x:.3f}' for x in curve)} |")
+        print(f"| {case.shown or case.title} | {len(found)} | {' | '.join(f'{x:.3f}' for x in curve)} |")
         if case.model not in UNLABELLED:
             axes.plot(ERRORS, curve, "o-" if case.copies else "o--", label=case.title, markersize=3)
     if plot:
