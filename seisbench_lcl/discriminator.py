@@ -114,10 +114,9 @@ class Discriminator(Pair):
         super().__init_subclass__(**kwargs)
         if extractor and head:
             cls.pair = extractor, head
-        if normalisation:
-            cls.default_normalisation = normalisation
-        if head_args:
-            cls.default_head_args = head_args
+            # What a parent was given was for its own pair.
+            cls.default_normalisation = normalisation or Discriminator.default_normalisation
+            cls.default_head_args = head_args or {}
 
     def __init__(
         self,
@@ -178,7 +177,7 @@ class Discriminator(Pair):
             self.head = head_class(self.extractor.n_features, len(outputs), **own)
         except SeisBenchLCLError:
             raise
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise ConfigurationError(f"{'+'.join(self._names)}: {error}") from error
         self._set_clusters([] if head_class.supervised else outputs)
         self.held_out: NDArray[np.float32] | None = None

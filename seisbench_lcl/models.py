@@ -14,7 +14,7 @@ def named(name: str) -> type[Discriminator]:
     MissingPluginError
         If there is none of the name.
     """
-    known = {cls.__name__: cls for cls in _family(Discriminator)}
+    known = {cls.__name__: cls for cls in family()}
     if name not in known:
         raise MissingPluginError(
             f"no model is called {name!r}; there are: {', '.join(sorted(known))}. Import the package that defines it"
@@ -22,10 +22,11 @@ def named(name: str) -> type[Discriminator]:
     return known[name]
 
 
-def _family(cls: type[Discriminator]) -> Iterator[type[Discriminator]]:
+def family(cls: type[Discriminator] = Discriminator) -> Iterator[type[Discriminator]]:
+    """Yield all classes of discriminators that there are."""
     yield cls
     for child in cls.__subclasses__():
-        yield from _family(child)
+        yield from family(child)
 
 
 class MiniRocketRidge(Discriminator, extractor="minirocket", head="ridge"):

@@ -167,8 +167,8 @@ def check_picks(n: int, s_arrivals: ArrayLike | Tensor) -> Tensor:
         If there is not one number or NaN for each of n windows.
     """
     try:
-        picks = torch.as_tensor(s_arrivals, dtype=torch.float64)
-    except (TypeError, ValueError, RuntimeError) as error:
+        picks = torch.from_numpy(np.array(s_arrivals, dtype=float))  # None becomes NaN
+    except (TypeError, ValueError) as error:
         raise WindowError(f"S arrivals must be seconds, NaN where there is none: {error}") from error
     if picks.shape != (n,):
         raise WindowError(

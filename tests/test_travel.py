@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import obspy
+import pandas as pd
 import pytest
 import torch
 from conftest import START, ground_motion
@@ -404,3 +405,27 @@ def test_what_cannot_stand_together(extractor: str, head: str, arguments: dict[s
     outputs = {"clusters": 3} if head == "dec" else {"labels": LABELS}
     with pytest.raises((ConfigurationError, MissingPluginError), match=message):
         lcl.Discriminator(extractor, head, in_samples=1000, **outputs, extractor_args=arguments).fit(region()[0])
+
+
+def test_picks_may_be_what_a_table_holds():
+    model = lcl.PhysicalRidge(labels=["a", "b"], in_samples=1000)
+    x = np.random.default_rng(0).normal(size=(12, 3, 1000))
+    model.fit(x, ["a", "b"] * 6)
+    table = pd.DataFrame({"s": [None, 4.0] * 6}, index=range(5, 17))
+    found = model.predict_proba(x, table["s"])
+    assert np.array_equal(found, model.predict_proba(x, [np.nan, 4.0] * 6))
+    for wrong in (["now"] * 12, [4.0] * 11):
+        with pytest.raises(WindowError, match="S arrival"):
+            model.predict_proba(x, wrong)
+
+
+def test_a_class_made_of_a_named_pair_has_its_own_defaults():
+    class Plain(lcl.EnvelopePhysicalRidge, extractor="physical", head="ridge"):
+        pass
+
+    class Same(lcl.EnvelopePhysicalRidge):
+        pass
+
+    plain, same = (cls(labels=["a", "b"]) for cls in (Plain, Same))
+    assert (plain.preprocessing.normalisation, type(plain.head).name) == ("component-std", "ridge")
+    assert (same.preprocessing.normalisation, same.head.weighting) == ("joint-std", "equal")

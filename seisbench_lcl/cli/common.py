@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Callable, Iterable
 from inspect import signature
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import obspy
 from matplotlib.figure import Figure
@@ -18,7 +18,7 @@ from seisbench_lcl.ensemble import DiscriminatorEnsemble
 from seisbench_lcl.errors import ConfigurationError, OutputError
 from seisbench_lcl.extractors.expression import leaves
 from seisbench_lcl.files import replace
-from seisbench_lcl.models import named
+from seisbench_lcl.models import family, named
 from seisbench_lcl.plugins import registry
 from seisbench_lcl.training import LabelledWindows
 
@@ -32,13 +32,14 @@ errors = Console(stderr=True)
 def load_model(model: str | None, weights: str, default: str = "EnvelopePhysicalRidge") -> Model:
     """Load pretrained weights by name, or saved ones by path (with a separator, or the name of a JSON file).
 
-    Saved weights tell the class of their model; of pretrained ones it is `default` unless `model` names it.
+    Saved weights tell the class of their model. Of pretrained ones it is `default`, or the only one that has such
+    weights, unless `model` names it.
     """
     path = Path(weights)
     stem, _, version = path.name.partition(".json")
     named = path.is_file() and stem != path.name
     if not named and len(path.parts) < 2:
-        return _class_of(model or default).from_pretrained(weights)
+        return _class_of(model or _class_with(weights, default)).from_pretrained(weights)
     path, version = (path.with_name(stem), version.removeprefix(".v")) if named else (path, "")
     model = model or weights_files.model_of(path, version or None)
     return _class_of(model).load(path, version or None)
@@ -62,10 +63,27 @@ def voters(model: Model) -> list[Discriminator]:
     return list(model.members) if isinstance(model, DiscriminatorEnsemble) else [model]  # type: ignore[arg-type]
 
 
-def learns_by(cls: type[Discriminator], extractor: str | None, head: str | None) -> tuple[bool, bool, bool]:
-    """Whether the head learns from labels; whether head or extractor does; whether no copies are made by default.
+class Learning(NamedTuple):
+    """What a model learns from.
 
-    What is trained by gradients may augment windows itself, and clusters are those of the windows as they are.
+    Attributes
+    ----------
+    supervised : bool
+        Whether the head learns from labels.
+    needs_labels : bool
+        Whether head or extractor does.
+    augments : bool
+        Whether no moved copies of windows are made by default: what is trained by gradients may augment windows
+        itself, and clusters are those of the windows as they are.
+    """
+
+    supervised: bool
+    needs_labels: bool
+    augments: bool
+
+
+def learns_by(cls: type[Discriminator], extractor: str | None, head: str | None) -> Learning:
+    """Return what a model of a class learns from, with extractor and head by name where the class has none.
 
     Raises
     ------
@@ -77,7 +95,17 @@ def learns_by(cls: type[Discriminator], extractor: str | None, head: str | None)
         raise ConfigurationError("--model Discriminator needs the names of an --extractor and of a --head")
     supervised, extractor_too = registry().head(second).supervised, registry().learns_from_labels(first)
     in_epochs = any("epochs" in signature(registry().extractor(name)).parameters for name in leaves(first))
-    return supervised, supervised or extractor_too, not supervised or extractor_too or in_epochs
+    return Learning(supervised, supervised or extractor_too, not supervised or extractor_too or in_epochs)
+
+
+def _class_with(weights: str, default: str) -> str:
+    """Return the class of pretrained weights by their name, the default if it has them, too, or if none has."""
+    has = [cls.__name__ for cls in (*family(), DiscriminatorEnsemble) if weights in cls.list_pretrained()]
+    if not has or default in has:
+        return default
+    if len(has) > 1:
+        raise ConfigurationError(f"{weights} are weights of {', '.join(has)}: name one by --model")
+    return has[0]
 
 
 def _class_of(name: str) -> type[Model]:

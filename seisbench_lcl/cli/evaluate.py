@@ -55,6 +55,8 @@ from seisbench_lcl.evaluation import (
     reliability,
 )
 from seisbench_lcl.evaluation.calibration import check_risk
+from seisbench_lcl.evaluation.protocols import classes_left
+from seisbench_lcl.evaluation.provenance import of_known_classes
 from seisbench_lcl.evaluation.tables import Content, to_markdown
 from seisbench_lcl.plotting import reliability_figure
 from seisbench_lcl.training import Cuts, LabelledWindows, open_dataset
@@ -80,7 +82,7 @@ def evaluate(
         typer.Option(help="train anew: leave out each value of this column, and ask how far a model recognises it"),
     ] = None,
     max_shift: MaxShift = None,
-    copies: Copies = 2,
+    copies: Copies = None,
     refine: Refine = 0.0,
     min_snr: MinSNR = None,
     seed: Annotated[int, typer.Option(help="of the folds and the resamples")] = 0,
@@ -95,13 +97,17 @@ def evaluate(
     """Score a model per station and per event, each score with its 95 % interval over events.
 
     With --folds or --by the weights only give the recipe: models are trained anew without what they are tested on, on
-    all splits together. --max-shift, --copies, --refine and --min-snr are for them; scored are the windows as picked.
+    all splits together. How training windows were cut and chosen is not part of weights: where train was given
+    --max-shift, --copies, --refine or --min-snr, give the same here; the defaults are those of train. Scored are the
+    windows as picked.
     """
     anew = folds is not None or by is not None
     if folds is not None and by is not None:
         raise ConfigurationError("give --folds or --by, not both")
-    if not anew and (max_shift is not None or refine or min_snr is not None):
-        raise ConfigurationError("--max-shift, --refine and --min-snr are for training anew: give --folds or --by, too")
+    if not anew and (max_shift is not None or copies is not None or refine or min_snr is not None):
+        raise ConfigurationError(
+            "--max-shift, --copies, --refine and --min-snr are for training anew: give --folds or --by, too"
+        )
     if risk is not None:
         check_risk(risk)
     if reliability_plot:
@@ -165,24 +171,31 @@ def _train_anew(
         return held_out_probabilities(model, data, fold, progress("training"), labels, learn)[rows]
 
     if by is None:
-        fold = event_folds(data, folds or 0, seed)
+        fold = event_folds(data, folds or 0, seed, learn)
         return _Scored(f"{folds} folds of events", picked, labels, predict(fold), {}, every)
+    # All that can be refused is, before the trainings, which may take hours.
     group = column_folds(data, by)
-    classes = known_elsewhere(data.truth(labels), group, data.groups, n_classes=len(labels), learn=learn)[rows]
-    held_out = predict(group)
-    fewest = min(len(np.unique(data.groups[learn & (data.labels == label)])) for label in there)
-    known = predict(event_folds(data, max(2, min(_FOLDS, fewest)), seed))
+    truth = picked.truth(labels)
+    mean_by_event(np.eye(len(labels))[truth], truth, picked.groups)
+    able = of_known_classes(data.labels, data.groups, learn)
+    classes = known_elsewhere(data.truth(labels), group, data.groups, n_classes=len(labels), learn=able)[rows]
+    fewest = min(len(np.unique(data.groups[able & (data.labels == label)])) for label in set(data.labels[able]))
+    fold = event_folds(data, min(_FOLDS, fewest), seed, able)
+    for held in (group, fold):
+        classes_left(data, held, labels, learn)
+    probes = _probes(model, picked, group[rows], seed)
+    held_out, known = predict(group), predict(fold)
     group = group[rows]
     recognition = Recognition.from_predictions(
         known,
         held_out,
-        picked.truth(labels),
+        truth,
         group,
         picked.groups,
         labels,
         column=by,
         classes=classes,
-        probes=_probes(model, picked, group, seed),
+        probes=probes,
         seed=seed,
     )
     names = np.unique(group).tolist()

@@ -1,5 +1,6 @@
 """Options that several sub-commands share, and what they say of a dataset."""
 
+import math
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,9 +11,18 @@ from numpy.typing import NDArray
 from seisbench.data import WaveformDataset
 
 from seisbench_lcl.cli.common import errors, progress, say, tell_of
-from seisbench_lcl.errors import DatasetError
+from seisbench_lcl.errors import ConfigurationError, DatasetError
 from seisbench_lcl.preprocessing import Preprocessing
 from seisbench_lcl.training import Cuts, LabelledWindows, open_dataset, read_windows
+
+_USUAL_SHIFT, _USUAL_COPIES = 1.0, 2  # s, and of each trace
+
+
+def _finite(value: float | None) -> float | None:
+    if value is not None and not math.isfinite(value):
+        raise ConfigurationError(f"--min-snr must be a finite number of dB, but is {value}")
+    return value
+
 
 Dataset = Annotated[str, typer.Option(help="folder of a SeisBench dataset, or its name in seisbench.data")]
 Weights = Annotated[str, typer.Option(help="name of pretrained weights, or path of saved ones")]
@@ -28,17 +38,19 @@ Checkpoints = Annotated[Path | None, typer.Option(help="folder from which an int
 MaxShift = Annotated[
     float | None,
     typer.Option(
-        help="seconds by which P is moved at random in copies of each training window; by default 1 for models with "
-        "labels that do not augment by themselves"
+        help="seconds by which P is moved at random in copies of each training window, and must stay in it; by default "
+        "1, or as far as the window reaches, for models with labels that do not augment by themselves"
     ),
 ]
-Copies = Annotated[int, typer.Option(help="moved copies of each training window")]
+Copies = Annotated[int | None, typer.Option(help="moved copies of each training window; by default 2 where P is moved")]
 Refine = Annotated[float, typer.Option(help="seconds within which picks are moved to the onset; 0 leaves them")]
 MinSNR = Annotated[
     float | None,
     typer.Option(
         "--min-snr",
-        help="dB that P must rise above the noise for a trace to be learnt from; traces without P always are",
+        callback=_finite,  # before the work
+        help="dB that P must rise above the noise for a trace to be learnt from; where that cannot be told, traces always "
+        "are: without P, or with P less than 1.5 s after the start or 1 s before the end",
     ),
 ]
 Logs = Annotated[Path | None, typer.Option(help="folder for a table of each epoch, and TensorBoard if installed")]
@@ -72,28 +84,39 @@ def read_dataset(
     return data if split == "all" else data.in_split(split)
 
 
-def cuts_of(max_shift: float | None, copies: int, refine: float, *, augments: bool) -> Cuts:
-    """Make the cuts of training windows from the options; None is 1 s, or none for a model that `augments` by itself.
+def cuts_of(
+    max_shift: float | None, copies: int | None, refine: float, *, augments: bool, farthest: float = math.inf
+) -> Cuts:
+    """Make the cuts of training windows from the options.
+
+    By default P is moved by 1 s, or by the `farthest` that it can where that is less, and not at all for a model that
+    `augments` by itself; of windows where it is moved there are 2 copies.
 
     Raises
     ------
     ConfigurationError
-        If an option is negative or not finite.
+        If an option is negative or not finite, or there are to be copies without shift.
     """
     if max_shift is None:
-        max_shift = 0.0 if augments else 1.0
-    return Cuts(max_shift, copies if max_shift else min(copies, 0), refine)
+        max_shift = 0.0 if augments else min(_USUAL_SHIFT, farthest)
+    if copies is None:
+        copies = _USUAL_COPIES if max_shift else 0
+    return Cuts(max_shift, copies, refine)
 
 
 def learnable(data: LabelledWindows, min_snr: float | None) -> NDArray[np.bool_]:
-    """Return which windows to learn from, (N,): those whose P rises above the noise, and those without P.
+    """Return which windows to learn from, (N,): those whose P rises above the noise, or where that cannot be told.
+
+    Says how many traces are not learnt from, and how many are though nothing is known of their P.
 
     Raises
     ------
     DatasetError
         If a class loses all its windows.
     """
-    rows = np.ones(len(data), dtype=bool) if min_snr is None else ~(data.snr < min_snr)
+    if min_snr is None:
+        return np.ones(len(data), dtype=bool)
+    rows = ~(data.snr < min_snr)
     classes = set(data.labels.tolist()) - {""} or {""}
     if lost := sorted(classes - set(data.labels[rows].tolist())):
         highest = data.snr[np.isin(data.labels, lost)].max()
@@ -101,10 +124,14 @@ def learnable(data: LabelledWindows, min_snr: float | None) -> NDArray[np.bool_]
             f"P rises {min_snr:g} dB above the noise in no trace{f' of {lost}' if any(lost) else ''}, but "
             f"{highest:.1f} dB at most: lower --min-snr"
         )
-    if not rows.all():
+    picked = data.shifts == 0  # one of each trace
+    n = np.count_nonzero(picked)
+    if faint := np.count_nonzero(picked & ~rows):
+        say(f"{faint} of {n} traces are not learnt from: P rises less than {min_snr:g} dB above the noise", errors)
+    if data.has_p is not None and (untold := np.count_nonzero(picked & data.has_p & np.isnan(data.snr))):
         say(
-            f"{np.count_nonzero(~rows)} of {len(rows)} windows are not learnt from: P rises less than {min_snr:g} dB "
-            "above the noise",
+            f"{untold} of {n} traces are learnt from though it cannot be told how far P rises above the noise: too "
+            "little is there before or after it, or no motion",
             errors,
         )
     return rows

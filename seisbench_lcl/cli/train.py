@@ -44,7 +44,9 @@ from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.models import named
 from seisbench_lcl.preprocessing import Preprocessing
 from seisbench_lcl.seeds import without_seeds
-from seisbench_lcl.training import session
+from seisbench_lcl.training import open_dataset, session
+from seisbench_lcl.training.cuts import farthest_shift
+from seisbench_lcl.training.windows import labels_in
 
 
 def train(
@@ -61,7 +63,7 @@ def train(
     split: Annotated[str, typer.Option(help="split to train on; 'all' takes every window")] = "train",
     label: Annotated[list[str] | None, typer.Option(help="class to learn (repeat); all by default")] = None,
     max_shift: MaxShift = None,
-    copies: Copies = 2,
+    copies: Copies = None,
     refine: Refine = 0.0,
     min_snr: MinSNR = None,
     clusters: Annotated[int | None, typer.Option(help="number of clusters, for models without labels")] = None,
@@ -112,8 +114,6 @@ def train(
         )
     if members < 1 or (members > 1 and not supervised):
         raise ConfigurationError(f"--members must be 1 or more, and only models with labels can vote; found {members}")
-    cuts = cuts_of(max_shift, copies, refine, augments=augments)
-    ctx.params["max_shift"] = cuts.max_shift  # the card says what the default came to
     check_outputs(out, report, curves)
     preprocessing = Preprocessing(
         sampling_rate,
@@ -123,26 +123,30 @@ def train(
         before,
         normalisation or cls.default_normalisation,  # type: ignore[arg-type]
     )
-    columns = label_column, group_column, split_column, pick_column
-    data = read_dataset(
-        dataset, preprocessing, columns, labels=label or None, unlabelled=not needs_labels, memory=memory, cuts=cuts
-    )
-    chosen = data if split == "all" else data.in_split(split)
-    if not (rows := learnable(chosen, min_snr)).all():
-        chosen = chosen.select(rows)
+    cuts = cuts_of(max_shift, copies, refine, augments=augments, farthest=farthest_shift(preprocessing))
+    cuts.check(preprocessing)
+    ctx.params |= {"max_shift": cuts.max_shift, "copies": cuts.copies}  # the card says what the defaults came to
+    waveforms = open_dataset(dataset, components)
     description_of_model = {
         "extractor": extractor,
         "head": head,
-        **({"labels": label or sorted(set(data.labels.tolist()))} if supervised else {"clusters": clusters}),
+        **({"labels": label or labels_in(waveforms, label_column)} if supervised else {"clusters": clusters}),
         **preprocessing.to_dict(),
         "novelty_rate": "default" if novelty_rate is None else novelty_rate or None,
         "event_types": parse_event_types(event_type or []),
         "extractor_args": parse_settings(extractor_arg or [], "--extractor-arg"),
         "head_args": parse_settings(head_arg or [], "--head-arg"),
     }
-    made: Model = (
+    made: Model = (  # before the waveforms are read, which takes minutes: what cannot be made is refused here
         DiscriminatorEnsemble.of(cls, members, **description_of_model) if members > 1 else cls(**description_of_model)
     )
+    columns = label_column, group_column, split_column, pick_column
+    data = read_dataset(
+        waveforms, preprocessing, columns, labels=label or None, unlabelled=not needs_labels, memory=memory, cuts=cuts
+    )
+    chosen = data if split == "all" else data.in_split(split)
+    if not (rows := learnable(chosen, min_snr)).all():
+        chosen = chosen.select(rows)
     say(f"fitting {len(chosen)} windows of {len(set(chosen.groups))} events", errors)
     with session(checkpoints, progress, logs):
         made.fit(chosen.windows, chosen.labels if needs_labels else None, chosen.groups)

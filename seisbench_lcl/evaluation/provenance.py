@@ -8,11 +8,54 @@ from seisbench_lcl.evaluation.metrics import Floats, Indices, check_groups
 
 Mask = NDArray[np.bool_]
 
+_ENOUGH = 2  # events to learn a class from: each is held out once, which settles penalties and temperatures
+_ENOUGH_IN_ALL = 3  # so that two are left when one is tested
+
+
+def known_without(truth: Indices, group: Indices, codes: Indices, n_classes: int, learn: Mask) -> Mask:
+    """Return which classes have two events or more to learn from beside all events of a group, (G, n_classes).
+
+    Parameters
+    ----------
+    truth, group, codes : (n,) ndarray of int
+        Class, group and event of each row; groups from 0 to G - 1.
+    n_classes : int
+    learn : (n,) ndarray of bool
+        Rows that may be learnt from.
+    """
+    pairs = np.unique(np.column_stack([truth, codes])[learn], axis=0)
+    known = np.zeros((group.max() + 1, n_classes), dtype=bool)
+    for g in range(len(known)):
+        rest = ~np.isin(pairs[:, 1], codes[group == g])
+        known[g] = np.bincount(pairs[rest, 0], minlength=n_classes) >= _ENOUGH
+    return known
+
+
+def of_known_classes(labels: ArrayLike, events: ArrayLike, learn: Mask) -> Mask:
+    """Return the rows to learn from whose class has three events of such rows: whichever is tested, two are left.
+
+    Parameters
+    ----------
+    labels, events : array_like of shape (n,)
+    learn : (n,) ndarray of bool
+        Rows that may be learnt from.
+
+    Returns
+    -------
+    ndarray of bool, shape (n,)
+    """
+    names, truth = np.unique(np.asarray(labels, dtype=str), return_inverse=True)
+    codes, _ = check_groups(events, len(truth))
+    pairs = np.unique(np.column_stack([truth, codes])[learn], axis=0)
+    return learn & (np.bincount(pairs[:, 0], minlength=len(names)) >= _ENOUGH_IN_ALL)[truth]
+
 
 def known_elsewhere(
     truth: ArrayLike, provenance: ArrayLike, events: ArrayLike, *, n_classes: int, learn: Mask | None = None
 ) -> Mask:
     """Return which classes a model can know that never saw the group of a row, nor any event of that group.
+
+    Those with two events or more to learn from.
 
     Parameters
     ----------
@@ -38,15 +81,12 @@ def known_elsewhere(
     codes, _ = check_groups(events, len(y))
     names, group = np.unique(np.asarray(provenance, dtype=str), return_inverse=True)
     able = np.ones(len(y), dtype=bool) if learn is None else learn
-    known = np.zeros((len(names), n_classes), dtype=bool)
-    for g in range(len(names)):
-        rest = able & ~np.isin(codes, codes[group == g])
-        known[g, y[rest]] = True
+    known = known_without(y, group, codes, n_classes, able)
     if not known[group, y].any():
         raise DatasetError(
-            f"no class occurs in two of the groups {', '.join(names)} with events of their own: a model that "
-            "never saw a group cannot know any class in it, and class and group cannot be told apart; group by another "
-            "column, or add data"
+            f"no class occurs in two of the groups {', '.join(names)} with {_ENOUGH} events of its own to learn from: "
+            "a model that never saw a group cannot know any class in it, and class and group cannot be told apart; "
+            "group by another column, or add data"
         )
     return known[group]
 

@@ -1,6 +1,6 @@
 """How much of a score could be recognition of where the data come from: a repository, a network, a region."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,11 +20,11 @@ from seisbench_lcl.evaluation.metrics import (
     tally,
 )
 from seisbench_lcl.evaluation.provenance import Mask, group_alone, known_elsewhere, shares
+from seisbench_lcl.evaluation.recognition_text import LEVELS, parts
 from seisbench_lcl.evaluation.report import CONFIDENCE
-from seisbench_lcl.evaluation.tables import Content, to_markdown, to_rich
+from seisbench_lcl.evaluation.tables import to_markdown, to_rich
 
 _TAILS = [50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE)]
-_LEVELS = ("per station", "per event")
 
 
 @dataclass(frozen=True)
@@ -143,10 +143,10 @@ class Recognition:
         own = np.asarray(events)[judged]
         scores: dict[tuple[str, str], Interval] = {}
         lost: dict[str, Interval] = {}
-        for level in _LEVELS:
+        for level in LEVELS:
             found = {
                 name: _balanced(
-                    _among(p[judged], classes[judged]), y[judged], own, labels, level == _LEVELS[1], n_resamples, seed
+                    _among(p[judged], classes[judged]), y[judged], own, labels, level == LEVELS[1], n_resamples, seed
                 )
                 for name, p in predictions.items()
             }
@@ -171,94 +171,13 @@ class Recognition:
 
     def to_markdown(self) -> str:
         """Return the tables as Markdown, each followed by what it means."""
-        return "\n\n".join(f"{to_markdown([table])}\n\n{meaning}" for table, meaning in self._parts()) + "\n"
+        return "\n\n".join(f"{to_markdown([table])}\n\n{meaning}" for table, meaning in parts(self)) + "\n"
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         """Yield the tables for the terminal, each followed by what it means."""
-        for table, meaning in self._parts():
+        for table, meaning in parts(self):
             yield from to_rich([table])
             yield Text(meaning)
-
-    def _parts(self) -> Iterator[tuple[Content, str]]:
-        yield self._comparison(), f"{self._losses()} {self._guesses()}\n\n{self._windows()} {self._left_out()}"
-        yield (
-            self._recall_table(),
-            f"In brackets: windows / events. Unknown: without this {self.column} there is no window of the class to "
-            "learn from.",
-        )
-        if self.probes:
-            yield self._probe_table(), self._probe_meaning()
-        else:
-            nothing: Content = self._probe_table()[0], ["class"], [["none"]]
-            yield (
-                nothing,
-                f"No class has three events or more in each of two values of {self.column}: nothing to probe.",
-            )
-
-    def _comparison(self) -> Content:
-        names = {
-            "known": f"events held out, {self.column} known",
-            "held out": f"{self.column} held out",
-            "alone": f"{self.column} alone, nothing heard",
-        }
-        rows = [[title, *(str(self.scores[name, level]) for level in _LEVELS)] for name, title in names.items()]
-        rows.append(["first minus second, in points", *(_points(self.lost[level]) for level in _LEVELS)])
-        return "Balanced accuracy of the same windows", ["", *_LEVELS], rows
-
-    def _losses(self) -> str:
-        station, event = (_points(self.lost[level]) for level in _LEVELS)
-        return (
-            f"So much of the score did not carry over to a new value of {self.column}: {station} points per station, "
-            f"{event} per event."
-        )
-
-    def _guesses(self) -> str:
-        return (
-            f"The third row knows of a window only its {self.column}, and what other events of the same are; guesses "
-            f"score {self.guess:.3f}, and as little or less means that the {self.column} alone says nothing."
-        )
-
-    def _windows(self) -> str:
-        return (
-            f"{self.n_windows} windows of {self.n_events} events, the choice among classes known without their "
-            f"{self.column}; {CONFIDENCE:.0%} intervals from {self.n_resamples} resamples of whole events, the same in "
-            "all rows."
-        )
-
-    def _left_out(self) -> str:
-        missing = [cell for cell in self.recalls if not cell.known]
-        if not missing:
-            return "No window had to be left out."
-        listed = ", ".join(f"{cell.n_windows} of {cell.label} in {cell.group}" for cell in missing)
-        return f"Left out, since their class is in no other {self.column}: {listed}."
-
-    def _recall_table(self) -> Content:
-        groups = sorted({cell.group for cell in self.recalls})
-        cells = {(cell.label, cell.group): str(cell) for cell in self.recalls}
-        labels = dict.fromkeys(cell.label for cell in self.recalls)
-        rows = [[label, *(cells.get((label, group), "-") for group in groups)] for label in labels]
-        return f"Recall with {self.column} held out", ["class", *groups], rows
-
-    def _probe_table(self) -> Content:
-        rows = [
-            [
-                probe.label,
-                ", ".join(probe.groups),
-                f"{probe.n_windows} / {probe.n_events}",
-                str(probe.balanced_accuracy),
-                f"{probe.chance:.3f}",
-            ]
-            for probe in self.probes
-        ]
-        header = ["class", "told apart", "windows / events", "balanced accuracy", "chance"]
-        return f"Can the {self.column} be told within one class?", header, rows
-
-    def _probe_meaning(self) -> str:
-        return (
-            "A ridge on the features of these weights, in folds of events. Above chance, the features of a class "
-            f"know more than the source: they tell the {self.column}, too, by its instruments, paths or processing. "
-            "Chance or less means that they do not."
-        )
 
 
 def _among(probabilities: Floats, classes: Mask) -> Floats:
@@ -290,12 +209,6 @@ def _balanced(
 
 def _interval(value: float, draws: Floats) -> Interval:
     return Interval(value, *ends(draws, _TAILS))
-
-
-def _points(share: Interval) -> str:
-    if np.isnan(share.low):
-        return f"{100 * share.value:.1f} [n/a]"
-    return f"{100 * share.value:.1f} [{100 * share.low:.1f}, {100 * share.high:.1f}]"
 
 
 def _recalls(

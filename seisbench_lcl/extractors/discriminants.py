@@ -5,6 +5,9 @@ amplitude spectrum over all components, e(t) the power over all bands and compon
 S. The P window begins at p and ends `p_length` later, or at s if that is earlier; the S window begins at s and ends
 `s_length` later, or with the window. All features are ratios, times or frequencies: units and gain of the instrument do
 not matter.
+
+Dead means zero throughout. A stretch of zeros beside motion is not: the bands leak a little of the motion into it. A
+model does not see such windows, for it abstains from gaps and flat lines.
 """
 
 from collections.abc import Callable, Mapping

@@ -22,6 +22,8 @@ def canonical(expression: str) -> str:
     ConfigurationError
         If a name is missing, or one part is named twice.
     """
+    if not isinstance(expression, str):
+        raise ConfigurationError(f"extractor must be a name, or several joined by > and +, but is {expression!r}")
     parts = [[name.strip() for name in part.split(">")] for part in expression.split("+")]
     text = "+".join(">".join(part) for part in parts)
     if not all(name for part in parts for name in part):

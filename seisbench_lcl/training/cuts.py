@@ -61,7 +61,22 @@ class Cuts:
         if self.copies and not self.max_shift:
             raise ConfigurationError(
                 f"cuts: {self.copies} copies with max_shift 0 would all be the window as picked; give a max_shift in "
-                "seconds, such as 1, or no copies"
+                "seconds (--max-shift 1), or no copies (--copies 0)"
+            )
+
+    def check(self, preprocessing: Preprocessing) -> None:
+        """Refuse to move P out of the window.
+
+        Raises
+        ------
+        ConfigurationError
+            If `max_shift` is more than the `farthest_shift` of the preprocessing.
+        """
+        if self.max_shift > (farthest := farthest_shift(preprocessing)):
+            raise ConfigurationError(
+                f"cuts: max_shift {self.max_shift:g} s moves P out of the window of {preprocessing.seconds:g} s, where "
+                f"it is {preprocessing.before:g} s after the start; give {farthest:g} s at most (--max-shift), or other "
+                "windows (--before, --length)"
             )
 
     def shifts(self, trace: int) -> NDArray[np.float64]:
@@ -96,6 +111,12 @@ class Cuts:
         if not record.present[row, span].all():
             return arrival
         return (first + int(aic_onset(torch.from_numpy(record.data[row : row + 1, span])))) / rate
+
+
+def farthest_shift(preprocessing: Preprocessing) -> float:
+    """Return how far P can be moved either way and stay in the window, in s."""
+    before = preprocessing.before
+    return round(min(before, preprocessing.seconds - before), 9)  # 0.3 − 0.1 is 0.2
 
 
 def signal_to_noise(record: Record, arrival: float, rate: float) -> float:

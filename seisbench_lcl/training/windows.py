@@ -45,6 +45,8 @@ class LabelledWindows:
         without P, or where that cannot be told.
     notes : dict from remark to number of traces
         What was left out and why, and what was done where the dataset says nothing.
+    has_p : (N,) bool ndarray, optional
+        Whether the dataset has a P arrival of the trace; None where that is not known.
     """
 
     windows: NDArray[np.float32] | RowFile
@@ -55,6 +57,7 @@ class LabelledWindows:
     shifts: NDArray[np.float32]
     snr: NDArray[np.float32]
     notes: dict[str, int]
+    has_p: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.windows)
@@ -70,6 +73,7 @@ class LabelledWindows:
             self.shifts[rows],
             self.snr[rows],
             self.notes,
+            None if self.has_p is None else self.has_p[rows],
         )
 
     def in_split(self, *names: str) -> Self:
@@ -120,6 +124,21 @@ def open_dataset(name: str | Path, component_order: str = "ZNE") -> WaveformData
         raise DatasetError(f"{name} is neither a folder nor the name of a dataset of seisbench.data")
     with _without_warnings():
         return known(component_order=component_order, dimension_order="NCW")
+
+
+def labels_in(dataset: WaveformDataset, column: str) -> list[str]:
+    """Return the labels that occur in a column of a dataset, sorted.
+
+    Raises
+    ------
+    DatasetError
+        If there is no such column, or no label in it.
+    """
+    _check_columns(dataset.metadata, column)
+    labels = set(dataset.metadata[column].dropna().astype(str)) - {""}
+    if not labels:
+        raise DatasetError(f"no trace has a label in {column!r}")
+    return sorted(labels)
 
 
 def read_windows(
@@ -176,15 +195,16 @@ def read_windows(
 
     Raises
     ------
+    ConfigurationError
+        If `cuts` would move P out of the window.
     DatasetError
         If a column is missing or unusable, or a wanted label does not occur or gives no window.
     """
+    cuts.check(preprocessing)
     metadata = dataset.metadata.reset_index(drop=True)  # a filtered dataset counts its waveforms anew
     if unlabelled and label_column not in metadata:
         metadata[label_column] = None
-    for column in filter(None, (label_column, group_column, pick_column)):
-        if column not in metadata:
-            raise DatasetError(f"the dataset has no column {column!r}; it has: {', '.join(sorted(metadata.columns))}")
+    _check_columns(metadata, label_column, group_column, *filter(None, [pick_column]))
     names = metadata[label_column]
     names = (names.fillna("") if unlabelled else names.dropna()).astype(str)
     wanted = sorted(set(names) - {""}) if labels is None else list(labels)
@@ -239,7 +259,14 @@ def read_windows(
         np.array(shifts, dtype=np.float32),
         np.array(snr, dtype=np.float32),
         dict(notes),
+        p_arrival[rows].notna().to_numpy(dtype=bool),
     )
+
+
+def _check_columns(metadata: pd.DataFrame, *columns: str) -> None:
+    for column in columns:
+        if column not in metadata:
+            raise DatasetError(f"the dataset has no column {column!r}; it has: {', '.join(sorted(metadata.columns))}")
 
 
 class _Trace(NamedTuple):

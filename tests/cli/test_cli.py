@@ -1,11 +1,13 @@
 """The command as a user runs it: its status, its streams and its files."""
 
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import h5py
 import numpy as np
 import obspy
 import pandas as pd
@@ -189,6 +191,7 @@ class TestCuts:
         done = run("train", "--dataset", dataset_folder, "--out", "still", *self.OWN, "--max-shift", 0)
         assert done.returncode == 0, done.stderr
         assert "fitting 32 windows of 16 events" in done.stderr
+        assert "max-shift = 0.0\ncopies = 0\n" in (tmp_path / "card.md").read_text()
         model = lcl.MiniRocketRidge(labels=["high", "low"], extractor_args={"max_features": 840})
         data = read_windows(open_dataset(dataset_folder), model.preprocessing).in_split("train")
         expected = model.fit(data.windows, data.labels, data.groups).state_dict()
@@ -239,7 +242,7 @@ class TestCuts:
         out = ("train", "--dataset", dataset_folder, "--out", "w", *self.OWN, "--min-snr")
         done = run(*out, limit)
         assert done.returncode == 0, done.stderr
-        assert f"48 of 96 windows are not learnt from: P rises less than {limit:g} dB above the noise" in done.stderr
+        assert f"16 of 32 traces are not learnt from: P rises less than {limit:g} dB above the noise" in done.stderr
         assert "fitting 48 windows of " in done.stderr
         assert "fitting 96 windows" in run(*out, -100).stderr
         done = run(*out, 100)
@@ -248,12 +251,34 @@ class TestCuts:
         expected = f"P rises 100 dB above the noise in no trace of ['high', 'low'], but {highest:.1f} dB at most"
         assert expected in " ".join(done.stderr.split())
 
+    def test_traces_whose_p_cannot_be_judged_are_told(
+        self, run: Callable, dataset_folder: Path, tmp_path: Path
+    ) -> None:
+        """The trace of the third row is cut so that P is 1 s after its start."""
+        folder = shutil.copytree(dataset_folder, tmp_path / "early")
+        metadata = pd.read_csv(folder / "metadata.csv")
+        rate = metadata["trace_sampling_rate_hz"]
+        metadata["trace_p_arrival_sample"] = metadata["trace_p_arrival_sample"].where(rate.index != 2, rate)
+        metadata.to_csv(folder / "metadata.csv", index=False)
+        own = ("--before", 0.5, "--model", "PhysicalRidge", "--report", "card.md")
+        done = run("train", "--dataset", folder, "--out", "w", *own, "--min-snr", -100)
+        assert done.returncode == 0, done.stderr
+        assert "1 of 32 traces are learnt from though it cannot be told how far P rises" in done.stderr
+        assert "not learnt from" not in done.stderr
+        assert "max-shift = 0.5\ncopies = 2\n" in (tmp_path / "card.md").read_text()
+
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
             (["--max-shift", -1], "max_shift must be finite and not negative, but is -1.0"),
             (["--copies", -2, "--max-shift", 0], "copies must be a whole number, not negative, but is -2"),
             (["--refine", "nan"], "refine must be finite and not negative, but is nan"),
+            (["--max-shift", 0, "--copies", 4], "4 copies with max_shift 0 would all be the window as picked"),
+            (["--model", "SpectrogramCNN", "--copies", 3], "give a max_shift in seconds (--max-shift 1), or no copies"),
+            (["--max-shift", 25, "--length", 10], "max_shift 25 s moves P out of the window of 10 s"),
+            (["--before", 0, "--copies", 1], "1 copies with max_shift 0"),
+            (["--min-snr", "nan"], "--min-snr must be a finite number of dB, but is nan"),
+            (["--min-snr", "inf"], "--min-snr must be a finite number of dB, but is inf"),
         ],
     )
     def test_cuts_that_cannot_be_are_refused_before_the_work(
@@ -297,6 +322,26 @@ def test_training_that_cannot_work(
     assert message in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
     assert list(tmp_path.glob("w*")) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--extractor-arg", "channls=sum"], "channls"),
+        (["--model", "PhysicalRidge", "--members", 2], "has no seed, so that all members would be equal"),
+        (["--model", "MiniRocketKMeans", "--clusters", 2, "--head-arg", "n_inits=3"], "n_inits"),
+    ],
+)
+def test_a_model_that_cannot_be_made_is_refused_before_waveforms_are_read(
+    run: Callable, dataset_folder: Path, tmp_path: Path, arguments: list, message: str
+) -> None:
+    copy = shutil.copytree(dataset_folder, tmp_path / "broken")
+    with h5py.File(copy / "waveforms.hdf5", "a") as file:
+        del file["data"]
+    done = run("train", "--dataset", copy, "--out", "w", *arguments)
+    assert done.returncode == 2, done.stderr
+    assert message in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
 
 
 def test_demo_in_a_process_of_its_own(tmp_path: Path) -> None:

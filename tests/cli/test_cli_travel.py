@@ -11,8 +11,8 @@ import obspy
 import pytest
 
 import seisbench_lcl as lcl
-from seisbench_lcl.cli.common import learns_by, parse_settings
-from seisbench_lcl.errors import ConfigurationError
+from seisbench_lcl.cli.common import learns_by, load_model, parse_settings
+from seisbench_lcl.errors import ConfigurationError, WeightsError
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -169,3 +169,10 @@ def test_a_part_that_is_not_there_is_one_message(run: Callable, dataset_folder: 
         assert message in " ".join(done.stderr.split())
         assert "Traceback" not in done.stderr
     assert list(tmp_path.glob("w*")) == []
+
+
+def test_weights_of_one_class_alone_name_their_class():
+    assert type(load_model(None, "mixed-3c")) is lcl.EnvelopePhysicalRidge
+    assert type(load_model(None, "mixed-3c-fast")) is lcl.MiniRocketRidge
+    with pytest.raises(WeightsError, match="EnvelopePhysicalRidge has no pretrained weights called 'unheard-of'"):
+        load_model(None, "unheard-of")

@@ -183,3 +183,8 @@ def test_a_discriminator_of_an_expression_travels(tmp_path):
         lcl.Discriminator(
             extractor="envelope>raw", head="ridge", labels=["a", "b"], extractor_args={"raw": {"colour": 1}}
         )
+
+
+def test_an_expression_is_text():
+    with pytest.raises(ConfigurationError, match="must be a name, or several joined"):
+        canonical(5)

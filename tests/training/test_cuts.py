@@ -9,7 +9,7 @@ from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.preprocessing import Preprocessing
 from seisbench_lcl.records import Record
 from seisbench_lcl.training import Cuts
-from seisbench_lcl.training.cuts import signal_to_noise
+from seisbench_lcl.training.cuts import farthest_shift, signal_to_noise
 
 RATE = 50.0
 PREPROCESSING = Preprocessing(sampling_rate=RATE, in_samples=500, component_order="NEZ")
@@ -33,6 +33,7 @@ def make_record(onset: float = 30.0, gain: float = 10.0, seconds: float = 60.0) 
         ({"copies": -1}, "copies must be a whole number, not negative, but is -1"),
         ({"seed": -1}, "seed must be a whole number, not negative, but is -1"),
         ({"copies": 2}, "2 copies with max_shift 0 would all be the window as picked; give a max_shift"),
+        ({"copies": 2}, r".*\(--max-shift 1\), or no copies \(--copies 0\)"),
     ],
 )
 def test_cuts_that_cannot_be(arguments: dict[str, Any], message: str) -> None:
@@ -52,6 +53,16 @@ def test_shifts_follow_from_seed_and_trace_alone() -> None:
     assert np.abs(first).max() <= 2
     assert np.histogram(first[1:], bins=4, range=(-2, 2))[0].min() > 90
     assert Cuts().shifts(3).tolist() == [0]
+
+
+@pytest.mark.parametrize(("before", "farthest"), [(0.0, 0.0), (0.1, 0.1), (2.0, 2.0), (9.8, 0.2)])
+def test_p_moves_no_farther_than_the_window_reaches(before: float, farthest: float) -> None:
+    """Of 10 s; in binary 10 − 9.8 is less than 0.2."""
+    preprocessing = Preprocessing(sampling_rate=RATE, in_samples=500, before=before)
+    assert farthest_shift(preprocessing) == farthest
+    Cuts(max_shift=farthest).check(preprocessing)
+    with pytest.raises(ConfigurationError, match=f"out of the window of 10 s.*give {farthest:g} s at most"):
+        Cuts(max_shift=farthest + 0.01).check(preprocessing)
 
 
 class TestRefined:

@@ -10,7 +10,7 @@ from conftest import ground_motion
 from seisbench.data import WaveformDataWriter
 
 import seisbench_lcl as lcl
-from seisbench_lcl.errors import DatasetError
+from seisbench_lcl.errors import ConfigurationError, DatasetError
 from seisbench_lcl.preprocessing import Preprocessing
 from seisbench_lcl.rows import RowFile
 from seisbench_lcl.training import Cuts, open_dataset, read_windows
@@ -331,15 +331,30 @@ class TestCuts:
         assert (other.shifts[other.shifts != 0] != one.shifts[one.shifts != 0]).all()
 
     def test_copies_that_do_not_fit_are_left_out_without_a_word(self, odd_dataset: Path) -> None:
-        """A trace of 40 s: with P at 10 s a window of 30 s begins at 8 s, and ends 2 s before the trace does."""
-        long = Preprocessing(in_samples=3000)
+        """With P at 10 s a window of 30 s begins at 2 s, and ends 8 s before the trace of 40 s does."""
+        long = Preprocessing(in_samples=3000, before=8.0)
         cuts = Cuts(max_shift=6.0, copies=40)
         data = read_windows(open_dataset(odd_dataset), long, labels=["quake"], cuts=cuts)
-        expected = [shift for trace in (1, 2) for shift in cuts.shifts(trace) if shift <= 2]
+        expected = [shift for trace in (1, 2) for shift in cuts.shifts(trace) if shift >= -2]
         np.testing.assert_array_equal(data.shifts, np.array(expected, dtype=np.float32))
         assert 40 < len(data) < 70
         plain = read_windows(open_dataset(odd_dataset), long, labels=["quake"])
         assert data.notes == plain.notes
+
+    def test_p_must_stay_in_the_window(self, dataset_folder: Path) -> None:
+        for before, farthest in ((0.5, 0.5), (19.5, 0.5), (0.0, 0.0)):
+            preprocessing = Preprocessing(before=before)
+            expected = f"max_shift 0.6 s moves P out of the window of 20 s.* {before:g} s after .* {farthest:g} s at"
+            with pytest.raises(ConfigurationError, match=expected):
+                read_windows(open_dataset(dataset_folder), preprocessing, cuts=Cuts(max_shift=0.6, copies=1))
+
+    def test_it_is_known_which_traces_have_a_p(self, odd_dataset: Path) -> None:
+        data = read_windows(open_dataset(odd_dataset), Preprocessing(), cuts=Cuts(max_shift=1.0, copies=1))
+        assert data.has_p is not None
+        assert data.has_p.tolist() == (data.labels == "quake").tolist()
+        quakes = data.select(data.labels == "quake")
+        assert quakes.has_p is not None
+        assert quakes.has_p.all()
 
     def test_picks_beyond_any_trace(self, dataset_folder: Path, tmp_path: Path) -> None:
         picks = open_dataset(dataset_folder).metadata["trace_p_arrival_sample"].astype(float)
@@ -351,7 +366,7 @@ class TestCuts:
 
     def test_a_copy_with_a_gap_is_left_out(self, odd_dataset: Path) -> None:
         """The fourth quake has a flat line from 15 to 19 s: a window of 6 s around P at 10 s may reach into it."""
-        short, cuts = Preprocessing(in_samples=600), Cuts(max_shift=4.0, copies=30)
+        short, cuts = Preprocessing(in_samples=600), Cuts(max_shift=2.0, copies=30)
         data = read_windows(open_dataset(odd_dataset), short, labels=["quake"], cuts=cuts)
         shifts = data.shifts[data.groups == "q3"]
         wanted = cuts.shifts(4)
@@ -359,7 +374,7 @@ class TestCuts:
         assert shifts.max() <= 1.305 < wanted.max()
 
     def test_noise_is_moved_likewise_and_counted_once(self, odd_dataset: Path) -> None:
-        dataset, cuts = open_dataset(odd_dataset), Cuts(max_shift=5.0, copies=4, refine=1.0)
+        dataset, cuts = open_dataset(odd_dataset), Cuts(max_shift=2.0, copies=4, refine=1.0)
         data = read_windows(dataset, Preprocessing(), labels=["noise"], cuts=cuts)
         whole = Preprocessing().condition(dataset.get_waveforms(0)[0], 100)
         assert len(data) == 5
