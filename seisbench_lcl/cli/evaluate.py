@@ -60,6 +60,7 @@ from seisbench_lcl.evaluation.provenance import of_known_classes
 from seisbench_lcl.evaluation.tables import Content, to_markdown
 from seisbench_lcl.plotting import reliability_figure
 from seisbench_lcl.training import Cuts, LabelledWindows, open_dataset
+from seisbench_lcl.training.cuts import farthest_shift
 
 _SHOWN = 6  # groups that are scored for themselves, too; the recall in each is always shown
 _FOLDS = 5  # in which events are held out beside groups
@@ -119,7 +120,10 @@ def evaluate(
     if discriminator.clusters:
         wanted = None  # clusters may have missed a class, whose windows then count as errors
     columns = label_column, group_column, split_column, pick_column
-    cuts = cuts_of(max_shift, copies, refine, augments=_augments(discriminator)) if anew else Cuts()
+    cuts = Cuts()
+    if anew:
+        farthest = farthest_shift(discriminator.preprocessing)
+        cuts = cuts_of(max_shift, copies, refine, augments=_augments(discriminator), farthest=farthest)
     data = read_dataset(waveforms, discriminator.preprocessing, columns, labels=wanted, cuts=cuts)
     if anew:
         scored = _train_anew(discriminator, data, learnable(data, min_snr), folds, by, seed)
@@ -166,6 +170,9 @@ def _train_anew(
     picked = data.as_picked()
     rows = data.shifts == 0
     every = np.ones(len(picked), dtype=bool)
+    truth = picked.truth(labels)
+    # All that can be refused is, before the trainings, which may take hours.
+    mean_by_event(np.eye(len(labels))[truth], truth, picked.groups)
 
     def predict(fold: NDArray[np.str_]) -> NDArray[np.float32]:
         return held_out_probabilities(model, data, fold, progress("training"), labels, learn)[rows]
@@ -173,10 +180,7 @@ def _train_anew(
     if by is None:
         fold = event_folds(data, folds or 0, seed, learn)
         return _Scored(f"{folds} folds of events", picked, labels, predict(fold), {}, every)
-    # All that can be refused is, before the trainings, which may take hours.
     group = column_folds(data, by)
-    truth = picked.truth(labels)
-    mean_by_event(np.eye(len(labels))[truth], truth, picked.groups)
     able = of_known_classes(data.labels, data.groups, learn)
     classes = known_elsewhere(data.truth(labels), group, data.groups, n_classes=len(labels), learn=able)[rows]
     fewest = min(len(np.unique(data.groups[able & (data.labels == label)])) for label in set(data.labels[able]))
@@ -187,12 +191,7 @@ def _train_anew(
     held_out, known = predict(group), predict(fold)
     group = group[rows]
     recognition = Recognition.from_predictions(
-        known,
-        held_out,
-        truth,
-        group,
-        picked.groups,
-        labels,
+        *(known, held_out, truth, group, picked.groups, labels),
         column=by,
         classes=classes,
         probes=probes,

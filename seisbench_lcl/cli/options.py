@@ -49,8 +49,8 @@ MinSNR = Annotated[
     typer.Option(
         "--min-snr",
         callback=_finite,  # before the work
-        help="dB that P must rise above the noise for a trace to be learnt from; where that cannot be told, traces always "
-        "are: without P, or with P less than 1.5 s after the start or 1 s before the end",
+        help="dB that P must rise above the noise for a trace to be learnt from; where that cannot be told, traces "
+        "always are: without P, or with P less than 1.5 s after the start or 1 s before the end",
     ),
 ]
 Logs = Annotated[Path | None, typer.Option(help="folder for a table of each epoch, and TensorBoard if installed")]

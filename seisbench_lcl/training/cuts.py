@@ -75,8 +75,8 @@ class Cuts:
         if self.max_shift > (farthest := farthest_shift(preprocessing)):
             raise ConfigurationError(
                 f"cuts: max_shift {self.max_shift:g} s moves P out of the window of {preprocessing.seconds:g} s, where "
-                f"it is {preprocessing.before:g} s after the start; give {farthest:g} s at most (--max-shift), or other "
-                "windows (--before, --length)"
+                f"it is {preprocessing.before:g} s after the start; give {farthest:g} s at most (--max-shift), or "
+                "other windows (--before, --length)"
             )
 
     def shifts(self, trace: int) -> NDArray[np.float64]:

@@ -46,6 +46,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
                         "repository": repository,
                         "class_again": kind,
                         "planet": "Earth",
+                        "network_code": "XX" if station else None,
+                        "rare_noise": "blast" if kind == "noise" and event > 1 else kind,
                         "station_code": f"ST{station}",
                         "trace_sampling_rate_hz": RATE,
                         "trace_p_arrival_sample": 8 * RATE,
@@ -77,7 +79,8 @@ def section(text: str) -> str:
 
 @pytest.mark.parametrize("kind", ["ridge", "ensemble", "clusters"])
 def test_report_says_what_is_recognition(run: Callable, folder: Path, weights: Path, tmp_path: Path, kind: str) -> None:
-    same = ("evaluate", "--dataset", folder, "--weights", weights / kind, "--copies", 1)
+    copies = () if kind == "clusters" else ("--copies", 1)
+    same = ("evaluate", "--dataset", folder, "--weights", weights / kind, *copies)
     done = run(*same, "--by", "repository", "--report", "by.md")
     assert done.returncode == 0, done.stderr
     whole = (tmp_path / "by.md").read_text()
@@ -88,7 +91,7 @@ def test_report_says_what_is_recognition(run: Callable, folder: Path, weights: P
     assert all(f"**{title}" in text for title in SECTIONS)
     assert all(title in done.stdout for title in SECTIONS)
     assert "44 windows of 22 events" in text
-    assert "Left out, since their class is in no other repository: 8 of noise in one." in text
+    assert "or without their repository (2): 8 of noise in one." in text
     assert "| noise | unknown (8 / 4) | - |" in text
     assert "| repository alone, nothing heard | 0.727 [" in text  # the 16 of 22 events of the frequent class
     if kind != "clusters":  # which may be named by either class
@@ -109,9 +112,11 @@ def test_report_says_what_is_recognition(run: Callable, folder: Path, weights: P
         (["--by", "network"], "has no column 'network'"),
         (["--by", "planet"], "one value only"),
         (["--by", "class_again"], "no class occurs in two of the groups blast, earthquake, noise"),
-        (["--hold-out", "repository"], "No such option"),
         (["--refine", 0.5], "are for training anew: give --folds or --by"),
+        (["--copies", 2], "are for training anew: give --folds or --by"),
+        (["--by", "network_code"], "'network_code' has no value for 26 of 52 windows"),
         (["--by", "repository", "--min-snr", 200], "lower --min-snr"),
+        (["--by", "repository", "--group-column", "station_code"], "carries more than one truth"),
     ],
 )
 def test_groups_that_cannot_be_held_out(
@@ -121,6 +126,15 @@ def test_groups_that_cannot_be_held_out(
     assert done.returncode == 2
     assert message in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
+
+
+def test_a_class_of_two_events_is_left_out(run: Callable, folder: Path, weights: Path, tmp_path: Path) -> None:
+    same = ("evaluate", "--dataset", folder, "--weights", weights / "ridge", "--max-shift", 0)
+    done = run(*same, "--by", "repository", "--label-column", "rare_noise", "--report", "by.md")
+    assert done.returncode == 0, done.stderr
+    text = section((tmp_path / "by.md").read_text())
+    assert "in all (3 are needed) or without their repository (2): 4 of noise in one." in text
+    assert "48 windows of 24 events" in text
 
 
 def test_copies_are_learnt_from_and_not_scored(run: Callable, folder: Path, weights: Path, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 import seisbench_lcl as lcl
 from seisbench_lcl.errors import DatasetError, TrainingError
 from seisbench_lcl.evaluation import column_folds, event_folds, held_out_probabilities
+from seisbench_lcl.evaluation.protocols import classes_left
 from seisbench_lcl.training import Cuts, LabelledWindows, open_dataset, read_windows
 
 
@@ -32,10 +33,28 @@ def test_event_folds_keep_events_whole_and_classes_even(data: LabelledWindows) -
 def test_folds_that_events_or_columns_do_not_allow(data: LabelledWindows) -> None:
     with pytest.raises(TrainingError, match=r"13 folds need .* 'high' has 12 events"):
         event_folds(data, 13)
+    three = np.isin(data.groups, ["event1", "event3", "event5"]) | (data.labels == "low")
+    with pytest.raises(TrainingError, match=r"2 folds need .* 4 events of each .* 'high' has 3 events: take other"):
+        event_folds(data, 2, learn=three)
     with pytest.raises(DatasetError, match="no column 'network'"):
         column_folds(data, "network")
-    with pytest.raises(DatasetError, match="one value only"):
+    with pytest.raises(DatasetError, match="one value only, 'ZNE'"):
         column_folds(data, "trace_component_order")
+
+
+@pytest.mark.parametrize("nothing", [None, np.nan, "", " "])
+def test_windows_without_a_value_are_no_group(data: LabelledWindows, nothing: object) -> None:
+    metadata = data.metadata.assign(network=["XX", "YY", nothing] * 16)
+    with pytest.raises(DatasetError, match=r"'network' has no value for 16 of 48 windows.* fill it"):
+        column_folds(replace(data, metadata=metadata), "network")
+
+
+def test_events_that_are_learnt_from_are_spread_evenly(data: LabelledWindows) -> None:
+    learn = np.isin(data.groups, ["event1", "event3", "event5"])  # all of them high
+    for seed in range(5):
+        folds = event_folds(data, 3, seed, learn)
+        assert len(set(folds[learn])) == 3
+        assert np.unique(folds, return_counts=True)[1].tolist() == [16] * 3
 
 
 def test_each_fold_is_predicted_by_a_fit_without_it(template: lcl.MiniRocketRidge, data: LabelledWindows) -> None:
@@ -69,6 +88,26 @@ def test_a_class_of_one_fold_has_probability_zero_there(template: lcl.MiniRocket
     found = held_out_probabilities(three, odd, np.where(third | (np.arange(len(odd)) % 8 < 2), "with", folds))
     assert (found[third][:, 2] == 0).all()
     np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_a_class_is_known_by_two_events(data: LabelledWindows, n: int) -> None:
+    third = np.isin(data.groups, ["event0", "event4"][:n])
+    odd = replace(data, labels=np.where(third, "third", data.labels))
+    folds, labels = column_folds(odd, "region"), ["high", "low", "third"]
+    assert classes_left(odd, folds, labels) == {"north": labels[:2], "south": labels[: n + 1]}
+    three = lcl.MiniRocketRidge(labels=labels, extractor_args={"max_features": 84})
+    found = held_out_probabilities(three, odd, folds)
+    assert (found[folds == "south"][:, 2] > 0).all() == (n == 2)
+
+
+def test_a_fold_that_cannot_be_learnt_is_named_at_once(template: lcl.MiniRocketRidge, data: LabelledWindows) -> None:
+    folds = np.where(data.labels == "high", "z", np.where(np.isin(data.groups, ["event0", "event2"]), "a", "b"))
+    with pytest.raises(TrainingError, match=r"without 'z' only the class \['low'\]"):
+        held_out_probabilities(template, data, folds, progress=lambda _: pytest.fail("a training began"))
+    windows = np.full_like(data.windows, np.nan)
+    with pytest.raises(TrainingError, match=r"the training without 'north' failed: .*finite"):
+        held_out_probabilities(template, replace(data, windows=windows), column_folds(data, "region"))
 
 
 def test_only_what_may_be_learnt_from_is(template: lcl.MiniRocketRidge, data: LabelledWindows) -> None:
