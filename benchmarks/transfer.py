@@ -100,6 +100,7 @@ def event_scores(data: LabelledWindows, found: list[Scores]) -> list[str]:
 def show_picks(data: LabelledWindows, cases: list[tuple[Case, list[Scores]]], plot: str | None) -> None:
     labels = sorted(set(data.labels.tolist()))
     figure, axes = plt.subplots(figsize=(8, 5))
+    colours: dict[str, str] = {}
     print(f"\n| balanced accuracy per station | seeds | {' | '.join(f'{e:+g} s' for e in ERRORS)} |")
     print(f"| --- | ---: |{' ---: |' * len(ERRORS)}")
     for case, found in cases:
@@ -114,10 +115,11 @@ def show_picks(data: LabelledWindows, cases: list[tuple[Case, list[Scores]]], pl
             curve.append(float(np.mean(scores)))
         print(f"| {case.shown or case.title} | {len(found)} | {' | '.join(f'{x:.3f}' for x in curve)} |")
         if case.model not in UNLABELLED:
-            axes.plot(ERRORS, curve, "o-" if case.copies else "o--", label=case.title, markersize=3)
+            colour = colours.setdefault(case.model, f"C{len(colours)}")
+            axes.plot(ERRORS, curve, "o-" if case.copies else "o--", color=colour, label=case.title, markersize=3)
     if plot:
         axes.set(xlabel="error of the P pick in s (positive: late)", ylabel="balanced accuracy per station")
-        axes.legend(fontsize="x-small", loc="lower center", ncols=2)
+        axes.legend(fontsize="x-small", loc="lower left", ncols=2)
         axes.grid(alpha=0.3)
         figure.savefig(plot, bbox_inches="tight")
 
