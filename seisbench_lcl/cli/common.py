@@ -101,7 +101,7 @@ def learns_by(cls: type[Discriminator], extractor: str | None, head: str | None)
 def _class_with(weights: str, default: str) -> str:
     """Return the class of pretrained weights by their name, the default if it has them, too, or if none has."""
     classes: list[type[Model]] = [*family(), DiscriminatorEnsemble]
-    has = [cls.__name__ for cls in classes if weights in cls.list_pretrained()]
+    has = sorted({cls.__name__ for cls in classes if weights in cls.list_pretrained()})
     if not has or default in has:
         return default
     if len(has) > 1:
