@@ -18,9 +18,9 @@ _ROUNDING = 1e-13  # of a component's largest squared sample: what the transform
 class Envelope(Stage):
     """Band-wise log envelopes: how the power of each band of each component rises and falls.
 
-    ``y = log10(max(m, 10⁻⁸ of its largest)) − mean of y``, with m the mean of |a(t)|² over `width` and a(t) the
-    analytic signal of the band (`BandPower`). The bands become channels: component 1 in all bands, component 2 in all
-    bands, and so on. Where a band holds nothing but rounding errors of single precision, y is zero.
+    ``y = log10(max(m, 10⁻⁸ of its largest)) − mean of y``, with m the mean over `width` of the squared amplitude of the
+    band's analytic signal (`BandPower`). The bands become channels: component 1 in all bands, component 2 in all bands,
+    and so on. Where a band holds nothing but rounding errors of single precision, y is zero.
 
     The mean over the window is taken off each channel, so neither units, nor the spectrum of source, path and site, nor
     the ratio of components remain: only the shape in time of each band. A model that has learnt the spectrum of its
