@@ -159,7 +159,7 @@ class _Scored(NamedTuple):
 def _augments(model: Model) -> bool:
     """Whether the training of the model makes no copies of windows by default."""
     kinds = [(type(member), member.get_model_args()) for member in voters(model)]
-    return any(learns_by(cls, args.get("extractor"), args.get("head"))[2] for cls, args in kinds)
+    return any(learns_by(cls, args.get("extractor"), args.get("head")).augments for cls, args in kinds)
 
 
 def _train_anew(
