@@ -47,6 +47,7 @@ class Discriminator(Pair):
     clusters : int or sequence of str, optional
         Number of clusters, or the name of each. For a head that learns without labels. Clusters are called "cluster 0"
         and so on until `name_clusters` gives them event types; several may have one name, and then count as one label.
+        A head that finds their number itself takes it as an upper bound, the "unknown" among them.
     sampling_rate : float
         In Hz. Records are resampled to it.
     in_samples : int
@@ -141,7 +142,9 @@ class Discriminator(Pair):
         pair = self._resolve_pair(extractor, head)
         head_class = registry().head(pair[1])
         outputs = (
-            check_labels(labels) if head_class.supervised else named_clusters(head_class.__name__, labels, clusters)
+            check_labels(labels)
+            if head_class.supervised
+            else named_clusters(head_class.__name__, head_class.open_ended, labels, clusters)
         )
         if head_class.supervised and clusters is not None:
             raise ConfigurationError(f"{head_class.__name__} learns from labels: give labels=[...] instead of clusters")
@@ -322,7 +325,7 @@ class Discriminator(Pair):
             self.head.fine_tune(features, y, events)
         elif not joint:
             self._fit_head(features, y, events, unseen)
-        if not self.head.supervised:
+        if not self.head.supervised and not self.head.open_ended:
             self._warn_of_empty_clusters(features)
         if self.unlikeness:
             self._fit_unlikeness(self.unlikeness, features, events, unseen)
@@ -428,7 +431,8 @@ class Discriminator(Pair):
         elif labels is None:
             raise TrainingError("name_clusters needs the labels of the windows, or a mapping such as {0: 'earthquake'}")
         else:
-            by_hand = name_by_labels(self.cluster_proba(windows).argmax(axis=1), labels, len(self.clusters))
+            assigned = self.cluster_proba(windows).argmax(axis=1)
+            by_hand = name_by_labels(assigned, labels, len(self.clusters), self.head.open_ended)
         if unknown := [k for k in by_hand if k not in range(len(self.clusters))]:
             raise ConfigurationError(f"there are clusters 0 to {len(self.clusters) - 1}, but {unknown} were named")
         names = [by_hand.get(k, name) for k, name in enumerate(self.clusters)]

@@ -16,6 +16,7 @@ from seisbench_lcl.extractors import FeatureExtractor
 from seisbench_lcl.heads import Head
 from seisbench_lcl.models import named
 from seisbench_lcl.pair import Picks, Windows
+from seisbench_lcl.pretrained import PretrainedModel
 from seisbench_lcl.records import Record
 from seisbench_lcl.seeds import with_seed, without_seeds
 from seisbench_lcl.streams import StreamModel
@@ -238,6 +239,9 @@ class DiscriminatorEnsemble(StreamModel):
             for i, member in enumerate(self._members)
             for name, module in member._parts().items()
         }
+
+    def _models(self) -> dict[str, type[PretrainedModel]]:
+        return {f"member {i} model": type(member) for i, member in enumerate(self._members)}
 
 
 def _vote(verdicts: Sequence[Verdict]) -> Verdict:

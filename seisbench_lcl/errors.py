@@ -8,6 +8,7 @@ __all__ = [
     "MissingPluginError",
     "NotFittedError",
     "OutputError",
+    "PluginError",
     "SamplingRateError",
     "SeisBenchLCLError",
     "TrainingError",
@@ -63,6 +64,10 @@ class OutputError(SeisBenchLCLError, OSError):
 
 class WeightsError(SeisBenchLCLError, ValueError):
     """A weights file is missing, truncated, tampered with, or does not fit the model that it describes."""
+
+
+class PluginError(SeisBenchLCLError):
+    """A plugin cannot be used: it was made for another version, or what it registers does not fit."""
 
 
 class MissingPluginError(WeightsError):

@@ -17,8 +17,11 @@ NOISE = "noise"
 
 OTHER = "other event"
 
+UNKNOWN = "unknown"
+"""What a head that finds the number of clusters itself says of windows in none of them."""
+
 UNNAMED = "not reported"
-"""QuakeML type of a cluster that has no name yet."""
+"""QuakeML type of a cluster that has no name yet, and of what is in no cluster."""
 
 _COMMON = {
     "blast": "explosion",
@@ -31,7 +34,7 @@ _COMMON = {
     "volcano-tectonic": "earthquake",
 }
 
-_CLUSTER = re.compile(r"cluster \d+")
+_CLUSTER = re.compile(rf"cluster \d+|{UNKNOWN}")
 
 # Columns of the window table.
 _RESERVED = {"station", "start_time", "end_time", "label", "reason", "coverage", "novelty", "spread"}
@@ -59,13 +62,17 @@ def check_labels(labels: Sequence[str] | None) -> list[str]:
     return names
 
 
-def named_clusters(head: str, labels: Sequence[str] | None, clusters: int | Sequence[str] | None) -> list[str]:
+def named_clusters(
+    head: str, open_ended: bool, labels: Sequence[str] | None, clusters: int | Sequence[str] | None
+) -> list[str]:
     """Return the name of each cluster; a number gives names that say that they are none yet.
 
     Parameters
     ----------
     head : str
         Of the class of the head, for messages.
+    open_ended : bool
+        Whether the last one is for what is in no cluster.
     labels : sequence of str, optional
         Which a head that learns without labels does not take.
     clusters : int or sequence of str
@@ -83,7 +90,8 @@ def named_clusters(head: str, labels: Sequence[str] | None, clusters: int | Sequ
     if isinstance(clusters, int | np.integer):
         if clusters < 2:
             raise ConfigurationError(f"clusters must be 2 or more, but is {clusters}")
-        return [f"cluster {k}" for k in range(int(clusters))]
+        names = [f"cluster {k}" for k in range(int(clusters))]
+        return [*names[:-1], UNKNOWN] if open_ended else names
     if isinstance(clusters, str) or not isinstance(clusters, Iterable):
         raise ConfigurationError(f"clusters must be a number, or a list with the name of each, but is {clusters!r}")
     names = list(clusters)
@@ -115,8 +123,8 @@ def quakeml_types(labels: Sequence[str], mapping: Mapping[str, str | None] | Non
     labels : sequence of str
     mapping : mapping from label to event type or None, optional
         What differs from the defaults: a label that is itself an event type keeps it, common names are known
-        ("surface event" is a "slide"), "noise" has no type, a cluster without a name is "not reported", and anything
-        else is an "other event".
+        ("surface event" is a "slide"), "noise" has no type, a cluster without a name and "unknown" are "not reported",
+        and anything else is an "other event".
 
     Returns
     -------

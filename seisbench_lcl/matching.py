@@ -78,7 +78,9 @@ def match_clusters(clusters: ArrayLike, truth: ArrayLike, n_clusters: int, n_cla
     return np.where(counts.any(axis=1), classes, UNKNOWN)
 
 
-def name_by_labels(clusters: NDArray[np.int64], labels: Iterable[str | None], n_clusters: int) -> dict[int, str]:
+def name_by_labels(
+    clusters: NDArray[np.int64], labels: Iterable[str | None], n_clusters: int, open_ended: bool = False
+) -> dict[int, str]:
     """Find the label that each cluster stands for.
 
     Parameters
@@ -87,6 +89,8 @@ def name_by_labels(clusters: NDArray[np.int64], labels: Iterable[str | None], n_
     labels : iterable of N str
         "", None or NaN where the label is not known.
     n_clusters : int
+    open_ended : bool
+        Whether the last one is for what is in no cluster, and stands for nothing.
 
     Returns
     -------
@@ -104,8 +108,10 @@ def name_by_labels(clusters: NDArray[np.int64], labels: Iterable[str | None], n_
     known = sorted(set(given) - {""})
     if len(known) < 2:
         raise TrainingError(f"clusters are told apart by two labels or more, but the windows have {known}")
-    truth = [known.index(label) if label else UNKNOWN for label in given]
-    matched = match_clusters(clusters, truth, n_clusters, len(known))
+    truth = np.array([known.index(label) if label else UNKNOWN for label in given])
+    n = n_clusters - open_ended
+    inside = clusters < n
+    matched = match_clusters(clusters[inside], truth[inside], n, len(known))
     return {k: known[c] for k, c in enumerate(matched.tolist()) if c != UNKNOWN}
 
 

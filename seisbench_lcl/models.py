@@ -3,30 +3,32 @@
 from collections.abc import Iterator
 
 from seisbench_lcl.discriminator import Discriminator
-from seisbench_lcl.errors import MissingPluginError
+from seisbench_lcl.plugins import registry
 
 
-def named(name: str) -> type[Discriminator]:
-    """Return a class of discriminators by its name, of this package or of whatever was imported.
+def named(name: str, source: str | None = None) -> type[Discriminator]:
+    """Return a class of discriminators by its name; `source` is the distribution known to hold it.
 
     Raises
     ------
     MissingPluginError
         If there is none of the name.
     """
-    known = {cls.__name__: cls for cls in family()}
+    known = every_model()
     if name not in known:
-        raise MissingPluginError(
-            f"no model is called {name!r}; there are: {', '.join(sorted(known))}. Import the package that defines it"
-        )
+        raise registry().missing("model", name, known, source)
     return known[name]
 
 
-def family(cls: type[Discriminator] = Discriminator) -> Iterator[type[Discriminator]]:
-    """Yield all classes of discriminators that there are."""
+def every_model() -> dict[str, type[Discriminator]]:
+    """Return all classes of discriminators by name: those that are registered, and what a script defines itself."""
+    return {cls.__name__: cls for cls in _family(Discriminator)} | registry().classes.models
+
+
+def _family(cls: type[Discriminator]) -> Iterator[type[Discriminator]]:
     yield cls
     for child in cls.__subclasses__():
-        yield from family(child)
+        yield from _family(child)
 
 
 class MiniRocketRidge(Discriminator, extractor="minirocket", head="ridge"):

@@ -14,7 +14,7 @@ from seisbench_lcl._version import __version__
 from seisbench_lcl.errors import NotFittedError, WeightsError
 from seisbench_lcl.extractors import FeatureExtractor
 from seisbench_lcl.heads import Head
-from seisbench_lcl.plugins import registry
+from seisbench_lcl.plugins import BUILT_IN, registry
 
 _SEISBENCH_REQUIREMENT = "0.12.6"
 
@@ -47,17 +47,13 @@ class PretrainedModel(WaveformModel):
         tensors = self.state_dict()
         if not all(torch.isfinite(t).all() for t in tensors.values() if t.is_floating_point()):
             raise NotFittedError(f"{self.name} has nothing to save yet: call fit first, or load weights")
-        requires = {}
-        for part, module in self._parts().items():
-            distribution, version = registry().source(type(module))
-            requires[part] = {"name": module.name, "distribution": distribution, "version": version}
         metadata = {
             "docstring": weights_docstring,
             "model_args": self.get_model_args(),
             "seisbench_requirement": _SEISBENCH_REQUIREMENT,
             "default_args": self.default_args,
             "version": version_str or "1",
-            "seisbench_lcl": {"version": __version__, "model": self.name, "requires": requires},
+            "seisbench_lcl": {"version": __version__, "model": self.name, "requires": self._requires()},
         }
         weights.write(path, version_str, metadata, tensors)
 
@@ -158,6 +154,23 @@ class PretrainedModel(WaveformModel):
     def _parts(self) -> dict[str, FeatureExtractor | Head]:
         """Return the extractors and heads, which may come with plugins; each key ends in which of the two it is."""
 
+    def _models(self) -> dict[str, type["PretrainedModel"]]:
+        """Return the classes of models, which may come with plugins, too; each key ends in "model"."""
+        return {"model": type(self)}
+
+    def _requires(self) -> dict[str, dict[str, str]]:
+        """Return what it takes to load the model: names, and the distributions that they come with."""
+        needed = {part: (module.name, registry().owner(type(module))) for part, module in self._parts().items()}
+        for part, cls in self._models().items():
+            owner = registry().owner(cls)
+            if owner and owner.name != BUILT_IN:  # a file of weights tells those of this package by their class alone
+                needed[part] = cls.__name__, owner
+        return {
+            part: {"name": name, "distribution": owner.distribution, "version": owner.version}
+            for part, (name, owner) in needed.items()
+            if owner
+        }
+
     @classmethod
     def _weight_folders(cls) -> list[Path]:
         return [cls._model_path(), weights.bundled() / cls.__name__.lower()]
@@ -176,5 +189,4 @@ class PretrainedModel(WaveformModel):
         except ValueError as error:
             raise WeightsError(f"{path}: {error}") from error
         for part, needed in ours.get("requires", {}).items():
-            find = registry().head if part.endswith("head") else registry().extractor
-            find(needed["name"], f"{needed['distribution']}>={needed['version']}")
+            registry().check(part, needed)

@@ -106,15 +106,17 @@ def read(path: str | os.PathLike[str], version: str | None) -> tuple[dict[str, A
     return metadata, tensors
 
 
-def model_of(path: str | os.PathLike[str], version: str | None) -> str:
-    """Return the name of the model class that saved weights are of.
+def origin(path: str | os.PathLike[str], version: str | None) -> tuple[str, str | None]:
+    """Return the name of the model class that saved weights are of, and what to install for it, if it is a plugin's.
 
     Raises
     ------
     WeightsError
         As `read`.
     """
-    return str(read(path, version)[0]["seisbench_lcl"].get("model"))
+    ours = read(path, version)[0]["seisbench_lcl"]
+    needed = ours.get("requires", {}).get("model")
+    return str(ours.get("model")), needed and f"{needed['distribution']}>={needed['version']}"
 
 
 def bundled() -> Path:

@@ -1,9 +1,10 @@
 """Streams, datasets and models that several tests share; nothing here needs a network."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import dedent
 
 import numpy as np
 import obspy
@@ -15,6 +16,7 @@ from seisbench.data import WaveformDataWriter
 
 import seisbench_lcl as lcl
 from seisbench_lcl.cli import main
+from seisbench_lcl.plugins import registry
 
 START = UTCDateTime(2024, 3, 1, 12)
 
@@ -133,3 +135,35 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         return Done(int(ended.value.code or 0), *capsys.readouterr())
 
     return call
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
+    """Lay distributions of one module each on disk, as pip would, and forget them after the test."""
+    site = tmp_path / "site"
+    site.mkdir()
+    monkeypatch.syspath_prepend(site)
+    before = set(sys.modules)
+
+    def install(
+        distribution: str,
+        code: str,
+        version: str = "1.0",
+        folder: Path = site,
+        entry: str = "plugin",
+        api: str = "1, 1",
+    ) -> str:
+        module = distribution.replace("-", "_")
+        (folder / f"{module}.py").write_text(f"PLUGIN_API = {api}\n" + dedent(code))
+        info = folder / f"{module}-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n")
+        (info / "entry_points.txt").write_text(f"[seisbench_lcl]\n{entry} = {module}\n")
+        registry.cache_clear()
+        return module
+
+    yield install
+    registry.cache_clear()
+    for module in set(sys.modules) - before:
+        if module.startswith("lcl_test_"):
+            del sys.modules[module]

@@ -76,9 +76,9 @@ def test_labels_that_cannot_name_classes_are_refused(labels, message):
 
 
 def test_clusters_without_a_name_are_not_reported():
-    assert named_clusters("SCAN", None, 3) == ["cluster 0", "cluster 1", "cluster 2"]
-    assert check_labels(named_clusters("SCAN", None, 12)) == named_clusters("SCAN", None, 12)
-    types = quakeml_types([*named_clusters("SCAN", None, 2), "cluster 10", "my cluster 0", "cluster", "noise"])
+    assert named_clusters("SCAN", False, None, 3) == ["cluster 0", "cluster 1", "cluster 2"]
+    assert check_labels(named_clusters("SCAN", False, None, 12)) == named_clusters("SCAN", False, None, 12)
+    types = quakeml_types([*named_clusters("SCAN", False, None, 2), "cluster 10", "my cluster 0", "cluster", "noise"])
     assert types == {
         "cluster 0": "not reported",
         "cluster 1": "not reported",

@@ -85,7 +85,7 @@ BUNDLED = sorted(weights.bundled().glob("*/*.json.v*"))
 def test_bundled_weights_have_a_card_and_classify(file: Path) -> None:
     name, version = file.name.split(".json.v")
     assert "must not" in file.with_name(f"{name}.md").read_text()
-    model = getattr(lcl, weights.model_of(file.with_name(name), version)).from_pretrained(name, version)
+    model = getattr(lcl, weights.origin(file.with_name(name), version)[0]).from_pretrained(name, version)
     assert file.parent.name == model.name.lower()
     stream = obspy.read()
     for trace in stream:

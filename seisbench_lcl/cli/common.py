@@ -18,7 +18,7 @@ from seisbench_lcl.ensemble import DiscriminatorEnsemble
 from seisbench_lcl.errors import ConfigurationError, OutputError
 from seisbench_lcl.extractors.expression import leaves
 from seisbench_lcl.files import replace
-from seisbench_lcl.models import family, named
+from seisbench_lcl.models import every_model, named
 from seisbench_lcl.plugins import registry
 from seisbench_lcl.training import LabelledWindows
 
@@ -41,8 +41,8 @@ def load_model(model: str | None, weights: str, default: str = "EnvelopePhysical
     if not named and len(path.parts) < 2:
         return _class_of(model or _class_with(weights, default)).from_pretrained(weights)
     path, version = (path.with_name(stem), version.removeprefix(".v")) if named else (path, "")
-    model = model or weights_files.model_of(path, version or None)
-    return _class_of(model).load(path, version or None)
+    known, source = weights_files.origin(path, version or None)
+    return _class_of(model or known, source).load(path, version or None)
 
 
 def load_discriminator(model: str | None, weights: str, default: str) -> Discriminator:
@@ -100,7 +100,7 @@ def learns_by(cls: type[Discriminator], extractor: str | None, head: str | None)
 
 def _class_with(weights: str, default: str) -> str:
     """Return the class of pretrained weights by their name, the default if it has them, too, or if none has."""
-    classes: list[type[Model]] = [*family(), DiscriminatorEnsemble]
+    classes: list[type[Model]] = [*every_model().values(), DiscriminatorEnsemble]
     has = sorted({cls.__name__ for cls in classes if weights in cls.list_pretrained()})
     if not has or default in has:
         return default
@@ -109,8 +109,8 @@ def _class_with(weights: str, default: str) -> str:
     return has[0]
 
 
-def _class_of(name: str) -> type[Model]:
-    return DiscriminatorEnsemble if name == DiscriminatorEnsemble.__name__ else named(name)
+def _class_of(name: str, source: str | None = None) -> type[Model]:
+    return DiscriminatorEnsemble if name == DiscriminatorEnsemble.__name__ else named(name, source)
 
 
 def say(text: str, to: Console = console) -> None:

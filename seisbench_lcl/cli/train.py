@@ -53,9 +53,11 @@ def train(
     ctx: typer.Context,
     dataset: Dataset,
     out: Out,
-    model: Annotated[str, typer.Option(help="class of the model")] = "MiniRocketRidge",
-    extractor: Annotated[str | None, typer.Option(help="extractor by name, with --model Discriminator")] = None,
-    head: Annotated[str | None, typer.Option(help="head by name, with --model Discriminator")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="class of the model; MiniRocketRidge without --extractor and --head")
+    ] = None,
+    extractor: Annotated[str | None, typer.Option(help="extractor by name or expression, with --head")] = None,
+    head: Annotated[str | None, typer.Option(help="head by name, with --extractor")] = None,
     label_column: LabelColumn = "source_type",
     group_column: GroupColumn = "source_id",
     split_column: SplitColumn = "split",
@@ -102,6 +104,7 @@ def train(
     config: Config = None,
 ) -> None:
     """Train a model and save its weights: on labelled traces, or on all traces if it learns without labels."""
+    model = model or ("Discriminator" if extractor or head else "MiniRocketRidge")
     cls = named(model)
     supervised, needs_labels, augments = learns_by(cls, extractor, head)
     if supervised and clusters is not None:

@@ -197,4 +197,6 @@ def _fit_and_predict(
     labelled = train.labels if template.learns_from_labels else None
     model = template.fresh().fit(train.windows, labelled, train.groups)
     assigned = model.cluster_proba(train.windows).argmax(axis=1)
-    return model.cluster_proba(windows), name_by_labels(assigned, train.labels, len(model.clusters))
+    return model.cluster_proba(windows), name_by_labels(
+        assigned, train.labels, len(model.clusters), model.head.open_ended
+    )

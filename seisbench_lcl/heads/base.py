@@ -37,6 +37,9 @@ class Head(nn.Module, ABC):
         Key of the head in ``Discriminator(head=...)``.
     supervised : bool
         Tag: whether `fit` needs labels. A cluster head ignores them.
+    open_ended : bool
+        Tag: whether it finds the number of clusters itself, so that `n_classes` is an upper bound; its last output is
+        for what is in no cluster.
     histories : list of History
         Losses of the last fit, for those that are trained by gradients; not part of the state.
 
@@ -48,6 +51,7 @@ class Head(nn.Module, ABC):
 
     name: ClassVar[str]
     supervised: ClassVar[bool] = True
+    open_ended: ClassVar[bool] = False
 
     def __init__(self, n_features: int, n_classes: int) -> None:
         super().__init__()

@@ -1,0 +1,67 @@
+"""What the package itself brings, registered as any plugin registers."""
+
+from seisbench_lcl import models
+from seisbench_lcl.discriminator import Discriminator
+from seisbench_lcl.extractors import (
+    VGG16,
+    FeatureExtractor,
+    Inception10,
+    MiniRocket,
+    Physical,
+    Raw,
+    ResNet18,
+    SimCLR,
+    SpectrogramAutoencoder,
+    SpectrogramCNN,
+    SpectrogramUNet,
+)
+from seisbench_lcl.heads import DEC, GMM, SCAN, Head, KMeans, Linear, Ridge, Stack
+from seisbench_lcl.plugins.hookspecs import PLUGIN_API_VERSION, hookimpl
+
+PLUGIN_API = (PLUGIN_API_VERSION, PLUGIN_API_VERSION)
+
+
+@hookimpl
+def register_feature_extractors() -> list[type[FeatureExtractor]]:
+    """Return the extractors of the package."""
+    return [
+        Inception10,
+        MiniRocket,
+        Physical,
+        Raw,
+        ResNet18,
+        SimCLR,
+        SpectrogramAutoencoder,
+        SpectrogramCNN,
+        SpectrogramUNet,
+        VGG16,
+    ]
+
+
+@hookimpl
+def register_heads() -> list[type[Head]]:
+    """Return the heads of the package."""
+    return [DEC, GMM, SCAN, KMeans, Linear, Ridge, Stack]
+
+
+@hookimpl
+def register_models() -> list[type[Discriminator]]:
+    """Return the named pairs of the package."""
+    return [
+        models.AutoencoderGMM,
+        models.DEC,
+        models.EnvelopeMiniRocketRidge,
+        models.EnvelopePhysicalRidge,
+        models.HybridRidge,
+        models.Inception10,
+        models.MiniRocketKMeans,
+        models.MiniRocketRidge,
+        models.MiniRocketSCAN,
+        models.PhysicalRidge,
+        models.ResNet18,
+        models.SimCLRKMeans,
+        models.SpectrogramCNN,
+        models.UNetGMM,
+        models.VGG16,
+        models.WaveformKMeans,
+    ]

@@ -1,0 +1,117 @@
+"""One plugin asked for its classes, which are looked at before anything is made of them."""
+
+import re
+from collections.abc import Iterable
+from inspect import isabstract
+from typing import Any, NamedTuple
+
+import pluggy
+
+from seisbench_lcl._version import __version__
+from seisbench_lcl.errors import PluginError
+from seisbench_lcl.extractors.base import FeatureExtractor
+from seisbench_lcl.heads.base import Head
+from seisbench_lcl.plugins.hookspecs import PLUGIN_API_VERSION, PROJECT, Hooks
+
+# Other characters have a meaning in expressions, such as "envelope>minirocket+physical", or in the names of files.
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+
+
+class Classes(NamedTuple):
+    """What one plugin registers, by name."""
+
+    extractors: dict[str, type[Any]]
+    heads: dict[str, type[Any]]
+    models: dict[str, type[Any]]
+
+
+def collect(plugin: str, implementation: object) -> Classes:
+    """Call the hooks of a plugin.
+
+    Parameters
+    ----------
+    plugin : str
+        Its name.
+    implementation : object
+        What its entry point names: a module, or any object with hooks.
+
+    Raises
+    ------
+    PluginError
+        If it was made for another API, implements no hook, or returns anything but classes that can be used.
+    pluggy.PluginValidationError
+        If it implements an unknown hook, or one with unknown arguments.
+    """
+    from seisbench_lcl.discriminator import Discriminator  # which needs the registry itself
+
+    _check_api(implementation)
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(Hooks)
+    manager.register(implementation, plugin)
+    manager.check_pending()
+    if not manager.get_hookcallers(implementation):
+        raise PluginError(
+            f"it implements no hook: mark {' or '.join(f'{name}()' for name in vars(Hooks) if name[0] != '_')} with "
+            "seisbench_lcl.hookimpl"
+        )
+    return Classes(
+        _by_name(_returned(manager.hook.register_feature_extractors), FeatureExtractor),
+        _by_name(_returned(manager.hook.register_heads), Head),
+        _by_name(_returned(manager.hook.register_models), Discriminator),
+    )
+
+
+def _check_api(implementation: object) -> None:
+    stated = getattr(implementation, "PLUGIN_API", None)
+    if not (isinstance(stated, tuple) and len(stated) == 2 and all(isinstance(version, int) for version in stated)):
+        raise PluginError(
+            f"it must state the plugin APIs that it supports, lowest and highest, as "
+            f"PLUGIN_API = ({PLUGIN_API_VERSION}, {PLUGIN_API_VERSION}), but its PLUGIN_API is {stated!r}"
+        )
+    lowest, highest = stated
+    if not lowest <= PLUGIN_API_VERSION <= highest:
+        older = "seisbench-lcl" if lowest > PLUGIN_API_VERSION else "the plugin"
+        raise PluginError(
+            f"it supports the plugin APIs {lowest} to {highest}, but seisbench_lcl {__version__} has "
+            f"{PLUGIN_API_VERSION}: update {older}"
+        )
+
+
+def _returned(hook: pluggy.HookCaller) -> list[Any]:
+    results = hook()
+    if len(results) < len(hook.get_hookimpls()):
+        raise PluginError(f"{hook.name} returned None, but must return a list of classes")
+    for found in results:
+        if not isinstance(found, list | tuple):
+            raise PluginError(f"{hook.name} must return a list of classes, but returned {found!r}")
+    return [cls for found in results for cls in found]
+
+
+def _by_name(classes: Iterable[Any], base: type) -> dict[str, type[Any]]:
+    named: dict[str, type[Any]] = {}
+    for cls in classes:
+        if not (isinstance(cls, type) and issubclass(cls, base)):
+            raise PluginError(f"{cls!r} is not a subclass of {base.__name__}")
+        if isabstract(cls):
+            lacking = ", ".join(sorted(cls.__abstractmethods__))  # type: ignore[attr-defined]
+            raise PluginError(f"{cls.__name__} is abstract: it must implement {lacking}")
+        name = _name(cls)
+        if name in named:
+            raise PluginError(f"it registers the name {name!r} twice")
+        named[name] = cls
+    return named
+
+
+def _name(cls: type[Any]) -> str:
+    if not issubclass(cls, FeatureExtractor | Head):
+        if cls.pair is None:
+            raise PluginError(
+                f"{cls.__name__} is no pair: write class {cls.__name__}(Discriminator, extractor=..., head=...)"
+            )
+        return cls.__name__
+    name = getattr(cls, "name", None)
+    if not (isinstance(name, str) and NAME.fullmatch(name)):
+        raise PluginError(
+            f"{cls.__name__} needs a name of small letters, digits, '_' and '-', but its name is {name!r}"
+        )
+    return name

@@ -1,0 +1,43 @@
+"""The hooks that a plugin may implement."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    from seisbench_lcl.discriminator import Discriminator
+    from seisbench_lcl.extractors import FeatureExtractor
+    from seisbench_lcl.heads import Head
+
+PROJECT = "seisbench_lcl"
+"""Name of the pluggy project and of the entry-point group."""
+
+PLUGIN_API_VERSION = 1
+"""Counts changes of the hooks, of `FeatureExtractor` or of `Head` that a plugin must follow.
+
+A plugin states the lowest and the highest that it supports: ``PLUGIN_API = (1, 1)``.
+"""
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+class Hooks:
+    """What a plugin may implement; each function returns a list of classes."""
+
+    @hookspec
+    def register_feature_extractors(self) -> list[type[FeatureExtractor]]:
+        """Return the feature extractors that the plugin adds."""
+        raise NotImplementedError
+
+    @hookspec
+    def register_heads(self) -> list[type[Head]]:
+        """Return the heads that the plugin adds."""
+        raise NotImplementedError
+
+    @hookspec
+    def register_models(self) -> list[type[Discriminator]]:
+        """Return the named pairs of extractor and head that the plugin adds."""
+        raise NotImplementedError
