@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from _models import described
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
@@ -15,6 +16,7 @@ from sklearn.preprocessing import OneHotEncoder
 import seisbench_lcl as lcl
 from seisbench_lcl.evaluation import bootstrap_intervals, event_folds, mean_by_event
 from seisbench_lcl.preprocessing import Preprocessing
+from seisbench_lcl.seeds import with_seed
 from seisbench_lcl.training import LabelledWindows, open_dataset, read_windows
 
 data: LabelledWindows
@@ -87,11 +89,15 @@ def _read(folder: str | None, order: str) -> None:
 
 
 def make(name: str, seed: int, labels: list[str]) -> lcl.Discriminator:
-    """Make an unfitted model by name; the seed is that of its extractor."""
-    model: lcl.Discriminator = getattr(lcl, name)(
-        labels=labels, component_order=components, extractor_args={"seed": seed}
+    """Make an unfitted model by name; the seed is that of its extractor, if that has one."""
+    cls, parts = described(name)
+    plain = cls(**parts, labels=labels, component_order=components)
+    return cls(
+        **parts,
+        labels=labels,
+        component_order=components,
+        extractor_args=with_seed(plain.extractor.config(), seed),
     )
-    return model
 
 
 def parts_of(repository: str) -> tuple[LabelledWindows, LabelledWindows]:

@@ -2,8 +2,9 @@
 
     python benchmarks/label_free.py FOLDER --seeds 10
     python benchmarks/label_free.py FOLDER --components Z --seeds 10
+    python benchmarks/label_free.py FOLDER --models MiniRocketKMeans scattering:kmeans
 
-FOLDER is a SeisBench dataset with the columns source_type and source_id; traces without label are trained on, too. Each
+--models takes any model that learns without labels, of plugins too, or pairs of extractor and head. FOLDER is a SeisBench dataset with the columns source_type and source_id; traces without label are trained on, too. Each
 seed deals the labelled events of each class out anew, seven of ten to training, and is the seed of the models. A model
 learns from the training windows without their labels, which then name its clusters, one label to each (Hungarian
 assignment). Scores are those of the windows of the other events, as mean and standard deviation over the seeds:
@@ -24,6 +25,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from _models import described
 from sklearn.metrics import normalized_mutual_info_score
 
 import seisbench_lcl as lcl
@@ -66,7 +68,7 @@ def main() -> None:
     parser.add_argument("--components", default="ZNE")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--models", nargs="*", help="only these")
+    parser.add_argument("--models", nargs="*", help="only these, or others")
     parser.add_argument("--ablations", action="store_true", help="what the cluster head owes to its parts")
     arguments = parser.parse_args()
 
@@ -128,7 +130,7 @@ def _run(name: str, seed: int) -> dict[str, Any]:
 
 
 def _scores(name: str, seed: int) -> dict[str, float]:
-    cls, arguments = (MODELS | ABLATIONS)[name]
+    cls, arguments = (MODELS | ABLATIONS).get(name) or described(name)
     labelled = np.flatnonzero(data.labels != "")
     folds = event_folds(data.select(labelled), 10, seed)
     test = labelled[np.isin(folds, ["fold 1", "fold 2", "fold 3"])]
@@ -171,7 +173,8 @@ def _described(
     cls: type[lcl.Discriminator], arguments: dict[str, Any], n_classes: int, seed: int, n_windows: int
 ) -> dict[str, Any]:
     """Return what the constructor takes, with the seed and the number of epochs set where they are arguments."""
-    plain = cls(clusters=2, component_order=components)
+    named = {key: arguments[key] for key in ("extractor", "head") if key in arguments}
+    plain = cls(**named, clusters=2, component_order=components)
     parts = {}
     for part, module in (("extractor_args", plain.extractor), ("head_args", plain.head)):
         config = module.config()

@@ -2,8 +2,9 @@
 
     python benchmarks/networks.py FOLDER --seeds 5
     python benchmarks/networks.py FOLDER --components Z --seeds 5
+    python benchmarks/networks.py FOLDER --models MiniRocketRidge ScatteringRidge scattering:linear
 
-FOLDER is a SeisBench dataset with the columns source_type and source_id. Each seed deals the events of each class out
+--models takes any model that learns from labels, of plugins too, or pairs of extractor and head. FOLDER is a SeisBench dataset with the columns source_type and source_id. Each seed deals the events of each class out
 anew, seven of ten to training, and is the seed of the networks. Scores are those of the other events, of all seeds
 together, with 95 % intervals from 1,000 resamples of whole events, per station and per event (mean of its stations).
 "Metadata" is a logistic regression on native sampling rate, band code and network code: what a model could reach that

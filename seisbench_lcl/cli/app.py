@@ -13,6 +13,8 @@ from seisbench_lcl.cli.ensemble import ensemble
 from seisbench_lcl.cli.evaluate import evaluate
 from seisbench_lcl.cli.fine_tune import fine_tune
 from seisbench_lcl.cli.name import name
+from seisbench_lcl.cli.new_plugin import new_plugin
+from seisbench_lcl.cli.plugins import plugins
 from seisbench_lcl.cli.train import train
 from seisbench_lcl.errors import SeisBenchLCLError
 
@@ -22,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Tell earthquakes, blasts, slides and noise apart, with SeisBench models.",
 )
-for command in (classify, train, fine_tune, ensemble, evaluate, detect, clusters, name, demo):
+for command in (classify, train, fine_tune, ensemble, evaluate, detect, clusters, name, plugins, new_plugin, demo):
     app.command()(command)
 
 

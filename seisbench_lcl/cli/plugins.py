@@ -1,0 +1,98 @@
+"""``seisbench-lcl plugins``: what is installed, and whether it fits."""
+
+import json
+from functools import partial
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from seisbench_lcl.cli.common import console, parse_settings, say
+from seisbench_lcl.errors import ConfigurationError, PluginError
+from seisbench_lcl.extractors import FeatureExtractor
+from seisbench_lcl.heads import Head
+from seisbench_lcl.plugins import Plugin, registry
+from seisbench_lcl.testing import run_checks
+
+_COLOURS = {"loaded": "green", "failed": "red", "missing": "red", "not allowed": "yellow"}
+_OUTCOMES = {"passed": "green", "failed": "red", "skipped": "yellow"}
+
+
+def plugins(
+    as_json: Annotated[bool, typer.Option("--json", help="as JSON")] = False,
+    check: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="run the checks of a plugin, a distribution, an extractor or head"),
+    ] = None,
+    arg: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY=VALUE", help="argument of what is checked, for a quicker trial (repeat)"),
+    ] = None,
+) -> None:
+    """List the plugins that are installed, or check that one does what every model relies on."""
+    if check:
+        _check(check, parse_settings(arg or [], "--arg"))
+    elif as_json:
+        say(json.dumps([_described(plugin) for plugin in registry().plugins], indent=2))
+    else:
+        console.print(_table(registry().plugins))
+
+
+def _described(plugin: Plugin) -> dict[str, Any]:
+    kinds = {kind: list(named) for kind, named in plugin.classes._asdict().items()}
+    return {
+        "plugin": plugin.name,
+        "distribution": plugin.distribution or None,
+        "version": plugin.version or None,
+        **kinds,
+        "state": plugin.state,
+        "reason": plugin.reason or None,
+    }
+
+
+def _table(found: list[Plugin]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for title in ("plugin", "distribution", "version", "registers", "state"):
+        table.add_column(title, overflow="fold")
+    for plugin in found:
+        kinds = (f"{kind}: {', '.join(named)}" for kind, named in plugin.classes._asdict().items() if named)
+        told = "\n".join(kinds) or plugin.reason
+        state = Text(plugin.state, style=_COLOURS[plugin.state])
+        table.add_row(plugin.name, plugin.distribution, plugin.version, Text(told), state)
+    return table
+
+
+def _check(name: str, arguments: dict[str, Any]) -> None:
+    classes = _named(name)
+    if arguments and len(classes) > 1:
+        listed = ", ".join(cls.name for cls in classes)
+        raise ConfigurationError(f"--arg is for one extractor or head, but {name} has several: check one of {listed}")
+    failures = 0
+    for cls in classes:
+        console.rule(cls.__name__)
+        for outcome in run_checks(partial(cls, **arguments)):
+            style = _OUTCOMES[outcome.state]
+            console.print(Text.assemble((f"{outcome.state:8}", style), outcome.check))
+            if outcome.reason:
+                say(f"        {outcome.reason}")
+            failures += outcome.state == "failed"
+    say(f"{failures} checks failed" if failures else "all checks passed")
+    if failures:
+        raise typer.Exit(1)
+
+
+def _named(name: str) -> list[type[FeatureExtractor] | type[Head]]:
+    """Return the extractors and heads that a name stands for, be it their own, their plugin's or its distribution's."""
+    known = registry()
+    if named := [cls for kind in known.classes[:2] for key, cls in kind.items() if key == name]:
+        return named
+    found = [plugin for plugin in known.plugins if name in (plugin.name, plugin.distribution)]
+    for plugin in found:
+        if plugin.state != "loaded":
+            raise PluginError(f"plugin {plugin} cannot be checked, for it is not loaded: {plugin.reason}")
+    if classes := [cls for plugin in found for kind in plugin.classes[:2] for cls in kind.values()]:
+        return classes
+    raise PluginError(
+        f"no extractor, head or plugin is called {name!r}" if not found else f"{name} has neither extractor nor head"
+    )
