@@ -4,13 +4,14 @@
     python benchmarks/label_free.py FOLDER --components Z --seeds 10
     python benchmarks/label_free.py FOLDER --models MiniRocketKMeans scattering:kmeans
 
---models takes any model that learns without labels, of plugins too, or pairs of extractor and head. FOLDER is a SeisBench dataset with the columns source_type and source_id; traces without label are trained on, too. Each
-seed deals the labelled events of each class out anew, seven of ten to training, and is the seed of the models. A model
-learns from the training windows without their labels, which then name its clusters, one label to each (Hungarian
-assignment). Scores are those of the windows of the other events, as mean and standard deviation over the seeds:
-weighted precision (the "accuracy" of Yin et al. 2022), recall (which is the accuracy) and F1, normalised mutual
-information, and accuracy by event. Seconds are those of `fit` on one thread, the median, with as many trainings at a
-time as there are --jobs. A training that ends in an error counts as failed, and is left out of the means.
+--models takes any model that learns without labels, of plugins too, and pairs of extractor and head. FOLDER is a
+SeisBench dataset with the columns source_type and source_id; traces without label are trained on, too. Each seed deals
+the labelled events of each class out anew, seven of ten to training, and is the seed of the models. A model learns from
+the training windows without their labels, which then name its clusters, one label to each (Hungarian assignment).
+Scores are those of the windows of the other events, as mean and standard deviation over the seeds: weighted precision
+(the "accuracy" of Yin et al. 2022), recall (which is the accuracy) and F1, normalised mutual information, and accuracy
+by event. Seconds are those of `fit` on one thread, the median, with as many trainings at a time as there are --jobs. A
+training that ends in an error counts as failed, and is left out of the means.
 
 Networks have their default number of epochs for up to 1,000 windows, and see no more windows in all where there are
 more.

@@ -4,12 +4,13 @@
     python benchmarks/networks.py FOLDER --components Z --seeds 5
     python benchmarks/networks.py FOLDER --models MiniRocketRidge ScatteringRidge scattering:linear
 
---models takes any model that learns from labels, of plugins too, or pairs of extractor and head. FOLDER is a SeisBench dataset with the columns source_type and source_id. Each seed deals the events of each class out
-anew, seven of ten to training, and is the seed of the networks. Scores are those of the other events, of all seeds
-together, with 95 % intervals from 1,000 resamples of whole events, per station and per event (mean of its stations).
-"Metadata" is a logistic regression on native sampling rate, band code and network code: what a model could reach that
-hears nothing. Seconds are those of `fit`, and milliseconds those of a window in `predict_proba`: processor time on one
-thread, which other work on the machine changes little; medians over the seeds.
+--models takes any model that learns from labels, of plugins too, and pairs of extractor and head. FOLDER is a SeisBench
+dataset with the columns source_type and source_id. Each seed deals the events of each class out anew, seven of ten to
+training, and is the seed of the networks. Scores are those of the other events, of all seeds together, with 95 %
+intervals from 1,000 resamples of whole events, per station and per event (mean of its stations). "Metadata" is a
+logistic regression on native sampling rate, band code and network code: what a model could reach that hears nothing.
+Seconds are those of `fit`, and milliseconds those of a window in `predict_proba`: processor time on one thread, which
+other work on the machine changes little; medians over the seeds.
 """
 
 import argparse
