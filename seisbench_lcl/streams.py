@@ -255,12 +255,13 @@ class StreamModel(PretrainedModel):
     @property
     def device(self) -> torch.device:
         """Device of the model; SeisBench asks the parameters, of which a model of buffers has none."""
-        return next(self._floats()).device
+        return self._some_tensor().device
 
     @property
     def dtype(self) -> torch.dtype:
         """Type of the model's floating-point tensors."""
-        return next(self._floats()).dtype
+        return self._some_tensor().dtype
 
-    def _floats(self) -> Iterator[Tensor]:
-        return (tensor for tensor in self.state_dict().values() if tensor.is_floating_point())
+    def _some_tensor(self) -> Tensor:
+        tensors = [*self.state_dict().values(), *self.buffers()]  # the latter hold what is not saved, too
+        return next((tensor for tensor in tensors if tensor.is_floating_point()), torch.zeros(()))

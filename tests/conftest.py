@@ -188,6 +188,7 @@ def laboratory(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]
     script.write_text(f"#!{root / 'bin' / 'python'}\nfrom seisbench_lcl.cli import main\nmain()\n")
     script.chmod(0o755)
     own = {
+        "COLUMNS": "200",
         "PATH": f"{root / 'bin'}{os.pathsep}{os.environ['PATH']}",
         "PIP_NO_BUILD_ISOLATION": "0",
         "PIP_NO_INDEX": "1",
@@ -197,7 +198,7 @@ def laboratory(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]
 
     def run(*command: str) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
-            command, cwd=tmp_path, env=environment | own, capture_output=True, text=True, timeout=280, check=False
+            command, cwd=tmp_path, env=environment | own, capture_output=True, text=True, timeout=580, check=False
         )
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
         return done

@@ -2,6 +2,7 @@
 
 import json
 from functools import partial
+from inspect import signature
 from typing import Annotated, Any
 
 import typer
@@ -70,6 +71,11 @@ def _check(name: str, arguments: dict[str, Any]) -> None:
         raise ConfigurationError(f"--arg is for one extractor or head, but {name} has several: check one of {listed}")
     failures = 0
     for cls in classes:
+        takes = list(signature(cls).parameters)
+        if unknown := sorted(set(arguments) - set(takes)):
+            raise ConfigurationError(
+                f"{cls.__name__} takes no {', '.join(unknown)}: its arguments are {', '.join(takes)}"
+            )
         console.rule(cls.__name__)
         for outcome in run_checks(partial(cls, **arguments)):
             style = _OUTCOMES[outcome.state]
