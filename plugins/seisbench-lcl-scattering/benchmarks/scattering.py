@@ -1,0 +1,101 @@
+"""Compare ScatteringRidge with MiniRocketRidge and PhysicalRidge, on the same folds of whole events, and time them.
+
+    python benchmarks/scattering.py FOLDER --seeds 3
+
+FOLDER is a SeisBench dataset with the columns source_type and source_id, all splits of it together. Each seed deals the
+events of each class out to folds; every fold is predicted by a model that saw none of its events. Accuracies are means
+over the seeds, their 95 % intervals of 1,000 resamples of events, an event with all that the seeds said of it; the
+differences are paired. The range is that of the seeds. Milliseconds a window are of the extractor alone, on one thread:
+the median over repeats that take the extractors in turn.
+"""
+
+import argparse
+import time
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import seisbench_lcl as lcl
+from seisbench_lcl.evaluation import event_folds, held_out_probabilities, mean_by_event
+from seisbench_lcl.models import named
+from seisbench_lcl.plugins import registry
+from seisbench_lcl.preprocessing import Preprocessing
+from seisbench_lcl.training import LabelledWindows, open_dataset, read_windows
+
+MODELS = ("ScatteringRidge", "MiniRocketRidge", "PhysicalRidge")
+REPEATS = 7
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder")
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--folds", type=int, default=5)
+    parser.add_argument("--components", default="ZNE")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    registry()  # whose plugins bring their models
+    dataset = open_dataset(arguments.folder, arguments.components)
+    data = read_windows(dataset, Preprocessing(component_order=arguments.components))
+    labels = sorted(set(data.labels.tolist()))
+    models = [named(name)(labels=labels, component_order=arguments.components) for name in MODELS]
+    hits = [correct(model, data, arguments.folds, arguments.seeds) for model in models]
+    milliseconds = times(models, data)
+    print(f"{len(data)} windows of {len(set(data.groups))} events, {arguments.folds} folds, {arguments.seeds} seeds\n")
+    print("| model | features | ms a window | windows right | events right | range of seeds | less ScatteringRidge |")
+    print("| --- | ---: | ---: | --- | --- | --- | --- |")
+    events, position = np.unique(data.groups, return_inverse=True)
+    for name, model, (by_window, by_event), ms in zip(MODELS, models, hits, milliseconds, strict=True):
+        seeds = 100 * by_event.mean(axis=1)
+        cells = [
+            name,
+            str(model.extractor.n_features),
+            f"{ms:.2f}",
+            interval(by_window.mean(axis=0), position),
+            interval(by_event.mean(axis=0), np.arange(len(events))),
+            f"{min(seeds):.1f} to {max(seeds):.1f}",
+            interval((by_event - hits[0][1]).mean(axis=0), np.arange(len(events))) if name != MODELS[0] else "",
+        ]
+        print(f"| {' | '.join(cells)} |", flush=True)
+
+
+def correct(
+    model: lcl.Discriminator, data: LabelledWindows, n_folds: int, n_seeds: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return whether each window (n_seeds, N), and each event (n_seeds, E), was predicted right."""
+    truth = data.truth(model.labels)
+    windows, events = [], []
+    for seed in range(n_seeds):
+        found = held_out_probabilities(model, data, event_folds(data, n_folds, seed))
+        together, event_truth, _ = mean_by_event(found, truth, data.groups)
+        windows.append(found.argmax(axis=1) == truth)
+        events.append(together.argmax(axis=1) == event_truth)
+    return np.array(windows, dtype=np.float64), np.array(events, dtype=np.float64)
+
+
+def interval(values: NDArray[np.float64], events: NDArray[np.int64], n_resamples: int = 1000) -> str:
+    """Return the mean and its 95 % interval in per cent."""
+    sums, sizes = np.bincount(events, values), np.bincount(events)
+    rng = np.random.default_rng(0)
+    draws = rng.integers(len(sizes), size=(n_resamples, len(sizes)))
+    low, high = np.percentile(sums[draws].sum(axis=1) / sizes[draws].sum(axis=1), [2.5, 97.5])
+    return f"{100 * values.mean():.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+
+
+def times(models: list[lcl.Discriminator], data: LabelledWindows, n_windows: int = 256) -> NDArray[np.float64]:
+    """Return milliseconds a window of each extractor."""
+    windows = models[0].preprocessing.normalise(torch.from_numpy(np.asarray(data.windows[:n_windows])))
+    extractors = [model.extractor.fit(windows) for model in models]
+    taken = np.empty((REPEATS + 1, len(models)))
+    for row in taken:
+        for column, extractor in enumerate(extractors):
+            start = time.process_time()
+            extractor(windows)
+            row[column] = time.process_time() - start
+    milliseconds: NDArray[np.float64] = np.median(taken[1:], axis=0) / len(windows) * 1e3  # the first warm up
+    return milliseconds
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,20 @@
+"""What the package adds to seisbench-lcl: the module that its entry point names."""
+
+import seisbench_lcl as lcl
+from seisbench_lcl.extractors import FeatureExtractor
+from seisbench_lcl_scattering.models import ScatteringRidge
+from seisbench_lcl_scattering.scattering import Scattering
+
+PLUGIN_API = (1, 1)
+
+
+@lcl.hookimpl
+def register_feature_extractors() -> list[type[FeatureExtractor]]:
+    """Return the extractor `scattering`."""
+    return [Scattering]
+
+
+@lcl.hookimpl
+def register_models() -> list[type[lcl.Discriminator]]:
+    """Return the named pair."""
+    return [ScatteringRidge]
