@@ -18,10 +18,10 @@ NOISE = "noise"
 OTHER = "other event"
 
 UNKNOWN = "unknown"
-"""What a head that finds the number of clusters itself says of windows in none of them."""
+"""What a head that finds the number of clusters itself says of windows in none of them: no type, no detection."""
 
 UNNAMED = "not reported"
-"""QuakeML type of a cluster that has no name yet, and of what is in no cluster."""
+"""QuakeML type of a cluster that has no name yet."""
 
 _COMMON = {
     "blast": "explosion",
@@ -34,7 +34,7 @@ _COMMON = {
     "volcano-tectonic": "earthquake",
 }
 
-_CLUSTER = re.compile(rf"cluster \d+|{UNKNOWN}")
+_CLUSTER = re.compile(r"cluster \d+")
 
 # Columns of the window table.
 _RESERVED = {"station", "start_time", "end_time", "label", "reason", "coverage", "novelty", "spread"}
@@ -123,7 +123,7 @@ def quakeml_types(labels: Sequence[str], mapping: Mapping[str, str | None] | Non
     labels : sequence of str
     mapping : mapping from label to event type or None, optional
         What differs from the defaults: a label that is itself an event type keeps it, common names are known
-        ("surface event" is a "slide"), "noise" has no type, a cluster without a name and "unknown" are "not reported",
+        ("surface event" is a "slide"), "noise" and "unknown" have no type, a cluster without a name is "not reported",
         and anything else is an "other event".
 
     Returns
@@ -141,7 +141,7 @@ def quakeml_types(labels: Sequence[str], mapping: Mapping[str, str | None] | Non
     types: dict[str, str | None] = {}
     for label in labels:
         name = label.lower().replace("_", " ")
-        default = None if name == NOISE else _COMMON.get(name, str(EventType(name) or OTHER))
+        default = None if name in (NOISE, UNKNOWN) else _COMMON.get(name, str(EventType(name) or OTHER))
         default = UNNAMED if _CLUSTER.fullmatch(name) else default
         chosen = mapping.get(label, default)
         types[label] = None if chosen is None else EventType(chosen)  # in the spelling of QuakeML

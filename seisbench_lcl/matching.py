@@ -40,7 +40,9 @@ def contingency(clusters: ArrayLike, truth: ArrayLike, n_clusters: int, n_classe
     return cells.reshape(n_clusters, n_classes)
 
 
-def match_clusters(clusters: ArrayLike, truth: ArrayLike, n_clusters: int, n_classes: int) -> Indices:
+def match_clusters(
+    clusters: ArrayLike, truth: ArrayLike, n_clusters: int, n_classes: int, open_ended: bool = False
+) -> Indices:
     """Find the class that each cluster stands for.
 
     With as many clusters as classes, clusters and classes are paired one to one such that most rows agree
@@ -50,11 +52,14 @@ def match_clusters(clusters: ArrayLike, truth: ArrayLike, n_clusters: int, n_cla
     ----------
     clusters, truth, n_clusters, n_classes
         As in `contingency`.
+    open_ended : bool
+        Whether the last cluster is for what is in none, and stands for nothing.
 
     Returns
     -------
     ndarray of int, shape (n_clusters,)
-        Class of each cluster; −1 for a cluster without labelled row. The order of rows does not matter.
+        Class of each cluster; −1 for one without labelled row, or that stands for nothing. The order of rows does not
+        matter.
 
     Raises
     ------
@@ -70,12 +75,15 @@ def match_clusters(clusters: ArrayLike, truth: ArrayLike, n_clusters: int, n_cla
     >>> match_clusters([0, 0, 1, 1, 1], [1, 1, 0, 1, -1], n_clusters=2, n_classes=2)
     array([1, 0])
     """
-    counts = contingency(clusters, truth, n_clusters, n_classes)
-    if n_clusters == n_classes:
+    every = contingency(clusters, truth, n_clusters, n_classes)
+    counts = every[: n_clusters - open_ended]
+    if len(counts) == n_classes:
         classes = linear_sum_assignment(counts, maximize=True)[1]
     else:
         classes = counts.argmax(axis=1)
-    return np.where(counts.any(axis=1), classes, UNKNOWN)
+    matched = np.full(n_clusters, UNKNOWN)
+    matched[: len(counts)] = np.where(counts.any(axis=1), classes, UNKNOWN)
+    return matched
 
 
 def name_by_labels(
@@ -90,7 +98,7 @@ def name_by_labels(
         "", None or NaN where the label is not known.
     n_clusters : int
     open_ended : bool
-        Whether the last one is for what is in no cluster, and stands for nothing.
+        As in `match_clusters`.
 
     Returns
     -------
@@ -108,10 +116,8 @@ def name_by_labels(
     known = sorted(set(given) - {""})
     if len(known) < 2:
         raise TrainingError(f"clusters are told apart by two labels or more, but the windows have {known}")
-    truth = np.array([known.index(label) if label else UNKNOWN for label in given])
-    n = n_clusters - open_ended
-    inside = clusters < n
-    matched = match_clusters(clusters[inside], truth[inside], n, len(known))
+    truth = [known.index(label) if label else UNKNOWN for label in given]
+    matched = match_clusters(clusters, truth, n_clusters, len(known), open_ended)
     return {k: known[c] for k, c in enumerate(matched.tolist()) if c != UNKNOWN}
 
 

@@ -395,7 +395,7 @@ class TestWeights:
         metadata = json.loads((tmp_path / "w.json").read_text())
         metadata["seisbench_lcl"]["requires"][part] = {"name": "wavelet", "distribution": "lcl-wave", "version": "1.2"}
         (tmp_path / "w.json").write_text(json.dumps(metadata))
-        with pytest.raises(errors.MissingPluginError, match=r"'wavelet'.*pip install lcl-wave>=1\.2"):
+        with pytest.raises(errors.MissingPluginError, match=r"'wavelet'.*pip install 'lcl-wave>=1\.2'"):
             lcl.MiniRocketRidge.load(tmp_path / "w")
 
     def test_weights_that_need_a_newer_seisbench(self, model: lcl.MiniRocketRidge, tmp_path: Path) -> None:

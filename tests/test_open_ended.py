@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import seisbench_lcl as lcl
-from seisbench_lcl.evaluation import event_folds, held_out_probabilities
+from seisbench_lcl.evaluation import ClusterReport, event_folds, held_out_probabilities
 from seisbench_lcl.labels import quakeml_types
 from seisbench_lcl.training import LabelledWindows
 
@@ -76,8 +76,8 @@ def windows():
 
 def test_the_last_cluster_is_unknown_and_is_no_event_type(model):
     assert model.clusters == ["cluster 0", "cluster 1", "cluster 2", "cluster 3", "unknown"]
-    assert model.event_types["unknown"] == "not reported"
-    assert quakeml_types(["Unknown", "b"])["Unknown"] == "not reported"
+    assert model.event_types["unknown"] is None
+    assert quakeml_types(["Unknown", "b"])["Unknown"] is None
 
 
 def test_empty_clusters_are_no_cause_for_a_warning(model, windows, caplog):
@@ -106,6 +106,24 @@ def test_by_hand_the_unknown_can_be_named(model, windows):
     model.fit(windows).name_clusters({0: "slide", 4: "noise"})
     assert model.clusters[4] == "noise"
     assert model.event_types["noise"] is None
+
+
+def test_what_is_unknown_makes_no_detection(model, windows, make_stream):
+    model.fit(windows)
+    stream = make_stream(components="ZN", seconds=20)  # as loud on one component as on the other
+    stream.select(component="Z")[0].data[1000:] *= 20
+    out = model.classify(stream, stride=50)
+    assert set(out.windows.to_dataframe()["label"]) == {"unknown", "cluster 0"}
+    assert {detection.label for detection in out.detections} == {"cluster 0"}
+
+
+def test_a_report_on_clusters_gives_the_unknown_no_class():
+    clusters = [0, 0, 0, 0, 3, 3, 3, 3]
+    labels = ["a", "a", "a", "a", "b", "b", "b", "b"]
+    report = ClusterReport.from_clusters(clusters, labels, range(8), n_clusters=4, open_ended=True)
+    assert report.names == ("a", "", "", "")
+    assert report.scores["accuracy"] == 0.5
+    assert ClusterReport.from_clusters(clusters, labels, range(8), n_clusters=4).names == ("a", "", "", "b")
 
 
 def test_held_out_events_are_scored_by_the_clusters_that_have_names(model, windows):

@@ -106,9 +106,10 @@ def report_on_clusters(
     found = probabilities.argmax(axis=1)
     sizes = np.bincount(found, minlength=len(model.clusters))
     lines = [
-        f"cluster {k}: {size} windows"
+        f"cluster {k}{'' if name == f'cluster {k}' else f' ({name})'}: {size} windows"
         + (f", mean probability {probabilities[found == k, k].mean():.2f}" if size else "")
-        for k, size in enumerate(sizes)
+        for k, (size, name) in enumerate(zip(sizes, model.clusters, strict=True))
+        if size or not model.head.open_ended  # whose number of clusters is but an upper bound
     ]
     head = model.head
     if isinstance(head, SCAN) and head.losses:
@@ -126,7 +127,9 @@ def report_on_clusters(
         if isinstance(head, SCAN) and len(head.kmeans) == len(data):
             parts["k-means on the same features"] = head.kmeans.numpy()
         for title, assigned in parts.items():
-            report = ClusterReport.from_clusters(assigned, data.labels, data.groups, n_clusters=len(sizes), seed=seed)
+            report = ClusterReport.from_clusters(
+                assigned, data.labels, data.groups, n_clusters=len(sizes), open_ended=head.open_ended, seed=seed
+            )
             console.rule(title)
             console.print(report)
             blocks += [f"#### {title[0].upper()}{title[1:]}\n", report.to_markdown()]

@@ -48,6 +48,7 @@ class ClusterReport:
         groups: ArrayLike,
         *,
         n_clusters: int,
+        open_ended: bool = False,
         seed: int = 0,
     ) -> "ClusterReport":
         """Evaluate clusters.
@@ -61,6 +62,8 @@ class ClusterReport:
         groups : array_like of shape (n,)
             Event of each row.
         n_clusters : int
+        open_ended : bool
+            As in `seisbench_lcl.matching.match_clusters`.
         seed : int
             Of the halves of `clustering_scores`.
 
@@ -80,13 +83,15 @@ class ClusterReport:
         truth = np.full(texts.shape, UNKNOWN)
         truth[texts != ""] = codes
         size = n_clusters, len(names)
-        scores = clustering_scores(clusters, truth, groups, n_clusters=size[0], n_classes=size[1], seed=seed)
+        scores = clustering_scores(
+            clusters, truth, groups, n_clusters=size[0], n_classes=size[1], open_ended=open_ended, seed=seed
+        )
         return cls(
             labels=tuple(names.tolist()),
             scores=scores,
             contingency=contingency(clusters, truth, *size),
             unlabelled=np.bincount(np.asarray(clusters)[truth == UNKNOWN], minlength=n_clusters),
-            classes=match_clusters(clusters, truth, *size),
+            classes=match_clusters(clusters, truth, *size, open_ended),
         )
 
     @property

@@ -18,6 +18,7 @@ def clustering_scores(
     *,
     n_clusters: int,
     n_classes: int,
+    open_ended: bool = False,
     seed: int = 0,
 ) -> dict[str, float]:
     """Score clusters against the truth, on the rows that have a label.
@@ -29,6 +30,8 @@ def clustering_scores(
     groups : array_like of shape (n,)
         Event of each row; an event is never split between the halves.
     n_clusters, n_classes : int
+    open_ended : bool
+        As in `seisbench_lcl.matching.match_clusters`: all rows of the last cluster are errors then.
     seed : int
         Of the halves.
 
@@ -74,7 +77,7 @@ def clustering_scores(
     predicted = np.full(len(y), UNKNOWN)
     second_half = _second_half(y, codes, seed)
     for half in (second_half, ~second_half):
-        classes = match_clusters(found[~half], y[~half], n_clusters, n_classes)
+        classes = match_clusters(found[~half], y[~half], n_clusters, n_classes, open_ended)
         predicted[half] = classes[found[half]]
     certain = np.eye(n_classes + 1)[predicted]  # −1 falls into the last column, a class that no row has
     mapped = score(certain, y, [str(k) for k in range(n_classes + 1)])
