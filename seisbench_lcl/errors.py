@@ -3,6 +3,7 @@
 __all__ = [
     "ComponentError",
     "ConfigurationError",
+    "ConformanceError",
     "DatasetError",
     "EmptyStreamError",
     "MissingPluginError",
@@ -68,6 +69,10 @@ class WeightsError(SeisBenchLCLError, ValueError):
 
 class PluginError(SeisBenchLCLError):
     """A plugin cannot be used: it was made for another version, or what it registers does not fit."""
+
+
+class ConformanceError(PluginError, AssertionError):
+    """An extractor or a head does not do what every model relies on."""
 
 
 class MissingPluginError(WeightsError):

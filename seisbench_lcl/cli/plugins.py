@@ -55,7 +55,7 @@ def _described(plugin: Plugin) -> dict[str, Any]:
 def _table(found: list[Plugin]) -> Table:
     table = Table(box=None, pad_edge=False)
     for title in ("plugin", "distribution", "version", "registers", "state"):
-        table.add_column(title, overflow="fold")
+        table.add_column(title, no_wrap=title != "registers")
     for plugin in found:
         kinds = (f"{kind}: {', '.join(named)}" for kind, named in plugin.classes._asdict().items() if named)
         told = "\n".join(kinds) or plugin.reason

@@ -1,0 +1,135 @@
+"""All checks, in the order in which they are asked."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+
+from seisbench_lcl.errors import ConfigurationError, ConformanceError
+from seisbench_lcl.testing import (
+    batch_checks,
+    description_checks,
+    extractor_checks,
+    head_checks,
+    learning_checks,
+    robustness_checks,
+    state_checks,
+)
+from seisbench_lcl.testing._check import Check
+from seisbench_lcl.testing._report import Outcome
+from seisbench_lcl.testing._subject import Candidate, Subject, label_of, subject_of
+
+CHECKS: tuple[Check, ...] = (
+    description_checks.name_and_tags,
+    description_checks.configuration,
+    batch_checks.output,
+    batch_checks.one_by_one,
+    batch_checks.order_of_the_batch,
+    batch_checks.input_unchanged,
+    batch_checks.float32_and_float64,
+    learning_checks.before_fit,
+    learning_checks.global_random_numbers,
+    learning_checks.fit_twice,
+    learning_checks.labels,
+    learning_checks.groups,
+    robustness_checks.not_finite,
+    robustness_checks.flat_windows,
+    robustness_checks.equal_rows,
+    robustness_checks.short_windows,
+    robustness_checks.few_windows,
+    robustness_checks.one_component,
+    robustness_checks.small_problems,
+    robustness_checks.probabilities,
+    head_checks.number_of_classes,
+    head_checks.rows_of_a_file,
+    extractor_checks.sliding,
+    extractor_checks.picks_of_s,
+    extractor_checks.expressions,
+    state_checks.saved_state,
+    state_checks.gpu,
+    state_checks.another_process,
+    state_checks.imports,
+)
+"""What is asked, in this order."""
+
+
+def run_checks(candidate: Candidate, *, expected_failed: Mapping[str, str] | None = None) -> Iterator[Outcome]:
+    """Ask one check after the other, and yield what each found.
+
+    Parameters
+    ----------
+    candidate : type or functools.partial
+        A subclass of FeatureExtractor or Head; or `functools.partial` of one, with arguments by name that make its
+        trial quick, such as ``partial(Scattering, epochs=1)``. Those that a model gives by position replace the sizes
+        of the trial: ``partial(Scattering, in_channels=1)``.
+    expected_failed : mapping from name of a check to reason, optional
+        What is known not to conform. A check in it that passes is a failure: then it is out of date.
+
+    Yields
+    ------
+    Outcome
+
+    Raises
+    ------
+    ConfigurationError
+        If the candidate is neither, or `expected_failed` names no check that it is asked.
+    """
+    subject = subject_of(candidate)
+    expected = expected_failed or {}
+    refuse_unknown(expected, [subject])
+    return (_as_expected(check.perform(subject), expected.get(check.name)) for check in checks_of(subject))
+
+
+def check_plugin(candidate: Candidate, *, expected_failed: Mapping[str, str] | None = None) -> list[Outcome]:
+    """Ask every check, and raise if one failed.
+
+    Parameters
+    ----------
+    candidate, expected_failed
+        As in `run_checks`.
+
+    Returns
+    -------
+    list of Outcome
+        Of all checks; none of them failed.
+
+    Raises
+    ------
+    ConformanceError
+        If a check failed; it names each, with what was found, what is asked and how to mend it.
+    ConfigurationError
+        As in `run_checks`.
+
+    Examples
+    --------
+    In a test of the plugin::
+
+        def test_conformance():
+            check_plugin(partial(Scattering, order=1), expected_failed={"one component": "needs a horizontal pair"})
+    """
+    outcomes = list(run_checks(candidate, expected_failed=expected_failed))
+    failed = [outcome for outcome in outcomes if outcome.state == "failed"]
+    if failed:
+        reasons = "".join(f"\n- {outcome.check}: {outcome.reason}" for outcome in failed)
+        raise ConformanceError(f"{label_of(candidate)} fails {len(failed)} of {len(outcomes)} checks:{reasons}")
+    return outcomes
+
+
+def checks_of(subject: Subject) -> list[Check]:
+    """Return what is asked of a subject."""
+    return [check for check in CHECKS if subject.kind in check.kinds]
+
+
+def refuse_unknown(expected_failed: Mapping[str, str], subjects: Iterable[Subject]) -> None:
+    """Raise ConfigurationError if a name is that of no check which one of the subjects is asked."""
+    known = list(dict.fromkeys(check.name for subject in subjects for check in checks_of(subject)))
+    if unknown := [name for name in expected_failed if name not in known]:
+        raise ConfigurationError(
+            f"expected_failed names {', '.join(map(repr, unknown))}, but the checks are {', '.join(known)}"
+        )
+
+
+def _as_expected(outcome: Outcome, reason: str | None) -> Outcome:
+    if reason is None or outcome.state == "skipped":
+        return outcome
+    if outcome.state == "failed":
+        return replace(outcome, state="expected", reason=reason)
+    return replace(outcome, state="failed", reason=f"it no longer fails ({reason}): take it out of expected_failed")

@@ -1,0 +1,91 @@
+"""Another Python process, which knows of this one nothing but where modules lie."""
+
+import importlib
+import pickle
+import subprocess
+import sys
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seisbench_lcl.testing._subject import Failed
+
+TIME_LIMIT = 120.0
+"""Seconds after which a process is given up."""
+
+_NETWORK = {
+    f"socket.{event}" for event in ("bind", "connect", "getaddrinfo", "gethostbyaddr", "gethostbyname", "sendto")
+}
+_START = f"import sys; sys.path[:] = sys.argv[3:]; from {__name__} import _main; _main()"
+
+
+def answer(pickled: bytes, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the output of a pickled extractor or head for windows or features, computed in a fresh process."""
+    output: NDArray[np.float32] = _run(("answer", pickled, inputs))
+    return output
+
+
+def import_alone(module: str) -> tuple[float, list[str]]:
+    """Return how many seconds it takes to import a module after seisbench_lcl, and how it used the network."""
+    seconds, network = _run(("import", module))
+    return seconds, network
+
+
+def _run(request: tuple[Any, ...]) -> Any:
+    # Files, since a module may print what it likes; pickle, since both ends are this very code.
+    with TemporaryDirectory() as folder:
+        asked, answered = Path(folder, "asked"), Path(folder, "answered")
+        asked.write_bytes(pickle.dumps(request))
+        try:
+            done = subprocess.run(
+                [sys.executable, "-c", _START, str(asked), str(answered), *sys.path],
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=TIME_LIMIT,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise Failed(f"a fresh process did not end within {TIME_LIMIT:g} s") from error
+        if done.returncode or not answered.exists():
+            last = done.stderr.strip().rpartition("\n")[2] or f"exit status {done.returncode}"
+            raise Failed(f"a fresh process fails: {last}")
+        return pickle.loads(answered.read_bytes())
+
+
+def _main() -> None:
+    asked, answered = Path(sys.argv[1]), Path(sys.argv[2])
+    what, *arguments = pickle.loads(asked.read_bytes())
+    answered.write_bytes(pickle.dumps(_answer(*arguments) if what == "answer" else _import(*arguments)))
+
+
+def _answer(pickled: bytes, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+    import torch
+
+    instance = pickle.loads(pickled)
+    with torch.no_grad():
+        output: NDArray[np.float32] = instance(torch.from_numpy(inputs)).numpy()
+    return output
+
+
+def _import(module: str) -> tuple[float, list[str]]:
+    network: list[str] = []
+
+    def listen(event: str, arguments: tuple[Any, ...]) -> None:
+        if event in _NETWORK:
+            network.append(f"{event}{tuple(part for part in arguments if isinstance(part, str | int | tuple))}")
+            raise OSError("there is no network while a plugin is imported")
+
+    sys.addaudithook(listen)
+    start = time.perf_counter()
+    try:
+        importlib.import_module(module)
+    except OSError:
+        if not network:
+            raise
+    return time.perf_counter() - start, network

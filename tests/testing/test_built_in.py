@@ -1,0 +1,52 @@
+"""What the package brings itself conforms."""
+
+from functools import partial
+
+import pytest
+
+from seisbench_lcl.extractors import (
+    VGG16,
+    Inception10,
+    MiniRocket,
+    Physical,
+    Raw,
+    ResNet18,
+    SimCLR,
+    SpectrogramAutoencoder,
+    SpectrogramCNN,
+    SpectrogramUNet,
+)
+from seisbench_lcl.heads import DEC, GMM, SCAN, KMeans, Linear, Ridge, Stack
+from seisbench_lcl.testing import parametrize_with_checks
+
+QUICK = [
+    partial(Inception10, epochs=1, width=4, in_samples=400),
+    partial(MiniRocket, max_features=200),
+    Physical,
+    partial(Raw, n_components=4),
+    Raw,
+    partial(ResNet18, epochs=1, width=4, in_samples=400),
+    partial(SimCLR, epochs=1, width=8),
+    partial(SpectrogramAutoencoder, epochs=1),
+    partial(SpectrogramCNN, epochs=1, in_channels=1),
+    partial(SpectrogramUNet, epochs=1, batch_size=24, in_channels=1),
+    partial(VGG16, epochs=1, width=4, in_samples=400),
+    DEC,
+    GMM,
+    partial(GMM, n_components=3, covariance="tied"),
+    KMeans,
+    Linear,
+    Ridge,
+    partial(SCAN, n_heads=2, epochs=2, n_neighbours=5),
+    partial(Stack, weighting="equal"),
+    Stack,
+]
+IN_FRESH_PROCESSES = ("another process", MiniRocket), ("import", SCAN)  # one each: they take seconds
+
+
+@parametrize_with_checks(QUICK)
+def test_conformance(check):
+    name, cls = check.check.name, check.subject.cls
+    if name in dict(IN_FRESH_PROCESSES) and (name, cls) not in IN_FRESH_PROCESSES:
+        pytest.skip("asked of one of the classes")
+    check()

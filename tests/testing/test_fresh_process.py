@@ -1,0 +1,126 @@
+import threading
+from textwrap import dedent
+
+import pytest
+from behaving_plugins import LogEnergy, NearestMean
+
+from seisbench_lcl.testing import _fresh_process, state_checks
+from seisbench_lcl.testing._subject import subject_of
+
+
+class HoldsALambda(LogEnergy):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.transform = lambda windows: windows
+
+
+class HoldsALock(NearestMean):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.lock = threading.Lock()
+
+
+class LeavesItsMeanBehind(LogEnergy):
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        self.mean = self.mean * 0
+
+
+class NeverWakes(LogEnergy):
+    def __setstate__(self, state):
+        threading.Event().wait()
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    """Return a function that lays a module on disk and returns an extractor that says it comes from there."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def lay(name, code):
+        (tmp_path / f"{name}.py").write_text(dedent(code))
+        return type("Elsewhere", (LogEnergy,), {"__module__": name})
+
+    return lay
+
+
+def perform(check, candidate):
+    outcome = check.perform(subject_of(candidate))
+    return outcome.state, outcome.reason
+
+
+@pytest.mark.parametrize("candidate", [HoldsALambda, HoldsALock])
+def test_what_cannot_be_pickled_is_told(candidate):
+    state, reason = perform(state_checks.another_process, candidate)
+    assert state == "failed"
+    assert reason.startswith("it cannot be pickled")
+    assert "keep no lambda, open file or lock" in reason
+
+
+def test_what_a_pickle_loses_is_told():
+    state, reason = perform(state_checks.another_process, LeavesItsMeanBehind)
+    assert (state, reason[:61]) == ("failed", "in a process that has just begun, the output is another: 144 ")
+
+
+def test_a_class_inside_of_a_function_is_told():
+    class Local(LogEnergy):
+        pass
+
+    state, reason = perform(state_checks.another_process, Local)
+    assert state == "failed"
+    assert reason.startswith("it cannot be pickled")
+
+
+def test_a_process_that_does_not_end_is_given_up(monkeypatch):
+    monkeypatch.setattr(_fresh_process, "TIME_LIMIT", 0.2)
+    assert perform(state_checks.another_process, NeverWakes) == (
+        "failed",
+        "a fresh process did not end within 0.2 s",
+    )
+
+
+def test_an_import_that_uses_the_network_is_told_even_if_it_goes_on_without(module, monkeypatch):
+    found, import_alone = [], _fresh_process.import_alone
+
+    def listen(name):
+        found.append(import_alone(name))
+        return found[-1]
+
+    monkeypatch.setattr(_fresh_process, "import_alone", listen)
+    candidate = module(
+        "lcl_test_downloads",
+        """
+        import time
+        import urllib.request
+        time.sleep(0.3)
+        try:
+            urllib.request.urlopen("http://weights.invalid/model", timeout=1)
+        except OSError:
+            pass
+        """,
+    )
+    state, reason = perform(state_checks.imports, candidate)
+    assert state == "failed"
+    assert reason.startswith("importing lcl_test_downloads uses the network: socket.getaddrinfo('weights.invalid', 80")
+    assert found[0][0] > 0.3
+
+
+@pytest.mark.parametrize(("seconds", "state"), [((9.0, 2.1), "failed"), ((9.0, 0.1), "passed"), ((1.9,), "passed")])
+def test_an_import_that_takes_long_twice_is_told(monkeypatch, seconds, state):
+    times = iter(seconds)
+    monkeypatch.setattr(_fresh_process, "import_alone", lambda module: (next(times), []))
+    found, reason = perform(state_checks.imports, LogEnergy)
+    assert found == state
+    assert not reason or "takes 2.1 s, but may take 2 s: import what is slow inside" in reason
+    assert next(times, None) is None
+
+
+def test_an_import_that_fails_is_told_with_its_reason(module):
+    candidate = module("lcl_test_lacks", "print('noise'); import a_module_that_is_not_there")
+    assert perform(state_checks.imports, candidate) == (
+        "failed",
+        "a fresh process fails: ModuleNotFoundError: No module named 'a_module_that_is_not_there'",
+    )
+
+
+def test_a_class_of_a_script_is_not_asked_for_its_import():
+    assert perform(state_checks.imports, type("Mine", (LogEnergy,), {"__module__": "__main__"}))[0] == "skipped"
