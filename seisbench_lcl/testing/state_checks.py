@@ -21,7 +21,7 @@ def saved_state(subject: Subject) -> None:
 
     Weights are saved as safetensors, which holds tensors alone: nothing that comes from a stranger is ever unpickled.
     Register what is learnt with `register_buffer` in the constructor, filled with NaN, and fill it in `_fit` with
-    ``copy_``. What config does not tell must be in there.
+    ``copy_``, all of it with finite values. What config does not tell must be in there.
     """
     for name, module in subject.fitted.named_modules():
         if type(module).get_extra_state is not nn.Module.get_extra_state:
@@ -40,6 +40,12 @@ def saved_state(subject: Subject) -> None:
         raise Failed(
             f"the fit changed the state: {described}; register every buffer in the constructor, of a shape that "
             "follows from the arguments"
+        )
+    holes = [key for key, tensor in state.items() if tensor.is_floating_point() and not torch.isfinite(tensor).all()]
+    if holes:
+        raise Failed(
+            f"after the fit, {', '.join(holes)} holds NaN or infinite values, which weights may not: what has no value "
+            "gets one that is never used, such as 0"
         )
     content = save({key: tensor.detach().cpu().contiguous() for key, tensor in state.items()})
     new.load_state_dict(load(content))

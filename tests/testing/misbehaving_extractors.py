@@ -253,6 +253,12 @@ class Growing(LogEnergy):
         self.seen = torch.ones(len(windows))
 
 
+class Holes(LogEnergy):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.register_buffer("spare", torch.full((2,), torch.nan))
+
+
 class ExtraState(LogEnergy):
     def get_extra_state(self):
         return {"anything": object}
@@ -317,6 +323,7 @@ CASES = [
         "after saving and loading, forward ends with RuntimeError.*in buffers",
     ),
     (Growing, "saved state", r"the fit changed the state: seen from torch.float32 \(0,\) to torch.float32 \(24,\)"),
+    (Holes, "saved state", "after the fit, spare holds NaN or infinite values, which weights may not"),
     (ExtraState, "saved state", "ExtraState has get_extra_state, which needs pickle"),
     (LosesItsPlace, "GPU", "the output on cpu differs from that on the processor"),
     (StaysBehind, "GPU", "RuntimeError: found at least two devices"),
