@@ -6,6 +6,7 @@ __all__ = [
     "ConformanceError",
     "DatasetError",
     "EmptyStreamError",
+    "HubError",
     "MissingPluginError",
     "NotFittedError",
     "OutputError",
@@ -65,6 +66,10 @@ class OutputError(SeisBenchLCLError, OSError):
 
 class WeightsError(SeisBenchLCLError, ValueError):
     """A weights file is missing, truncated, tampered with, or does not fit the model that it describes."""
+
+
+class HubError(WeightsError):
+    """A hub cannot be reached, or what it holds is not what it declares."""
 
 
 class PluginError(SeisBenchLCLError):

@@ -55,7 +55,7 @@ def test_a_broken_file_is_reported_and_the_rest_is_done(run: Callable, sac_files
         (["absent.sac", "--weights", "mixed-3c"], "could not read absent.sac"),
         (["Z.sac", "--weights", "unheard-of"], "there are: mixed-3c, pnw-z-experimental"),
         (["Z.sac", "--weights", "folder/w.json"], "no weights file"),
-        (["Z.sac", "--weights", "mixed-3c", "--model", "PhaseNet"], "no model is called 'PhaseNet'; there are:"),
+        (["Z.sac", "--weights", "mixed-3c", "--model", "PhaseNet"], "no model is called 'PhaseNet'; installed are "),
         (["Z.sac", "--weights", "mixed-3c", "--stride", "0.001"], "at least one sample, 0.01 s"),
         (["Z.sac", "--weights", "mixed-3c", "--out", "Z.sac/t.csv"], "cannot write"),
         (["Z.sac", "--weights", "mixed-3c", "--stride", "nan"], "at least one sample"),
