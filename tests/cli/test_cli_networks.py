@@ -169,7 +169,7 @@ def test_a_network_that_learns_from_windows_in_a_file(
         (["--model", "ResNet18", *SMALL, "--extractor-arg", "epochs=0"], "epochs must be 1 or more"),
         (["--model", "ResNet18", *SMALL, "--extractor-arg", "width=0.5"], "width must be a positive whole number"),
         (["--model", "ResNet18", "--sampling-rate", 40, "--length", 0.5, "--before", 0], "needs windows of as many"),
-        (["--model", "ResNet", *SMALL], "no model is called 'ResNet'; there are:"),
+        (["--model", "ResNet", *SMALL], "no model is called 'ResNet'; installed are "),
         ([*NETWORK, "--curves", "c.xyz"], "end its name with one of"),
         ([*NETWORK, "--report", "."], ". is a folder: give the name of a file in it"),
         ([*NETWORK, "--report", "file/r.md"], "cannot write file/r.md"),
