@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
@@ -85,6 +86,7 @@ def read(path: str | os.PathLike[str], version: str | None) -> tuple[dict[str, A
     ours = metadata.get("seisbench_lcl") if isinstance(metadata, dict) else None
     if not isinstance(ours, dict) or not isinstance(metadata.get("model_args"), dict):
         raise WeightsError(f"{files['json']} does not describe a model of seisbench_lcl")
+    _check_requirements(files["json"], ours.get("requires", {}))
     found = hashlib.sha256(content).hexdigest()
     if found != ours.get("sha256"):
         raise WeightsError(
@@ -117,6 +119,21 @@ def origin(path: str | os.PathLike[str], version: str | None) -> tuple[str, str 
     ours = read(path, version)[0]["seisbench_lcl"]
     needed = ours.get("requires", {}).get("model")
     return str(ours.get("model")), needed and f"{needed['distribution']}>={needed['version']}"
+
+
+def _check_requirements(file: Path, requires: Any) -> None:
+    """Refuse what could not be asked of the plugins that are installed, or told to a shell."""
+    try:
+        for part, needed in requires.items():
+            canonicalize_name(needed["distribution"], validate=True)
+            Version(needed["version"])
+            if not isinstance(needed["name"], str) or part.split()[-1:] not in (["extractor"], ["head"], ["model"]):
+                raise ValueError(f"{part!r} is {needed!r}")
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise WeightsError(
+            f"{file} does not say what it requires in a way that can be read ({type(error).__name__}: {error}): copy "
+            "or download the weights anew"
+        ) from error
 
 
 def bundled() -> Path:

@@ -500,7 +500,7 @@ def test_descriptions_that_cannot_work(arguments: dict[str, Any], message: str |
 
 
 def test_an_unknown_extractor_is_reported() -> None:
-    with pytest.raises(errors.MissingPluginError, match="no feature extractor is called 'wavelet'; installed are"):
+    with pytest.raises(errors.MissingPluginError, match="no extractor is called 'wavelet'; installed are"):
         lcl.Discriminator(extractor="wavelet", head="ridge", labels=["a", "b"])
 
 

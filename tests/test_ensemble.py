@@ -229,7 +229,7 @@ def rewritten(ensemble: lcl.DiscriminatorEnsemble, path: Path, change: Callable[
         (
             lambda m: m["model_args"]["members"][1].update(model="Unheard"),
             MissingPluginError,
-            "no model is called 'Unheard'; there are: .*Import the package that defines it",
+            "no model is called 'Unheard'; installed are .*MiniRocketRidge",
         ),
         (
             lambda m: m["seisbench_lcl"]["requires"]["member 1 head"].update(name="forest", distribution="woods"),
@@ -239,7 +239,7 @@ def rewritten(ensemble: lcl.DiscriminatorEnsemble, path: Path, change: Callable[
         (
             lambda m: m["seisbench_lcl"]["requires"]["member 2 extractor"].update(name="hydra", distribution="lerna"),
             MissingPluginError,
-            "no feature extractor is called 'hydra'.*pip install lerna>=",
+            "no extractor is called 'hydra'.*pip install 'lerna>=",
         ),
         (lambda m: m["model_args"]["members"][1].pop("model"), WeightsError, "member 1 is {.*'labels'|as 'model'"),
         (lambda m: m["model_args"].update(members=[1, 2]), WeightsError, "but member 0 is 1"),

@@ -1,5 +1,6 @@
 """``seisbench-lcl new-plugin``: a plugin to begin with."""
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -20,4 +21,4 @@ def new_plugin(
         say(str(file))
     folder = files[-1].parent
     say(f"\nNow change {files[0].name}, install it, and run its tests:")
-    say(f"  cd {folder}\n  python -m pip install -e '.[test]'\n  python -m pytest")
+    say(f"  cd {shlex.quote(str(folder))}\n  python -m pip install -e '.[test]'\n  python -m pytest")

@@ -60,7 +60,7 @@ def _table(found: list[Plugin]) -> Table:
         kinds = (f"{kind}: {', '.join(named)}" for kind, named in plugin.classes._asdict().items() if named)
         told = "\n".join(kinds) or plugin.reason
         state = Text(plugin.state, style=_COLOURS[plugin.state])
-        table.add_row(plugin.name, plugin.distribution, plugin.version, Text(told), state)
+        table.add_row(Text(plugin.name), Text(plugin.distribution), Text(plugin.version), Text(told), state)
     return table
 
 

@@ -17,6 +17,9 @@ from seisbench_lcl.plugins.hookspecs import PLUGIN_API_VERSION, PROJECT, Hooks
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
+_RESERVED = ("Discriminator", "DiscriminatorEnsemble")
+
+
 class Classes(NamedTuple):
     """What one plugin registers, by name."""
 
@@ -63,12 +66,13 @@ def collect(plugin: str, implementation: object) -> Classes:
 
 def _check_api(implementation: object) -> None:
     stated = getattr(implementation, "PLUGIN_API", None)
-    if not (isinstance(stated, tuple) and len(stated) == 2 and all(isinstance(version, int) for version in stated)):
+    numbers = stated if isinstance(stated, tuple) else ()
+    if [type(number) for number in numbers] != [int, int] or numbers[0] > numbers[1]:
         raise PluginError(
             f"it must state the plugin APIs that it supports, lowest and highest, as "
             f"PLUGIN_API = ({PLUGIN_API_VERSION}, {PLUGIN_API_VERSION}), but its PLUGIN_API is {stated!r}"
         )
-    lowest, highest = stated
+    lowest, highest = numbers
     if not lowest <= PLUGIN_API_VERSION <= highest:
         older = "seisbench-lcl" if lowest > PLUGIN_API_VERSION else "the plugin"
         raise PluginError(
@@ -78,6 +82,8 @@ def _check_api(implementation: object) -> None:
 
 
 def _returned(hook: pluggy.HookCaller) -> list[Any]:
+    if any(implementation.hookwrapper or implementation.wrapper for implementation in hook.get_hookimpls()):
+        raise PluginError(f"{hook.name} is a wrapper, but must return classes of its own: mark it with hookimpl alone")
     results = hook()
     if len(results) < len(hook.get_hookimpls()):
         raise PluginError(f"{hook.name} returned None, but must return a list of classes")
@@ -108,6 +114,8 @@ def _name(cls: type[Any]) -> str:
             raise PluginError(
                 f"{cls.__name__} is no pair: write class {cls.__name__}(Discriminator, extractor=..., head=...)"
             )
+        if cls.__name__ in _RESERVED:
+            raise PluginError(f"a model cannot be called {cls.__name__}, which is a class of seisbench_lcl itself")
         return cls.__name__
     name = getattr(cls, "name", None)
     if not (isinstance(name, str) and NAME.fullmatch(name)):

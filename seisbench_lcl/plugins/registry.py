@@ -2,7 +2,10 @@
 
 import logging
 import os
+import sys
 from collections.abc import Mapping
+from contextlib import redirect_stdout
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -27,6 +30,8 @@ STRICT = "SEISBENCH_LCL_STRICT"
 
 State = Literal["loaded", "failed", "not allowed", "missing"]
 logger = logging.getLogger("seisbench")
+
+_building: ContextVar[bool] = ContextVar("building", default=False)
 
 
 @dataclass
@@ -81,6 +86,8 @@ class Registry:
     def __init__(self) -> None:
         from seisbench_lcl.plugins import builtin  # which needs the models, and they need the registry
 
+        if _building.get():
+            raise PluginError("no model can be made while plugins are loaded: neither at import nor in a hook")
         self.plugins: list[Plugin] = []
         self.classes = Classes({}, {}, {})
         self._owners: dict[type, Plugin] = {}
@@ -88,8 +95,12 @@ class Registry:
         self._take(own, collect(own.name, builtin))
         entries = sorted(entry_points(group=PROJECT), key=lambda entry: (_source(entry), entry.name))
         allowed = _allowed()
-        for entry in entries:
-            self._try(entry, allowed)
+        token = _building.set(True)
+        try:
+            for entry in entries:
+                self._try(entry, allowed)
+        finally:
+            _building.reset(token)
         known = {name for plugin in self.plugins for name in _names(plugin)}
         for name in sorted((allowed or set()) - known):
             self._set_aside(Plugin(name), "missing", f"{ALLOWED} names it, but it is not installed")
@@ -153,11 +164,14 @@ class Registry:
 
     def missing(self, kind: str, name: str, known: Mapping[str, Any], source: str | None = None) -> MissingPluginError:
         """Return the error of a name that is not known: what there is, what failed, and what to install."""
-        absent = "".join(f"; plugin {p}: {p.state} ({p.reason})" for p in self.plugins if p.state != "loaded")
-        mend = f"; it comes with {source}: pip install {source!r}" if source else ""
-        return MissingPluginError(
-            f"no {kind} is called {name!r}; installed are {', '.join(sorted(known))}{absent}{mend}"
-        )
+        aside = [plugin for plugin in self.plugins if plugin.state != "loaded"]
+        if source:
+            wanted = canonicalize_name(source.partition(">")[0])
+            aside = [plugin for plugin in aside if canonicalize_name(plugin.distribution) == wanted]
+        mend = f"; it comes with {source}: pip install {source!r}" if source and not aside else ""
+        listed = ", ".join(sorted(known))
+        absent = "".join(f"; plugin {plugin}: {plugin.state} ({plugin.reason})" for plugin in aside)
+        return MissingPluginError(f"no {kind} is called {name!r}; installed are {listed}{absent}{mend}")
 
     def _find(self, kind: str, known: Mapping[str, type[Any]], name: str, source: str | None) -> type[Any]:
         if name not in known:
@@ -171,17 +185,20 @@ class Registry:
             self.plugins.append(plugin)
             return
         try:
-            self._take(plugin, collect(plugin.name, entry.load()))
-        except PluginError as error:
-            self._set_aside(plugin, "failed", str(error), error)
-        except (Exception, SystemExit) as error:  # a plugin can fail in any way, and must not take the host down
-            self._set_aside(plugin, "failed", f"{type(error).__name__}: {error}", error)
+            _check_metadata(plugin)
+            with redirect_stdout(sys.stderr):  # which belongs to the command that runs
+                self._take(plugin, collect(plugin.name, entry.load()))
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a plugin can fail in any way, and must not take the host down
+            self._set_aside(plugin, "failed", _told(error), error)
 
     def _take(self, plugin: Plugin, classes: Classes) -> None:
         for mine, known in zip(classes, self.classes, strict=True):
             for name in mine:
-                if name in known:
-                    raise PluginError(f"the name {name!r} is taken by {self._owners[known[name]]}")
+                # Weights lie in a folder called like the class, in small letters.
+                if taken := next((cls for other, cls in known.items() if other.lower() == name.lower()), None):
+                    raise PluginError(f"the name {name!r} is taken by {self._owners[taken]}")
         for mine, known in zip(classes, self.classes, strict=True):
             known.update(mine)
             self._owners |= {cls: plugin for cls in mine.values()}
@@ -189,7 +206,7 @@ class Registry:
         self.plugins.append(plugin)
 
     def _set_aside(self, plugin: Plugin, state: State, reason: str, error: BaseException | None = None) -> None:
-        if os.environ.get(STRICT, "0") not in ("", "0"):
+        if os.environ.get(STRICT, "").strip().lower() not in ("", "0", "false", "no", "off"):
             raise PluginError(f"plugin {plugin}: {state} ({reason}); {STRICT} makes this an error") from error
         logger.warning("plugin %s is set aside: %s", plugin, reason)
         plugin.state, plugin.reason = state, reason
@@ -207,7 +224,11 @@ def _allowed() -> set[str] | None:
     text = os.environ.get(ALLOWED, "").strip()
     if not text:
         return None
-    return set() if text == "none" else {canonicalize_name(name.strip()) for name in text.split(",") if name.strip()}
+    return (
+        set()
+        if text.lower() == "none"
+        else {canonicalize_name(name.strip()) for name in text.split(",") if name.strip()}
+    )
 
 
 def _names(plugin: Plugin) -> set[str]:
@@ -216,4 +237,22 @@ def _names(plugin: Plugin) -> set[str]:
 
 def _source(entry: EntryPoint) -> tuple[str, str]:
     assert entry.dist is not None  # None only for entry points made by hand
-    return entry.dist.name, entry.dist.version
+    return entry.dist.name or "", entry.dist.version or ""
+
+
+def _check_metadata(plugin: Plugin) -> None:
+    """Refuse what weights could not name."""
+    if plugin.name == BUILT_IN:
+        raise PluginError(f"a plugin cannot be called {BUILT_IN}")
+    try:
+        canonicalize_name(plugin.distribution, validate=True)
+        Version(plugin.version)
+    except ValueError as error:
+        raise PluginError(f"its distribution has no name and version that weights can tell: {error}") from error
+
+
+def _told(error: BaseException) -> str:
+    try:
+        return str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
+    except Exception:  # of an error that cannot say what it is
+        return type(error).__name__

@@ -2,6 +2,7 @@
 
 import shutil
 from importlib import resources
+from keyword import iskeyword
 from pathlib import Path
 from string import Template
 from tempfile import mkdtemp
@@ -15,6 +16,8 @@ from seisbench_lcl.plugins.collection import NAME
 Kind = Literal["extractor", "head"]
 
 _PREFIX = "seisbench-lcl-"
+_LONGEST = 60
+_IMPORTED = ("Any", "ConfigurationError", "FeatureExtractor", "Head", "NotFittedError", "Tensor", "TrainingError")
 _OF_KIND = {
     "extractor": {
         "base": "FeatureExtractor",
@@ -67,16 +70,22 @@ def write_plugin(name: str, kind: Kind, into: Path) -> list[Path]:
             f"a plugin is named by small letters, digits and single dashes, beginning with a letter, such as "
             f"'wavelet-energy'; found {name!r}"
         )
+    cls = "".join(word.capitalize() for word in words)
+    if iskeyword(module) or iskeyword(cls) or module == "plugin" or cls in _IMPORTED or len(name) > _LONGEST:
+        raise ConfigurationError(
+            f"{name!r} cannot be the name of a plugin: it is a word of Python or of the plugin's own files, or longer "
+            f"than {_LONGEST} characters"
+        )
     classes = registry().classes
     if name in (classes.extractors if kind == "extractor" else classes.heads):
-        raise ConfigurationError(f"there is a {kind} called {name!r} already: choose another name")
+        raise ConfigurationError(f"the name {name!r} is taken by another {kind}: choose another name")
     folder = into / (_PREFIX + "-".join(words))
     if folder.exists():
         raise OutputError(f"{folder} is there already: remove it, or choose another name")
     own = {key: Template(text).substitute(name=name) for key, text in _OF_KIND[kind].items()}
     fill = own | {
         "api": str(PLUGIN_API_VERSION),
-        "cls": "".join(word.capitalize() for word in words),
+        "cls": cls,
         "distribution": folder.name,
         "host_version": __version__,
         "kind": kind,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from inspect import getdoc
 from typing import Any
 
-from seisbench_lcl.testing._random import restored
+from seisbench_lcl.testing._globals import restored
 from seisbench_lcl.testing._report import Outcome
 from seisbench_lcl.testing._subject import Failed, Kind, Skipped, Subject
 
@@ -37,7 +37,7 @@ class Check:
         return getdoc(self.ask) or ""
 
     def perform(self, subject: Subject) -> Outcome:
-        """Ask it. Whatever the subject raises is an outcome; the caller's random numbers are left as they are."""
+        """Ask it. Whatever the subject raises is an outcome; what belongs to the caller's process stays as it is."""
         try:
             with restored():
                 if self.needs_fit and (error := subject.failure):
@@ -45,7 +45,9 @@ class Check:
                 self.ask(subject)
         except Skipped as skipped:
             return Outcome(self.name, "skipped", str(skipped))
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
             return Outcome(self.name, "failed", in_words(error), error)
         return Outcome(self.name, "passed")
 
@@ -57,4 +59,7 @@ def check(name: str, *kinds: Kind, needs_fit: bool = True) -> Callable[[Callable
 
 def in_words(error: BaseException) -> str:
     """Return an error in words: its type, unless a check raised it, and its message."""
-    return str(error) if isinstance(error, Failed) else f"{type(error).__name__}: {error}"
+    try:
+        return str(error) if isinstance(error, Failed) else f"{type(error).__name__}: {error}"
+    except Exception:  # of an error that cannot say what it is
+        return type(error).__name__

@@ -12,7 +12,7 @@ from torch import Tensor
 from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.extractors.base import FeatureExtractor
 from seisbench_lcl.heads.base import Head
-from seisbench_lcl.testing._random import seeded
+from seisbench_lcl.testing._globals import seeded
 from seisbench_lcl.testing._trial import N_CLASSES, Trial, trial_of_features, trial_of_windows
 
 Kind = Literal["extractor", "head"]
@@ -97,7 +97,9 @@ class Subject(ABC):
         try:
             instance = self.learn(self.make(), self.trial())
             self._first = instance, self.answer(instance, self.trial().inputs)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a candidate can fail in any way
             return error
         return None
 

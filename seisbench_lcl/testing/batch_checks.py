@@ -1,11 +1,14 @@
 """What an output looks like, and what it may depend on."""
 
+from collections.abc import Iterator
+
 import torch
+from torch import Tensor
 
 from seisbench_lcl.testing._check import check
 from seisbench_lcl.testing._closeness import agree, finite
-from seisbench_lcl.testing._random import seeded
-from seisbench_lcl.testing._subject import Failed, Subject
+from seisbench_lcl.testing._globals import seeded
+from seisbench_lcl.testing._subject import Failed, Instance, Subject
 
 
 @check("output", needs_fit=False)
@@ -23,6 +26,8 @@ def output(subject: Subject) -> None:
                 f"forward made {found.dtype} of shape {tuple(found.shape)} of {n} rows, but must make float32 of "
                 f"shape ({n}, {width})"
             )
+        if found.requires_grad:
+            raise Failed("forward returns a tensor with gradients where none are asked for: leave torch.no_grad alone")
         finite(found, f"forward of {n} rows")
 
 
@@ -80,6 +85,27 @@ def input_unchanged(subject: Subject) -> None:
         raise Failed(
             f"forward changed the {subject.inputs} that it was given: work on a copy, with no operation in place"
         )
+
+
+@check("unchanged in use")
+def unchanged_in_use(subject: Subject) -> None:
+    """Leave the state as it is in `forward`, and evaluation mode on.
+
+    What is saved after use must be what was saved before. What counts or remembers belongs into `fit`.
+    """
+    instance = subject.learn(subject.make(), subject.trial())
+    before = {key: tensor.clone() for key, tensor in _tensors(instance)}
+    subject.answer(instance, subject.trial().inputs)
+    changed = [key for key, tensor in _tensors(instance) if not tensor.equal(before[key]) and not tensor.isnan().any()]
+    if changed:
+        raise Failed(f"forward changes {', '.join(changed)}: let only fit change the state")
+    if instance.training:
+        raise Failed("forward switches training mode on: leave the mode to the caller, which sets it by eval()")
+
+
+def _tensors(instance: Instance) -> Iterator[tuple[str, Tensor]]:
+    yield from instance.named_parameters()
+    yield from instance.named_buffers()
 
 
 @check("float32 and float64")

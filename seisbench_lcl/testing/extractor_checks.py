@@ -7,7 +7,7 @@ from seisbench_lcl.extractors.base import FeatureExtractor
 from seisbench_lcl.extractors.raw import Raw
 from seisbench_lcl.testing._check import check
 from seisbench_lcl.testing._closeness import agree, finite
-from seisbench_lcl.testing._random import seeded
+from seisbench_lcl.testing._globals import seeded
 from seisbench_lcl.testing._subject import ExtractorSubject, Failed
 
 

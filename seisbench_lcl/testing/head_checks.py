@@ -4,7 +4,7 @@ from seisbench_lcl.errors import SeisBenchLCLError
 from seisbench_lcl.rows import RowFile
 from seisbench_lcl.testing._check import check
 from seisbench_lcl.testing._closeness import agree
-from seisbench_lcl.testing._random import seeded
+from seisbench_lcl.testing._globals import seeded
 from seisbench_lcl.testing._subject import Failed, HeadSubject
 from seisbench_lcl.testing._trial import Trial
 

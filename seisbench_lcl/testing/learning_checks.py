@@ -5,7 +5,7 @@ import torch
 from seisbench_lcl.errors import NotFittedError, TrainingError
 from seisbench_lcl.testing._check import check
 from seisbench_lcl.testing._closeness import agree, finite
-from seisbench_lcl.testing._random import seeded
+from seisbench_lcl.testing._globals import random_numbers, seeded, settings
 from seisbench_lcl.testing._subject import Failed, Subject
 
 
@@ -50,6 +50,31 @@ def global_random_numbers(subject: Subject) -> None:
         subject.answers,
         f"two fits to the same data under other global seeds differ: {mend}",
     )
+
+
+@check("global state")
+def global_state(subject: Subject) -> None:
+    """Leave what belongs to the whole process as it is, in `fit` and in `forward`.
+
+    Settings such as the number of threads or the default type of torch, the working folder and the global seeds are
+    those of the user's script, and of the other plugins in it.
+    """
+    before, ends = settings(), []
+    for seed in (0, 1):
+        instance, trial = subject.make(), subject.trial().copy()
+        with seeded(seed):
+            instance.fit(trial.inputs, trial.labels if instance.supervised else None, trial.groups)
+            with torch.no_grad():
+                instance(trial.inputs)
+            changed = [name for name, now in settings().items() if now != before[name]]
+            ends.append(random_numbers())
+        if changed:
+            raise Failed(f"fit or forward changes {', '.join(changed)} for all other code: give it back as it was")
+    if reseeded := [name for name in ends[0] if ends[0][name] == ends[1][name]]:
+        raise Failed(
+            f"fit or forward seeds the random numbers of {', '.join(reseeded)} for all other code: use a generator of "
+            "its own"
+        )
 
 
 @check("fit twice")

@@ -9,7 +9,7 @@ from torch import Tensor
 from seisbench_lcl.errors import WindowError
 from seisbench_lcl.testing._check import check
 from seisbench_lcl.testing._closeness import defined
-from seisbench_lcl.testing._random import seeded
+from seisbench_lcl.testing._globals import seeded
 from seisbench_lcl.testing._subject import ExtractorSubject, Failed, HeadSubject, Subject
 from seisbench_lcl.testing._trial import Trial
 

@@ -110,7 +110,8 @@ def another_process(subject: Subject) -> None:
         pickled = pickle.dumps(subject.fitted)
     except Exception as error:
         raise Failed(
-            f"it cannot be pickled ({type(error).__name__}: {error}): keep no lambda, open file or lock as an attribute"
+            f"it cannot be pickled ({type(error).__name__}: {error}): keep no lambda, open file or lock as an "
+            "attribute, and define the class at the top of a module"
         ) from error
     found = _fresh_process.answer(pickled, subject.trial().inputs.numpy())
     agree(torch.from_numpy(found), subject.answers, "in a process that has just begun, the output is another")

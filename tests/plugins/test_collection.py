@@ -1,5 +1,6 @@
 from types import ModuleType
 
+import pluggy
 import pytest
 
 import seisbench_lcl as lcl
@@ -76,12 +77,29 @@ def test_any_object_with_hooks_is_a_plugin():
         (1, r"but its PLUGIN_API is 1$"),
         (("1", "2"), "must state"),
         ((2, 3), r"supports the plugin APIs 2 to 3, but seisbench_lcl .* has 1: update seisbench-lcl"),
+        ((2, 1), "must state"),
+        ((True, 1), "must state"),
         ((0, 0), r"supports the plugin APIs 0 to 0, but seisbench_lcl .* has 1: update the plugin"),
     ],
 )
 def test_a_plugin_of_another_api_is_refused(stated, message):
     with pytest.raises(PluginError, match=message):
         collect("x", plugin(PLUGIN_API=stated, register_heads=register_heads))
+
+
+def test_wrappers_and_names_of_the_bridge_itself_are_refused():
+    @pluggy.HookimplMarker("seisbench_lcl")(wrapper=True)
+    def register_heads():
+        return (yield)
+
+    with pytest.raises(PluginError, match="register_heads is a wrapper, but must return classes of its own"):
+        collect("x", plugin(register_heads=register_heads))
+
+    class Discriminator(lcl.Discriminator, extractor="raw", head="kmeans"):
+        pass
+
+    with pytest.raises(PluginError, match="a model cannot be called Discriminator"):
+        collect("x", plugin(**returning([Discriminator], "register_models")))
 
 
 def test_unknown_hooks_and_arguments_are_refused():

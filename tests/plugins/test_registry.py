@@ -1,13 +1,15 @@
+import json
 import logging
 import subprocess
 import sys
+import textwrap
 
 import pytest
 import torch
 
 import seisbench_lcl as lcl
 from seisbench_lcl import _version, plugins
-from seisbench_lcl.errors import MissingPluginError, PluginError
+from seisbench_lcl.errors import MissingPluginError, PluginError, WeightsError
 from seisbench_lcl.extractors import MiniRocket
 from seisbench_lcl.heads import Ridge
 from seisbench_lcl.models import every_model, named
@@ -157,19 +159,36 @@ def test_an_installed_extractor_stands_in_expressions(install):
         registry.build_extractor("power+envelope>median", (2, 800, 100.0), {}, told)
 
 
-@pytest.mark.parametrize("code", ["import a_module_that_is_not_there", "raise SystemExit(3)", "1 +"])
+UNHEARD = """
+    class Unheard(BaseException):
+        def __str__(self):
+            raise RuntimeError("not even that")
+
+    raise Unheard
+"""
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["import a_module_that_is_not_there", "raise SystemExit(3)", "1 +", "import pytest; pytest.skip('x')", UNHEARD],
+)
 def test_a_plugin_that_fails_is_kept_with_its_reason_and_the_others_work(install, caplog, code):
     install("lcl-test-a-bad", code)
     install("lcl-test-b-bad", code, version="0.7")  # of the same entry name: neither hides the other
     install("lcl-test-good", GOOD.format(name="good"))
     with caplog.at_level(logging.WARNING, logger="seisbench"):
         registry = Registry()
-    reason = {"import": "ModuleNotFoundError: No module named 'a_module_that_is_not_there'", "raise": "SystemExit: 3"}
+    reason = {
+        "import a_module_that_is_not_there": "ModuleNotFoundError: No module named 'a_module_that_is_not_there'",
+        "raise SystemExit(3)": "SystemExit: 3",
+        "1 +": "SyntaxError",
+        UNHEARD: "Unheard",
+    }.get(code, "Skipped: x")
     states = found(registry)
     assert list(states) == ["lcl-test-a-bad:plugin", "lcl-test-b-bad:plugin", "lcl-test-good:plugin"]
     for name in ("lcl-test-a-bad:plugin", "lcl-test-b-bad:plugin"):
         assert states[name][0] == "failed"
-        assert reason.get(code.split()[0], "SyntaxError") in states[name][1]
+        assert reason in states[name][1]
     assert "plugin 'plugin' of lcl-test-b-bad 0.7 is set aside: " in caplog.text
     assert registry.head("good").name == registry.extractor("good").name == "good"
     assert registry.head("ridge") is Ridge
@@ -197,6 +216,53 @@ def test_a_name_that_is_taken_is_refused_with_its_owner_and_the_plugin_as_a_whol
     assert named("MiniRocketRidge") is lcl.MiniRocketRidge
     with pytest.raises(MissingPluginError):
         registry.extractor("greedy")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        ({"version": "abc"}, "has no name and version that weights can tell: Invalid version: 'abc'"),
+        ({"entry": "built-in"}, "a plugin cannot be called built-in"),
+    ],
+)
+def test_what_weights_could_not_name_is_refused(install, arguments, reason):
+    install("lcl-test-odd", GOOD.format(name="odd"), **arguments)
+    ((state, found_reason),) = found(Registry()).values()
+    assert (state, reason in found_reason) == ("failed", True), found_reason
+
+
+def test_a_distribution_without_metadata_is_set_aside(install, tmp_path):
+    install("lcl-test-good", GOOD.format(name="good"))
+    install("lcl-test-nameless", GOOD.format(name="nameless").replace("PowerRidge", "NamelessRidge"))
+    next((tmp_path / "site").glob("lcl_test_nameless*/METADATA")).write_text("Metadata-Version: 2.1\n")
+    registry = Registry()
+    assert registry.head("good").name == "good"
+    with pytest.raises(MissingPluginError, match="that weights can tell"):
+        registry.head("nameless")
+
+
+@pytest.mark.parametrize("where", ["at import", "in a hook"])
+def test_a_plugin_that_asks_for_models_while_it_is_loaded_is_told_not_to(install, where):
+    asks = "import seisbench_lcl as lcl; lcl.MiniRocketRidge(labels=['a', 'b'])"
+    code = GOOD.format(name="asks")
+    if where == "at import":
+        code = f"    {asks}\n{code}"
+    else:
+        code = code.replace("        return [Power]\n", f"        {asks}\n        return [Power]\n")
+    install("lcl-test-asks", code)
+    install("lcl-test-good", GOOD.format(name="good").replace("PowerRidge", "OtherRidge"))
+    states = found(Registry())
+    assert states["lcl-test-asks:plugin"] == (
+        "failed",
+        "no model can be made while plugins are loaded: neither at import nor in a hook",
+    )
+    assert states["lcl-test-good:plugin"][0] == "loaded"
+
+
+def test_what_a_plugin_prints_does_not_go_among_the_output(install, capsys):
+    install("lcl-test-loud", "print('hello')\n" + textwrap.dedent(GOOD.format(name="loud")))
+    Registry()
+    assert capsys.readouterr().out == ""
 
 
 def test_of_two_plugins_with_one_name_the_first_by_distribution_stays(install):
@@ -309,6 +375,37 @@ class TestWeightsOfPlugins:
         self.change(install, tmp_path, monkeypatch, installed)
         with pytest.raises(MissingPluginError, match=message):
             named("PowerRidge").load(saved)
+
+    def test_of_a_plugin_that_is_set_aside_they_say_why(self, saved, monkeypatch):
+        cls = named("PowerRidge")
+        monkeypatch.setenv("SEISBENCH_LCL_PLUGINS", "none")
+        registry.cache_clear()
+        with pytest.raises(
+            MissingPluginError, match=r"'power'; installed are .* lcl-test-good 2\.3: not allowed"
+        ) as caught:
+            cls.load(saved)
+        assert "pip install" not in str(caught.value)
+
+    @pytest.mark.parametrize(
+        "requires",
+        [
+            None,
+            [],
+            "abc",
+            {"model": "abc"},
+            {"": {"name": "a", "distribution": "b", "version": "1"}},
+            {"head": {"name": "a", "distribution": "evil; rm -rf ~", "version": "1"}},
+            {"head": {"name": "a", "distribution": "b", "version": "latest"}},
+        ],
+    )
+    def test_requirements_that_cannot_be_read_are_refused(self, saved, run, requires):
+        description = json.loads(saved.with_suffix(".json").read_text())
+        description["seisbench_lcl"]["requires"] = requires
+        saved.with_suffix(".json").write_text(json.dumps(description))
+        with pytest.raises(WeightsError, match="does not say what it requires in a way that can be read"):
+            named("PowerRidge").load(saved)
+        done = run("classify", "any.mseed", "--weights", saved)
+        assert (done.returncode, "what it requires" in done.stderr) == (2, True)
 
     def test_an_ensemble_names_what_its_members_need(self, saved, install, tmp_path, monkeypatch):
         members = [named("PowerRidge").load(saved), named("PowerRidge").load(saved)]

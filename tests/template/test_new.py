@@ -38,8 +38,15 @@ def test_what_cannot_be_a_name_is_refused(tmp_path, name):
     assert not (tmp_path / "new").exists()
 
 
+@pytest.mark.parametrize("name", ["class", "lambda", "none", "plugin", "head", "tensor", "a" * 61])
+def test_words_of_python_and_of_the_files_themselves_are_refused(tmp_path, name):
+    with pytest.raises(ConfigurationError, match="cannot be the name of a plugin"):
+        write_plugin(name, "head", tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
 def test_names_that_are_taken_are_refused(tmp_path):
-    with pytest.raises(ConfigurationError, match="there is a head called 'ridge' already"):
+    with pytest.raises(ConfigurationError, match="the name 'ridge' is taken by another head"):
         write_plugin("ridge", "head", tmp_path)
     write_plugin("ridge", "extractor", tmp_path)  # extractors and heads have names of their own
     with pytest.raises(OutputError, match="seisbench-lcl-ridge is there already"):

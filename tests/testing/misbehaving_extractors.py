@@ -259,6 +259,34 @@ class Holes(LogEnergy):
         self.register_buffer("spare", torch.full((2,), torch.nan))
 
 
+class Threads(LogEnergy):
+    def _fit(self, windows, labels, groups):
+        torch.set_num_threads(torch.get_num_threads() + 1)
+        super()._fit(windows, labels, groups)
+
+
+class Seeds(LogEnergy):
+    def _extract(self, windows):
+        torch.manual_seed(0)
+        return super()._extract(windows)
+
+
+class Counts(LogEnergy):
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.register_buffer("n", torch.zeros(()))
+
+    def _extract(self, windows):
+        self.n += len(windows)
+        return super()._extract(windows)
+
+
+class Trains(LogEnergy):
+    def _extract(self, windows):
+        self.train()
+        return super()._extract(windows)
+
+
 class ExtraState(LogEnergy):
     def get_extra_state(self):
         return {"anything": object}
@@ -323,6 +351,10 @@ CASES = [
         "after saving and loading, forward ends with RuntimeError.*in buffers",
     ),
     (Growing, "saved state", r"the fit changed the state: seen from torch.float32 \(0,\) to torch.float32 \(24,\)"),
+    (Threads, "global state", r"changes torch.get_num_threads\(\) for all other code"),
+    (Seeds, "global state", "seeds the random numbers of torch for all other code"),
+    (Counts, "unchanged in use", "forward changes n: let only fit change the state"),
+    (Trains, "unchanged in use", "forward switches training mode on"),
     (Holes, "saved state", "after the fit, spare holds NaN or infinite values, which weights may not"),
     (ExtraState, "saved state", "ExtraState has get_extra_state, which needs pickle"),
     (LosesItsPlace, "GPU", "the output on cpu differs from that on the processor"),
