@@ -237,7 +237,10 @@ def _names(plugin: Plugin) -> set[str]:
 
 def _source(entry: EntryPoint) -> tuple[str, str]:
     assert entry.dist is not None  # None only for entry points made by hand
-    return entry.dist.name or "", entry.dist.version or ""
+    try:
+        return entry.dist.name or "", entry.dist.version or ""
+    except KeyError:  # which some versions of importlib.metadata raise for what the metadata lack
+        return "", ""
 
 
 def _check_metadata(plugin: Plugin) -> None:
