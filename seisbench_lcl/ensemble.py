@@ -244,6 +244,17 @@ class DiscriminatorEnsemble(StreamModel):
         return {f"member {i} model": type(member) for i, member in enumerate(self._members)}
 
 
+def model_class(name: str, source: str | None = None) -> type[Discriminator] | type[DiscriminatorEnsemble]:
+    """Return the class of a model by its name; `source` is the distribution known to hold it.
+
+    Raises
+    ------
+    MissingPluginError
+        If there is none of the name.
+    """
+    return DiscriminatorEnsemble if name == DiscriminatorEnsemble.__name__ else named(name, source)
+
+
 def _vote(verdicts: Sequence[Verdict]) -> Verdict:
     votes = torch.stack([verdict.probabilities.cpu() for verdict in verdicts])
     mean = votes.mean(dim=0)

@@ -32,8 +32,18 @@ def replace(target: Path, write: Callable[[Path], Any]) -> None:
     temporary = target.with_name(f".{uuid4().hex}.{target.name}")
     try:
         write(temporary)
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
+        sync(temporary)
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sync(file: Path) -> None:
+    """Wait until a file lies on the disk.
+
+    Raises
+    ------
+    OSError
+    """
+    with file.open("rb+") as opened:
+        os.fsync(opened.fileno())

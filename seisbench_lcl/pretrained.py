@@ -3,7 +3,7 @@
 import os
 from abc import abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from seisbench.models import WaveformModel
@@ -11,10 +11,13 @@ from typing_extensions import Self
 
 from seisbench_lcl import weights
 from seisbench_lcl._version import __version__
-from seisbench_lcl.errors import NotFittedError, WeightsError
+from seisbench_lcl.errors import HubError, NotFittedError, WeightsError
 from seisbench_lcl.extractors import FeatureExtractor
 from seisbench_lcl.heads import Head
 from seisbench_lcl.plugins import BUILT_IN, registry
+
+if TYPE_CHECKING:
+    from seisbench_lcl.hub.hubs import Offer
 
 _SEISBENCH_REQUIREMENT = "0.12.6"
 
@@ -106,7 +109,9 @@ class PretrainedModel(WaveformModel):
         force: bool = False,
         wait_for_file: bool = False,
     ) -> Self:
-        """Load pretrained weights from SeisBench's cache or from the package; no network is used.
+        """Load pretrained weights: from SeisBench's cache, from the package, or from a hub.
+
+        No network is used for what is in the first two, unless `update` or `force` ask for it.
 
         Parameters
         ----------
@@ -114,41 +119,89 @@ class PretrainedModel(WaveformModel):
             One of `list_pretrained`.
         version_str : str
             A version, or "latest".
-        update, wait_for_file : bool
-            As in SeisBench; without effect.
+        update : bool
+            Ask the hubs for a newer version.
         force : bool
-            Pass over the cache.
+            Pull the weights anew, over those in the cache.
+        wait_for_file : bool
+            As in SeisBench; without effect.
 
         Raises
         ------
         WeightsError
             If there are no such weights; the message lists those that there are.
+        HubError
+            If a hub does not hold what it declares, or none can be reached that might have the weights.
         """
         weights.check_name(name)
-        known = weights.available(cls._weight_folders()[1 if force else 0 :])
-        if name not in known:
-            listed = ", ".join(sorted(known)) or "none"
-            raise WeightsError(f"{cls.__name__} has no pretrained weights called {name!r}; there are: {listed}")
-        version = weights.newest(known[name]) if version_str == "latest" else version_str
-        if version not in known[name]:
-            raise WeightsError(f"{name!r} has no version {version!r}; there are: {', '.join(sorted(known[name]))}")
-        return cls.load(known[name][version], version_str=version)
+        known = weights.available(cls._weight_folders()[1 if force else 0 :]).get(name, {})
+        here = bool(known) if version_str == "latest" else version_str in known
+        offers = {} if here and not update and not force else cls._offered().get(name, {})
+        versions = [*known, *offers]
+        if not versions:
+            listed = ", ".join(cls.list_pretrained()) or "none"
+            raise WeightsError(
+                f"{cls.__name__} has no pretrained weights called {name!r}; there are: {listed}{cls._silent_hubs()}"
+            )
+        version = weights.newest(versions) if version_str == "latest" else version_str
+        if version not in versions:
+            raise WeightsError(
+                f"{name!r} has no version {version!r}; there are: {', '.join(sorted(set(versions)))}"
+                f"{cls._silent_hubs()}"
+            )
+        if version in offers and (force or version not in known):
+            from seisbench_lcl.hub.pulling import pull
+
+            known[version] = pull(cls, offers[version], cls._model_path())
+        return cls.load(known[version], version_str=version)
 
     @classmethod
     def list_pretrained(cls, details: bool = False, remote: bool = True) -> list[str] | dict[str, str]:
-        """Return the names of pretrained weights, with their docstrings if `details`."""
+        """Return the names of pretrained weights, with their docstrings if `details`.
+
+        `remote` says whether hubs are asked, too; of what only they have the docstring is the summary of its card.
+        """
         known = weights.available(cls._weight_folders())
+        offers = cls._offered() if remote else {}
+        names = sorted({*known, *offers})
         if not details:
-            return sorted(known)
-        return {
-            name: weights.read(known[name][version], version)[0].get("docstring", "")
-            for name, version in ((name, weights.newest(known[name])) for name in sorted(known))
-        }
+            return names
+        return {name: cls._docstring(known.get(name, {}), offers.get(name, {})) for name in names}
 
     @classmethod
     def list_versions(cls, name: str, remote: bool = True) -> list[str]:
-        """Return the versions of pretrained weights."""
-        return sorted(weights.available(cls._weight_folders()).get(name, {}))
+        """Return the versions of pretrained weights; `remote` says whether hubs are asked, too."""
+        known = weights.available(cls._weight_folders()).get(name, {})
+        return sorted({*known, *(cls._offered().get(name, {}) if remote else {})})
+
+    @classmethod
+    def _offered(cls) -> dict[str, dict[str, "Offer"]]:
+        """Return what the hubs hold of this class, by name and version."""
+        from seisbench_lcl.hub.hubs import offered
+
+        found: dict[str, dict[str, Offer]] = {}
+        for (_, name, version), offer in offered(cls.__name__).items():
+            found.setdefault(name, {})[version] = offer
+        return found
+
+    @classmethod
+    def _docstring(cls, known: dict[str, Path], offers: dict[str, "Offer"]) -> str:
+        """Return what the newest version says of itself: the one that is here, or that of a hub."""
+        from seisbench_lcl.hub.pulling import read_card
+
+        version = weights.newest([*known] or [*offers])
+        if version not in known:
+            try:
+                return read_card(offers[version])[0].summary
+            except HubError as error:  # one bad card must not hide the others
+                return str(error)
+        return str(weights.read(known[version], version)[0].get("docstring", ""))
+
+    @staticmethod
+    def _silent_hubs() -> str:
+        from seisbench_lcl.hub.hubs import known_hubs
+
+        return "".join(f"; no answer from the hub {hub.address}: {hub.error}" for hub in known_hubs() if hub.error)
 
     @abstractmethod
     def _parts(self) -> dict[str, FeatureExtractor | Head]:

@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -167,7 +167,7 @@ def check_name(name: str) -> None:
         )
 
 
-def newest(versions: Mapping[str, Path]) -> str:
+def newest(versions: Iterable[str]) -> str:
     """Return the highest version."""
 
     def order(version: str) -> Version:

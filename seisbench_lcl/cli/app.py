@@ -12,9 +12,11 @@ from seisbench_lcl.cli.detect import detect
 from seisbench_lcl.cli.ensemble import ensemble
 from seisbench_lcl.cli.evaluate import evaluate
 from seisbench_lcl.cli.fine_tune import fine_tune
+from seisbench_lcl.cli.hub import app as hub
 from seisbench_lcl.cli.name import name
 from seisbench_lcl.cli.new_plugin import new_plugin
 from seisbench_lcl.cli.plugins import plugins
+from seisbench_lcl.cli.reproduce import reproduce
 from seisbench_lcl.cli.train import train
 from seisbench_lcl.errors import SeisBenchLCLError
 
@@ -24,8 +26,22 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Tell earthquakes, blasts, slides and noise apart, with SeisBench models.",
 )
-for command in (classify, train, fine_tune, ensemble, evaluate, detect, clusters, name, plugins, new_plugin, demo):
+for command in (
+    classify,
+    train,
+    fine_tune,
+    ensemble,
+    evaluate,
+    detect,
+    clusters,
+    name,
+    plugins,
+    new_plugin,
+    reproduce,
+    demo,
+):
     app.command()(command)
+app.add_typer(hub, name="hub")
 
 
 def main() -> None:

@@ -14,11 +14,11 @@ from rich.progress import track
 
 from seisbench_lcl import weights as weights_files
 from seisbench_lcl.discriminator import Discriminator
-from seisbench_lcl.ensemble import DiscriminatorEnsemble
+from seisbench_lcl.ensemble import DiscriminatorEnsemble, model_class
 from seisbench_lcl.errors import ConfigurationError, OutputError
 from seisbench_lcl.extractors.expression import leaves
 from seisbench_lcl.files import replace
-from seisbench_lcl.models import every_model, named
+from seisbench_lcl.models import every_model
 from seisbench_lcl.plugins import registry
 from seisbench_lcl.training import LabelledWindows
 
@@ -39,10 +39,10 @@ def load_model(model: str | None, weights: str, default: str = "EnvelopePhysical
     stem, _, version = path.name.partition(".json")
     named = path.is_file() and stem != path.name
     if not named and len(path.parts) < 2:
-        return _class_of(model or _class_with(weights, default)).from_pretrained(weights)
+        return model_class(model or _class_with(weights, default)).from_pretrained(weights)
     path, version = (path.with_name(stem), version.removeprefix(".v")) if named else (path, "")
     known, source = weights_files.origin(path, version or None)
-    return _class_of(model or known, source).load(path, version or None)
+    return model_class(model or known, source).load(path, version or None)
 
 
 def load_discriminator(model: str | None, weights: str, default: str) -> Discriminator:
@@ -107,10 +107,6 @@ def _class_with(weights: str, default: str) -> str:
     if len(has) > 1:
         raise ConfigurationError(f"{weights} are weights of {', '.join(has)}: name one by --model")
     return has[0]
-
-
-def _class_of(name: str, source: str | None = None) -> type[Model]:
-    return DiscriminatorEnsemble if name == DiscriminatorEnsemble.__name__ else named(name, source)
 
 
 def say(text: str, to: Console = console) -> None:

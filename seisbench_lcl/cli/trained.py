@@ -3,11 +3,9 @@
 import os
 from pathlib import Path
 
-import numpy as np
-
-from seisbench_lcl.cli.common import Model, check_figure, console, errors, say, voters, write_file
+from seisbench_lcl.cli.common import Model, check_figure, console, errors, say, write_file
 from seisbench_lcl.errors import OutputError
-from seisbench_lcl.evaluation import EvaluationReport
+from seisbench_lcl.evaluation.scored import held_out_in_training
 from seisbench_lcl.plotting import loss_curves
 from seisbench_lcl.training import LabelledWindows
 
@@ -47,22 +45,10 @@ def draw_curves(model: Model, path: Path | None) -> None:
 
 
 def held_out_scores(model: Model, data: LabelledWindows) -> str:
-    """Print what training says of windows whose events it held out, and return it as Markdown.
-
-    Shifted copies are left out: they are no windows of their own.
-    """
-    if model.held_out is None:
+    """Print what training says of windows whose events it held out, and return it as Markdown."""
+    section = held_out_in_training(model, data)
+    if section is None:
         return ""
-    rows = np.isfinite(model.held_out[:, 0]) & (data.shifts == 0)
-    each = [member.held_out for member in voters(model)]
-    if all(found is None or np.isfinite(found).all() for found in each):
-        title = "Training windows, the head fitted without each event in turn"
-    elif len(each) == 1:
-        title = "Events that training held out, by which it chose the epoch and the temperature"
-    else:
-        title = "Training windows, each by those members alone that held its event out"
-    truth = data.truth(model.labels)[rows]
-    scores = EvaluationReport.from_predictions(model.held_out[rows], truth, data.groups[rows], model.labels)
-    console.rule(title[0].lower() + title[1:])
-    console.print(scores)
-    return f"### {title}\n\n{scores.to_markdown()}\n"
+    console.rule(section.heading[0].lower() + section.heading[1:])
+    console.print(section.content)
+    return section.markdown

@@ -1,0 +1,185 @@
+"""``seisbench-lcl hub``: weights of hubs, listed, shown, pulled, checked, published."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from seisbench_lcl import weights as weights_files
+from seisbench_lcl.cli.common import Model, console, errors, say
+from seisbench_lcl.ensemble import DiscriminatorEnsemble, model_class
+from seisbench_lcl.errors import HubError, OutputError, SeisBenchLCLError
+from seisbench_lcl.hub import publishing, serving
+from seisbench_lcl.hub.card_view import render
+from seisbench_lcl.hub.hubs import Hub, Offer, known_hubs
+from seisbench_lcl.hub.names import REGISTRY
+from seisbench_lcl.hub.pulling import pull as pull_weights
+from seisbench_lcl.hub.pulling import read_card
+from seisbench_lcl.models import every_model
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Weights of the package and of hubs. SEISBENCH_LCL_HUBS names hubs, or hubs.toml in the configuration folder.",
+)
+
+_HubOption = Annotated[
+    list[str] | None,
+    typer.Option("--hub", help="folder or address of a hub (repeat); by default the package and the configured ones"),
+]
+_What = Annotated[str, typer.Argument(metavar="[CLASS/]NAME", help="such as MiniRocketRidge/mixed-3c")]
+_Version = Annotated[str, typer.Option(help="version, or latest")]
+
+
+@app.command("list")
+def list_weights(hub: _HubOption = None) -> None:
+    """List the weights of hubs."""
+    table = Table(box=None, pad_edge=False)
+    for title in ("model", "name", "version", "MB", "licence", "hub"):
+        table.add_column(title, no_wrap=title != "hub", justify="right" if title == "MB" else "left")
+    for offer in _offers(hub):
+        cells = (offer.model, offer.name, offer.version, f"{offer.size / 1e6:.1f}", offer.entry.licence)
+        table.add_row(*map(Text, (*cells, _place(offer.hub))))
+    console.print(table)
+
+
+@app.command()
+def show(what: _What, version: _Version = "latest", hub: _HubOption = None) -> None:
+    """Show the card of weights: what they are for, how good they are, what they must not be used for."""
+    card, body = read_card(_chosen(what, version, hub))
+    console.print(render(card, body))
+
+
+@app.command()
+def pull(what: _What, version: _Version = "latest", hub: _HubOption = None) -> None:
+    """Pull weights into SeisBench's cache, where from_pretrained finds them without a network."""
+    offer = _chosen(what, version, hub)
+    cls = model_class(offer.model)
+    path = pull_weights(cls, offer, cls._model_path())
+    say(f"wrote {path}.{{json,safetensors,pt,md}}.v{offer.version}")
+
+
+@app.command()
+def verify(hub: _HubOption = None) -> None:
+    """Check all weights of hubs, and those in SeisBench's cache: digests, tensors, cards."""
+    hubs = _hubs(hub)
+    offers = [offer for place in hubs for offer in place.offers()]
+    wrong = sum(place.error is not None for place in hubs)
+    for offer in offers:
+        try:
+            publishing.verify(model_class(offer.model), offer)
+            reason = ""
+        except SeisBenchLCLError as error:
+            reason = str(error)
+        wrong += _tell(f"{_place(offer.hub)}: {offer.model} {offer.name} {offer.version}", reason)
+    by_class: dict[str, dict[str, dict[str, Offer]]] = {}
+    for offer in offers:
+        by_class.setdefault(offer.model, {}).setdefault(offer.name, {}).setdefault(offer.version, offer)
+    for model in sorted(_cached_classes()):
+        for name, version, reason in publishing.verify_cached(model_class(model), by_class.get(model, {})):
+            wrong += _tell(f"cache: {model} {name} {version}", reason)
+    if wrong:
+        say(f"{wrong} are not as they should be", errors)
+        raise typer.Exit(1)
+
+
+@app.command()
+def add(
+    weights: Annotated[Path, typer.Option(help="path of saved weights, without suffix, or their JSON file")],
+    card: Annotated[Path, typer.Option(help="Markdown with a YAML head")],
+    hub: Annotated[Path, typer.Option(help="folder of the hub")],
+    mirror: Annotated[list[str] | None, typer.Option(help="further address that will hold the files (repeat)")] = None,
+) -> None:
+    """Add weights with a complete card to a hub in a folder."""
+    stem, _, version = weights.name.partition(".json")
+    path = weights.with_name(stem)
+    suffix = version.removeprefix(".v") or None
+    model, source = weights_files.origin(path, suffix)
+    offer = publishing.add(model_class(model, source), path, suffix, card, hub, mirror or [])
+    say(f"{model} {stem} is in {hub} already" if offer is None else f"added {model} {offer.name} to {hub}")
+
+
+@app.command()
+def export(
+    out: Annotated[Path, typer.Option(help="folder of the new hub")],
+    what: Annotated[list[str] | None, typer.Argument(metavar="[[CLASS/]NAME]...", help="by default all")] = None,
+    hub: _HubOption = None,
+) -> None:
+    """Copy weights into one folder, a hub for a machine without a network."""
+    offers = [offer for name in what for offer in _matching(name, hub)] if what else _offers(hub)
+    # An earlier hub hides a later one, as where weights are pulled.
+    unique = {(offer.model, offer.name, offer.version): offer for offer in reversed(offers)}
+    count = publishing.export(unique.values(), out)
+    say(f"{count} sets of weights are in {out}; there, say SEISBENCH_LCL_HUBS={out.resolve()}")
+
+
+@app.command()
+def serve(
+    folder: Annotated[Path, typer.Argument(help="of the hub")],
+    host: Annotated[str, typer.Option(help="address to listen at; 0.0.0.0 answers other machines")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="0 takes any that is free")] = 8000,
+) -> None:
+    """Serve a hub in a folder, until interrupted."""
+    if not (folder / REGISTRY).is_file():
+        raise HubError(f"{folder} is no hub: it has no {REGISTRY}; make one by hub add or hub export")
+    try:
+        server = serving.server(folder, host, port)
+    except (OSError, OverflowError) as error:
+        raise OutputError(f"cannot listen at {host}, port {port}: {error}") from error
+    with server:
+        say(f"http://{host}:{server.server_address[1]}/")
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            say("stopped", errors)
+
+
+def _hubs(addresses: list[str] | None) -> list[Hub]:
+    """Return the hubs that are named, or the package and the configured ones; each that does not answer is told."""
+    hubs = [Hub.at(address) for address in addresses or []] or [Hub.at(str(weights_files.bundled())), *known_hubs()]
+    for hub in hubs:
+        if hub.error and addresses:
+            raise hub.error
+        if hub.error:
+            say(f"no answer from {hub.address}: {hub.error}", errors)
+    return hubs
+
+
+def _place(hub: Hub) -> str:
+    return "the package" if hub.address == str(weights_files.bundled()) else hub.address
+
+
+def _offers(addresses: list[str] | None) -> list[Offer]:
+    return [offer for hub in _hubs(addresses) for offer in hub.offers()]
+
+
+def _matching(what: str, addresses: list[str] | None) -> list[Offer]:
+    model, _, name = what.rpartition("/")
+    found = [offer for offer in _offers(addresses) if offer.name == name and model in ("", offer.model)]
+    if not found:
+        raise HubError(f"no hub has weights called {what}: see hub list")
+    return found
+
+
+def _chosen(what: str, version: str, addresses: list[str] | None) -> Offer:
+    found = _matching(what, addresses)
+    if len(models := sorted({offer.model for offer in found})) > 1:
+        raise HubError(f"{what} are weights of {', '.join(models)}: write {models[0]}/{what}")
+    versions = [offer.version for offer in found]
+    wanted = weights_files.newest(versions) if version == "latest" else version
+    if wanted not in versions:
+        raise HubError(f"{what} has no version {version!r}; there are: {', '.join(dict.fromkeys(versions))}")
+    return found[versions.index(wanted)]
+
+
+def _cached_classes() -> list[str]:
+    classes: list[type[Model]] = [*every_model().values(), DiscriminatorEnsemble]
+    return [cls.__name__ for cls in classes if weights_files.available([cls._model_path()])]
+
+
+def _tell(what: str, reason: str) -> bool:
+    console.print(Text.assemble(("wrong  " if reason else "good   ", "red" if reason else "green"), what))
+    if reason:
+        say(f"       {reason}")
+    return bool(reason)

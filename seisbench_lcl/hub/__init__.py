@@ -1,0 +1,1 @@
+"""The model hub: pretrained weights that can be pulled, checked, mirrored and published."""

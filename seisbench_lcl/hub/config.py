@@ -1,0 +1,54 @@
+"""Which hubs are asked for weights: those of an environment variable, or else of a file."""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+from platformdirs import user_config_dir
+
+from seisbench_lcl.errors import HubError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+VARIABLE = "SEISBENCH_LCL_HUBS"
+NONE = "none"
+
+
+def config_file() -> Path:
+    """Return where the file is looked for: ``hubs.toml`` in the user's configuration folder of seisbench_lcl."""
+    return Path(user_config_dir("seisbench_lcl")) / "hubs.toml"
+
+
+def hubs() -> list[str]:
+    """Return the addresses of the hubs in the order in which they are asked, each once.
+
+    The variable ``SEISBENCH_LCL_HUBS`` holds addresses, separated by white space or commas, or "none" for no hub. If it
+    is not set, or empty, the file says ``hubs = ["https://…", …]``; folders in it are relative to the file. Without
+    both there is no hub, and no network is used.
+
+    Raises
+    ------
+    HubError
+        If the file cannot be read, or says anything else.
+    """
+    named = re.split(r"[\s,]+", os.environ.get(VARIABLE, "").strip(" \t\r\n,"))
+    if named == [NONE]:
+        return []
+    return list(dict.fromkeys(named if named != [""] else _from_file(config_file())))
+
+
+def _from_file(file: Path) -> list[str]:
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except (OSError, ValueError) as error:
+        raise HubError(f"cannot read {file}: {error}; mend it, or set {VARIABLE}") from error
+    addresses = content.get("hubs")
+    if set(content) != {"hubs"} or not isinstance(addresses, list) or not all(isinstance(a, str) for a in addresses):
+        raise HubError(f'{file} must say hubs = ["https://…", …] and nothing else; it has {sorted(content)}')
+    return [a if "://" in a or a.startswith("~") else str(file.parent / a) for a in addresses]

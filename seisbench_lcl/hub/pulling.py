@@ -1,0 +1,123 @@
+"""Weights from a hub into SeisBench's cache, in its own layout: stock SeisBench finds them there, too."""
+
+import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+import torch
+
+from seisbench_lcl import weights
+from seisbench_lcl.errors import HubError, OutputError, SeisBenchLCLError
+from seisbench_lcl.files import sync
+from seisbench_lcl.hub.card import Card
+from seisbench_lcl.hub.download import fetch
+from seisbench_lcl.hub.hubs import Offer
+
+if TYPE_CHECKING:
+    from seisbench_lcl.pretrained import PretrainedModel
+
+
+def pull(cls: type["PretrainedModel"], offer: Offer, folder: Path, progress: bool = True) -> Path:
+    """Download weights, check them in every way, and only then lay them into a folder.
+
+    Files come into a folder of their own, where their digests and sizes are checked as they arrive, and a model is made
+    of them: their tensors are finite and fit their description. SeisBench's own ``.pt`` is written here from the
+    tensors; no pickle is ever taken from elsewhere.
+
+    Parameters
+    ----------
+    cls : type
+        Class of the model.
+    offer : Offer
+    folder : Path
+        Where SeisBench keeps weights of the class.
+    progress : bool
+        Whether to draw a progress bar, on a terminal.
+
+    Returns
+    -------
+    Path
+        Of the weights in the folder, without suffix.
+
+    Raises
+    ------
+    HubError
+        If no source has the files as they are declared, or they are no such weights; nothing is left behind.
+    OutputError
+        If the folder cannot be written to.
+    """
+    arriving = folder / f".{uuid4().hex}"
+    try:
+        arriving.mkdir(parents=True)
+        return _pull(cls, offer, folder, arriving, progress)
+    except OSError as error:
+        if isinstance(error, OutputError):
+            raise
+        raise OutputError(f"cannot write weights to {folder}: {error}") from error
+    finally:
+        shutil.rmtree(arriving, ignore_errors=True)
+
+
+def _pull(cls: type["PretrainedModel"], offer: Offer, folder: Path, arriving: Path, progress: bool) -> Path:
+    files = weights.paths(arriving / offer.name, offer.version)
+    card = arriving / f"{offer.name}.md.v{offer.version}"
+    for kind, target in (("json", files["json"]), ("safetensors", files["safetensors"]), ("card", card)):
+        fetch(offer.sources, offer.entry.files[kind], target, progress)  # type: ignore[index]
+    model = check(cls, arriving / offer.name, offer.version, card)
+    try:
+        torch.save(dict(model.state_dict()), files["pt"])
+    except RuntimeError as error:  # of a full disk, too
+        raise OSError(error) from error
+    # The description comes last: with it the weights are there.
+    for file in (card, files["safetensors"], files["pt"], files["json"]):
+        sync(file)
+        file.replace(folder / file.name)
+    return folder / offer.name
+
+
+def read_card(offer: Offer) -> tuple[Card, str]:
+    """Download the card of weights, and nothing else.
+
+    Raises
+    ------
+    HubError
+        As `pull`.
+    """
+    with TemporaryDirectory() as folder:
+        card = Path(folder, "card.md")
+        fetch(offer.sources, offer.entry.files["card"], card)
+        return Card.read(card)
+
+
+def check(cls: type["PretrainedModel"], path: Path, version: str, card: Path) -> "PretrainedModel":
+    """Load weights, check that their card is complete and of them, and return the model.
+
+    Raises
+    ------
+    HubError
+        If the version is another, or the card does not fit.
+    WeightsError
+        As `PretrainedModel.load`.
+    """
+    try:
+        model = cls.load(path, version_str=version)
+    except SeisBenchLCLError:
+        raise
+    except Exception as error:  # a constructor is called with what came from outside
+        raise HubError(f"{path.name} cannot be loaded: {type(error).__name__}: {error}") from error
+    for tensor, values in model.state_dict().items():
+        if values.is_floating_point() and not torch.isfinite(values).all():
+            raise HubError(f"{path.name}: tensor {tensor!r} holds values that its model cannot")
+    metadata: dict[str, Any] = model._weights_metadata
+    if metadata.get("version") != version:
+        raise HubError(f"{path.name} is declared as version {version}, but is version {metadata.get('version')}")
+    head, _ = Card.read(card)
+    if (head.name, head.version) != (path.name, version):
+        raise HubError(
+            f"the card of {path.name}, version {version}, is that of {head.name}, version {head.version}: give it its "
+            "own"
+        )
+    head.check_against(metadata)
+    return model

@@ -1,0 +1,183 @@
+"""The card of weights that a recipe made: what it says itself, and what was measured."""
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+import numpy as np
+import tomlkit
+
+from seisbench_lcl.ensemble import DiscriminatorEnsemble
+from seisbench_lcl.evaluation import EvaluationReport, Interval
+from seisbench_lcl.evaluation.scored import Model, Scored, Section
+from seisbench_lcl.hub import card as hub
+from seisbench_lcl.recipes.datasets import ORIGIN
+from seisbench_lcl.recipes.recipe import Recipe
+from seisbench_lcl.seeds import without_seeds
+from seisbench_lcl.training import LabelledWindows
+from seisbench_lcl.training.manifest import split_manifest
+
+Level = Literal["station", "event"]
+
+_LEVELS: tuple[Level, ...] = ("station", "event")
+_METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "brier", "ece")
+
+
+def card_of(
+    recipe: Recipe,
+    name: str,
+    source: hub.Recipe,
+    model: Model,
+    data: LabelledWindows,
+    learnt: LabelledWindows,
+    scores: list[hub.Score],
+) -> hub.Card:
+    """Put a card together.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    name : str
+        Of the weights.
+    source : seisbench_lcl.hub.card.Recipe
+        Where the recipe is kept.
+    model : Discriminator or DiscriminatorEnsemble
+        As it was trained.
+    data, learnt : LabelledWindows
+        All windows, and those that it was trained on.
+    scores : list of seisbench_lcl.hub.card.Score
+        Those on the split of `Evaluation.split` are among them.
+
+    Raises
+    ------
+    HubError
+        If it is not complete.
+    """
+    about, given = recipe.card, model.preprocessing
+    ece = {
+        score.level: score.value for score in scores if score.metric == "ece" and score.split == recipe.evaluate.split
+    }
+    members: Any = model.members if isinstance(model, DiscriminatorEnsemble) else [model]
+    return hub.Card.of(
+        {
+            "model": type(model).__name__,
+            "name": name,
+            "version": recipe.version,
+            "task": about.task,
+            "state": about.state,
+            "summary": about.summary,
+            "classes": dict(model.event_types),
+            "training_data": list(_training_data(recipe, learnt.as_picked())),
+            "split_manifest_sha256": split_manifest(data.groups, data.labels, data.splits),
+            "recipe": source,
+            "preprocessing": hub.Preprocessing(
+                sampling_rate=given.sampling_rate,
+                samples=given.in_samples,
+                before=given.before,
+                components=given.component_order,
+                band=list(given.band),
+                normalisation=given.normalisation,
+            ),
+            "scores": scores,
+            "calibration": about.calibration
+            and hub.Calibration(method=about.calibration, ece_station=ece["station"], ece_event=ece["event"]),
+            "reject": hub.Reject(
+                novelty_rate=members[0].get_model_args()["novelty_rate"], reject_below=about.reject_below
+            ),
+            "valid_ranges": about.valid_ranges,
+            "not_for": about.not_for,
+            "licence": about.licence,
+            "citation": about.citation,
+        },
+        f"the card of {name}",
+    )
+
+
+def scores_of(scored: Scored, sections: list[Section], data: str) -> Iterator[hub.Score]:
+    """Yield scores as a card has them: those of all windows together, at both levels, in the order of the sections.
+
+    Where parts were held out, first come the scores of those windows whose class is known without their part, once
+    with events held out and once with parts. Scores without value or interval are left out.
+
+    Parameters
+    ----------
+    scored : Scored
+    sections : list of Section
+        Its own.
+    data : str
+        Name of the data.
+    """
+    split = scored.split or f"{scored.title}, trained anew"
+    if found := scored.recognition:
+        held = {"known": "events", "held out": found.column}
+        for what, by in held.items():
+            for level in _LEVELS:
+                told = f"{by} held out, trained anew, of classes known elsewhere"
+                interval = found.scores[what, f"per {level}"]
+                yield from _score(data, told, level, "balanced_accuracy", interval, found.n_windows, found.n_events)
+    report = next(part.content for part in sections if isinstance(part.content, EvaluationReport))
+    n_windows, n_events = report.station.n_rows, report.event.n_rows
+    for level in _LEVELS:
+        scores = getattr(report, level).scores
+        for metric in _METRICS:
+            yield from _score(data, split, level, metric, scores[metric], n_windows, n_events)
+
+
+def _score(
+    data: str, split: str, level: Level, metric: str, interval: Interval, windows: int, events: int
+) -> Iterator[hub.Score]:
+    numbers = interval.value, interval.low, interval.high
+    if all(map(math.isfinite, numbers)):
+        value, low, high = (round(number, 3) for number in numbers)
+        yield hub.Score(
+            data=data,
+            split=split,
+            level=level,
+            metric=metric,
+            value=value,
+            low=low,
+            high=high,
+            windows=windows,
+            events=events,
+        )
+
+
+def configuration(recipe: Recipe, model: Model) -> str:
+    """Return the section "Configuration" of a card: the training with all that its defaults came to, in TOML.
+
+    ``train --config`` reads it, where the recipe has one dataset and takes its labels as they are.
+    """
+    members: list[Any] = list(model.members) if isinstance(model, DiscriminatorEnsemble) else [model]
+    settings = {"extractor-arg": members[0].extractor.config(), "head-arg": members[0].head.config()}
+    if len(members) > 1:  # they differ in their seeds alone
+        settings = {name: without_seeds(table) for name, table in settings.items()}
+    written = recipe.model_dump(by_alias=True, exclude={"card", "evaluate"}, exclude_none=True) | settings
+    written["normalisation"] = model.preprocessing.normalisation
+    kept = {key: _as_table(value) if isinstance(value, Mapping) else value for key, value in written.items()}
+    filled = {key: value for key, value in kept.items() if value != {}}
+    # In TOML, what follows the head of a table belongs to it.
+    ordered = dict(sorted(filled.items(), key=lambda item: isinstance(item[1], dict)))
+    return f"### Configuration\n\n```toml\n{tomlkit.dumps(ordered)}```\n\n"
+
+
+def _as_table(table: Mapping[Any, Any]) -> dict[str, Any]:
+    """TOML has no null, and no keys but text."""
+    return {
+        str(key): _as_table(value) if isinstance(value, Mapping) else value
+        for key, value in table.items()
+        if value is not None
+    }
+
+
+def _training_data(recipe: Recipe, learnt: LabelledWindows) -> Iterator[hub.TrainingData]:
+    origin = learnt.metadata[ORIGIN].to_numpy(dtype=str)
+    for told in recipe.card.training_data:
+        rows = origin == told.name if len(recipe.datasets) > 1 else np.ones(len(learnt), dtype=bool)
+        yield hub.TrainingData(
+            name=f"{told.name}, split {recipe.split}",
+            sources=told.sources,
+            licence=told.licence,
+            windows=int(rows.sum()),
+            events=len(np.unique(learnt.groups[rows])),
+            note=told.note,
+        )

@@ -1,0 +1,38 @@
+"""Which Git commit holds a recipe as it is."""
+
+import subprocess
+from pathlib import Path
+
+from seisbench_lcl.errors import ConfigurationError
+from seisbench_lcl.hub.card import Recipe as Committed
+
+
+def committed(path: Path) -> Committed:
+    """Return the path of a recipe in its repository, and the last commit that changed it.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no Git, no repository, no commit of the file, or it was changed since.
+    """
+    path = path.resolve()
+    root = Path(_git(path, "rev-parse", "--show-toplevel"))
+    commit = _git(path, "log", "-1", "--format=%H", "--", path.name)
+    if not commit or _git(path, "status", "--porcelain", "--", path.name):
+        raise ConfigurationError(
+            f"{path} is not committed as it is, so its card could not say what the weights were made by: commit it "
+            "first, or name the commit"
+        )
+    return Committed(path=path.relative_to(root.resolve()).as_posix(), commit=commit)
+
+
+def _git(path: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(path.parent), *arguments]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError) as error:
+        told = str(getattr(error, "stderr", "") or error).strip()
+        raise ConfigurationError(
+            f"the card of weights names the Git commit of their recipe, but that of {path} cannot be found: {told}; "
+            "put the recipe into a Git repository, or name the commit"
+        ) from error

@@ -1,0 +1,135 @@
+"""The data of a recipe: one dataset or several, with the classes, events and splits that the recipe asks for."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from seisbench.data import MultiWaveformDataset, WaveformDataset
+
+from seisbench_lcl.errors import DatasetError
+from seisbench_lcl.recipes.recipe import ANY, Recipe
+from seisbench_lcl.training.windows import _without_warnings, open_dataset
+
+ORIGIN, LABEL, EVENT, SPLIT = "recipe_dataset", "recipe_class", "recipe_event", "recipe_split"
+"""Columns that `open_datasets` adds to the metadata."""
+
+_SHARES = {"train": 0.8, "dev": 0.1, "test": 0.1}
+
+
+def open_datasets(recipe: Recipe, folder: Path | None = None) -> WaveformDataset | MultiWaveformDataset:
+    """Open the datasets of a recipe as one, with columns for dataset, class, event and split.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    folder : Path, optional
+        Where the folders of the datasets lie, by their names or the same in lower case, as in SeisBench's cache; or
+        that of the only dataset. By default they are those of `seisbench.data`, and downloaded if need be.
+
+    Raises
+    ------
+    DatasetError
+        If a dataset is missing, or has not the columns that the recipe names, or a class does not occur.
+    """
+    parts = [_open(name, recipe, folder) for name in recipe.datasets]
+    wanted = set(recipe.classes.values()) | set(recipe.whole.values())
+    there = set(pd.concat([part.metadata[LABEL] for part in parts]))
+    if absent := sorted(wanted - there):
+        raise DatasetError(
+            f"no trace is of the class {absent} in {', '.join(recipe.datasets)}; classes are {sorted(there - {''})}. "
+            "Compare [classes] in the recipe with the labels of the dataset"
+        )
+    if recipe.events_per_class:
+        _thin(parts, recipe.events_per_class)
+    with _without_warnings():  # of splits that only some datasets have, and of mixed sampling rates
+        return parts[0] if len(parts) == 1 else MultiWaveformDataset(parts)
+
+
+def _find(name: str, recipe: Recipe, folder: Path | None) -> Path | str:
+    if folder is None:
+        return name
+    places = [folder / name, folder / name.lower(), *([folder] if recipe.datasets == [name] else [])]
+    for path in places:
+        if any(path.glob("metadata*.csv")):
+            return path
+    raise DatasetError(f"{folder} holds no folder {name} or {name.lower()} with a SeisBench dataset")
+
+
+def deal(event: str) -> str:
+    """Return the split of an event where a dataset has none: 80 % are in train, the others in dev and test."""
+    drawn, reached = _hash(event) / 2**64, 0.0
+    for split, share in _SHARES.items():
+        reached += share
+        if drawn < reached:
+            return split
+    return split
+
+
+def _open(name: str, recipe: Recipe, folder: Path | None) -> WaveformDataset:
+    dataset = open_dataset(_find(name, recipe, folder), recipe.components)
+    metadata = dataset.metadata
+    metadata[ORIGIN] = name
+    metadata[LABEL] = _classes(name, metadata, recipe)
+    metadata[EVENT] = _events(name, metadata, recipe)
+    if recipe.split_column in metadata:
+        metadata[SPLIT] = metadata[recipe.split_column].fillna("").astype(str)
+    else:
+        metadata[SPLIT] = _own_events(metadata).map(deal)
+    # Without labels a trace is learnt from, whatever it is; but not one whose label the recipe leaves out.
+    if recipe.classes or not recipe.clusters:
+        dataset.filter((metadata[LABEL] != "").to_numpy(), inplace=True)
+    return dataset
+
+
+def _classes(name: str, metadata: pd.DataFrame, recipe: Recipe) -> pd.Series:
+    if name in recipe.whole:
+        return pd.Series(recipe.whole[name], index=metadata.index)
+    columns = [recipe.label_column] if isinstance(recipe.label_column, str) else recipe.label_column
+    there = [column for column in columns if column in metadata]
+    if not there:
+        raise _missing(name, columns[0], metadata)
+    labels = metadata[there].bfill(axis=1).iloc[:, 0].fillna("").astype(str)
+    if not recipe.classes:
+        return labels
+    other = recipe.classes.get(ANY, "")
+    return labels.map(lambda label: recipe.classes.get(label, other) if label else "")
+
+
+def _events(name: str, metadata: pd.DataFrame, recipe: Recipe) -> pd.Series:
+    """Return the event of each trace; those of a dataset of one class, such as noise, are like no others."""
+    column = recipe.group_column
+    if name in recipe.whole and column not in metadata:
+        column = "trace_start_time"
+    if column not in metadata:
+        raise _missing(name, recipe.group_column, metadata)
+    events = metadata[column].astype(str).where(metadata[column].notna())
+    return f"{name} " + events if name in recipe.whole else events
+
+
+def _own_events(metadata: pd.DataFrame) -> pd.Series:
+    """Return the event of each trace, one of its own where it has none."""
+    alone = metadata[ORIGIN] + " trace " + metadata.index.astype(str)
+    return metadata[EVENT].where(metadata[EVENT].notna(), alone)
+
+
+def _thin(parts: list[WaveformDataset], most: int) -> None:
+    """Keep so many events of each class and split, the first by their hash, whatever else is in the datasets."""
+    keys = [part.metadata[[LABEL, SPLIT]].assign(event=_own_events(part.metadata)) for part in parts]
+    events = pd.concat(keys).drop_duplicates()
+    events["order"] = events["event"].map(_hash)
+    first = events.sort_values(["order", "event"]).groupby([LABEL, SPLIT]).head(most)
+    kept = set(first[[LABEL, SPLIT, "event"]].itertuples(index=False, name=None))
+    for part, key in zip(parts, keys, strict=True):
+        rows = [row in kept for row in key.itertuples(index=False, name=None)]
+        part.filter(np.array(rows, dtype=bool), inplace=True)
+
+
+def _hash(event: str) -> int:
+    return int.from_bytes(hashlib.sha256(event.encode()).digest()[:8], "big")
+
+
+def _missing(name: str, column: str, metadata: pd.DataFrame) -> DatasetError:
+    return DatasetError(
+        f"{name} has no column {column!r}, which the recipe names; it has: {', '.join(map(str, metadata))}"
+    )

@@ -1,0 +1,219 @@
+"""What a recipe file holds: data, model, training, scores, and what a card tells that cannot be measured."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from typing_extensions import Self
+
+from seisbench_lcl.errors import ConfigurationError
+from seisbench_lcl.hub.card import Share, Text
+from seisbench_lcl.preprocessing import Preprocessing
+from seisbench_lcl.training import Cuts
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ANY = "*"
+"""In `Recipe.classes`: every label that is not named."""
+
+Table = dict[str, Any]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        alias_generator=lambda name: name.replace("_", "-"),
+        populate_by_name=True,
+    )
+
+
+class Evaluation(_Part):
+    """How weights are scored.
+
+    Attributes
+    ----------
+    split : str
+        Scored by the weights themselves.
+    folds : int, optional
+        Of events, over all splits; models are trained anew. None leaves them out.
+    by : str, optional
+        Column whose values are left out one by one; models are trained anew.
+    seed : int
+        Of folds and resamples.
+    """
+
+    split: Text = "dev"
+    folds: Annotated[int, Field(ge=2)] | None = None
+    by: Text | None = None
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+class Source(_Part):
+    """Data that weights are fitted to: name of the dataset, where it comes from, its licence, and a note."""
+
+    name: Text
+    sources: Annotated[list[Text], Field(min_length=1)]
+    licence: Text
+    note: str = ""
+
+
+class About(_Part):
+    """What the head of a card tells that cannot be measured; see `seisbench_lcl.hub.card.Card`.
+
+    Attributes
+    ----------
+    calibration : str, optional
+        How probabilities are calibrated; None where they are not, such as those of clusters.
+    """
+
+    task: Text
+    state: Literal["experimental", "stable"]
+    summary: Text
+    training_data: Annotated[list[Source], Field(min_length=1)]
+    calibration: Text | None = None
+    reject_below: Share = 0.0
+    valid_ranges: Annotated[dict[Text, Text], Field(min_length=1)]
+    not_for: Annotated[list[Text], Field(min_length=1)]
+    licence: Text
+    citation: Annotated[list[Text], Field(min_length=1)]
+
+
+class Recipe(_Part):
+    """How weights are made. In the file, words of a name are parted by "-", and options are called as those of `train`.
+
+    Attributes
+    ----------
+    dataset : str or list of str
+        Folders of SeisBench datasets, or their names in `seisbench.data`; several are joined.
+    model : str
+        Class of the model, one of `seisbench_lcl.models`.
+    version : str
+    description : str
+        Kept in the weights.
+    members : int
+        Models with seeds of their own, which vote.
+    clusters : int, optional
+        For models without labels; the clusters are named by the labels of the training split afterwards.
+    label_column : str or list of str
+        Of the label; of several columns, the first that has one.
+    group_column, split_column : str
+        Of event and split. Where a dataset has no split, events are dealt out to "train", "dev" and "test".
+    pick_column : str, optional
+    classes : dict from str to str
+        From label in the dataset to class; "*" stands for every other label. Labels that are not named are left out.
+        By default labels are classes.
+    whole : dict from str to str
+        Datasets of which every trace is of one class, such as {"PNWNoise": "noise"}. Without a column of events, all
+        that was recorded at the same time is one event.
+    events_per_class : int, optional
+        How many events of a class are taken in each split at most, chosen by a hash of their names.
+    split : str
+        That models are trained on.
+    sampling_rate, before, length, components, band, normalisation
+        As in `seisbench_lcl.preprocessing.Preprocessing`, with `length` in seconds.
+    max_shift, copies, refine
+        As in `seisbench_lcl.training.Cuts`.
+    min_snr : float, optional
+        dB that P must rise above the noise for a trace to be learnt from, where that can be told.
+    novelty_rate : float, optional
+        0 sets no limit; by default the model's.
+    event_type : dict from str to str
+        QuakeML event type of a class, "none" for what is no event.
+    extractor_arg, head_arg : dict
+    evaluate : Evaluation
+    card : About
+    """
+
+    dataset: Text | Annotated[list[Text], Field(min_length=1)]
+    model: Text
+    version: Text = "1"
+    description: str = ""
+    members: Annotated[int, Field(ge=1)] = 1
+    clusters: Annotated[int, Field(ge=2)] | None = None
+    label_column: Text | Annotated[list[Text], Field(min_length=1)] = "source_type"
+    group_column: Text = "source_id"
+    split_column: Text = "split"
+    pick_column: Text | None = None
+    classes: dict[Text, Text] = {}
+    whole: dict[Text, Text] = {}
+    events_per_class: Annotated[int, Field(ge=2)] | None = None
+    split: Text = "train"
+    sampling_rate: float = 100.0
+    before: float = 2.0
+    length: float = 20.0
+    components: Text = "ZNE"
+    band: Annotated[list[float], Field(min_length=2, max_length=2)] = [1.0, 18.0]
+    normalisation: Text | None = None
+    max_shift: float = 0.0
+    copies: int = 0
+    refine: float = 0.0
+    min_snr: float | None = None
+    novelty_rate: Share | None = None
+    event_type: dict[Text, Text] = {}
+    extractor_arg: Table = {}
+    head_arg: Table = {}
+    evaluate: Evaluation = Evaluation()
+    card: About
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read a recipe file.
+
+        Raises
+        ------
+        ConfigurationError
+            If it cannot be read, is no TOML, or holds what no recipe holds; all that is amiss is named at once.
+        """
+        try:
+            return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        except OSError as error:
+            raise ConfigurationError(f"cannot read {path}: {error.strerror}; a recipe is a TOML file") from error
+        except ValidationError as error:
+            told = "".join(
+                f"\n  {'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_url=False)
+            )
+            raise ConfigurationError(f"{path} is no recipe, mend it:{told}") from error
+        except ValueError as error:  # of TOML, or of UTF-8
+            raise ConfigurationError(f"{path} is no TOML: {error}") from error
+
+    @property
+    def datasets(self) -> list[str]:
+        """Names of the datasets, in their order."""
+        return [self.dataset] if isinstance(self.dataset, str) else self.dataset
+
+    def preprocessing(self, normalisation: str) -> Preprocessing:
+        """Return that of the model, with its normalisation unless the recipe names one."""
+        return Preprocessing(
+            self.sampling_rate,
+            round(self.length * self.sampling_rate),
+            self.components,
+            (self.band[0], self.band[1]),
+            self.before,
+            self.normalisation or normalisation,  # type: ignore[arg-type]
+        )
+
+    def cuts(self) -> Cuts:
+        """Return how training windows lie around P."""
+        return Cuts(self.max_shift, self.copies, self.refine)
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        named, told = self.datasets, [source.name for source in self.card.training_data]
+        if len(set(named)) < len(named):
+            raise ValueError(f"dataset names one twice: {named}")
+        if unknown := sorted(set(self.whole) - set(named)):
+            raise ValueError(f"whole names {unknown}, which are not in dataset: {named}")
+        if len(named) > 1 and sorted(told) != sorted(named):
+            raise ValueError(f"card.training-data must tell of each dataset, {named}, but tells of {told}")
+        if len(named) == 1 and len(told) > 1:
+            raise ValueError(f"card.training-data must tell of one dataset, {named[0]!r}, but tells of {told}")
+        if self.clusters and self.members > 1:
+            raise ValueError("members can vote only if they learn from labels: leave out members, or clusters")
+        return self

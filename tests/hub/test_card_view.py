@@ -1,0 +1,35 @@
+"""Cards on a terminal."""
+
+from io import StringIO
+
+from rich.console import Console
+
+from seisbench_lcl import weights
+from seisbench_lcl.hub.card import Card
+from seisbench_lcl.hub.card_view import render
+
+
+def drawn(what: object, width: int = 100) -> str:
+    console = Console(file=StringIO(), width=width)
+    console.print(what)
+    return console.file.getvalue()  # type: ignore[attr-defined]
+
+
+def test_every_field_is_drawn_and_no_markup_is_obeyed() -> None:
+    card, body = Card.read(weights.bundled() / "resnet18" / "mixed-3c.md")
+    card = card.model_copy(update={"task": "[bold]All[/bold]", "citation": ["[link=file:///x]A paper[/link]"]})
+    text = drawn(card, width=1000)
+    assert "ResNet18 mixed-3c, version 1, experimental\n[bold]All[/bold]" in text
+    assert "[link=file:///x]A paper[/link]" in text
+    assert all(what in text for what in (*card.not_for, *card.valid_ranges, card.summary, card.recipe.commit))
+    assert "mixed_3c, dev (279 windows of 82 events)" in text
+    assert "0.896 (0.859 to 0.937)" in text
+    assert "Confusion" not in text
+    assert "Confusion" in drawn(render(card, body))
+
+
+def test_a_narrow_terminal_shows_whole_digests() -> None:
+    card, _ = Card.read(weights.bundled() / "simclrkmeans" / "mixed-3c.md")
+    text = "".join(drawn(card, width=60).split())
+    assert card.split_manifest_sha256 in text
+    assert "calibrationnone" in text

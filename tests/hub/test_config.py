@@ -1,0 +1,76 @@
+import sys
+from pathlib import Path
+
+import pytest
+
+from seisbench_lcl.errors import HubError
+from seisbench_lcl.hub.config import config_file, hubs
+
+
+@pytest.fixture(autouse=True)
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file of a user who has none yet, and no variable."""
+    monkeypatch.delenv("SEISBENCH_LCL_HUBS", raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setattr("seisbench_lcl.hub.config.user_config_dir", lambda name: str(tmp_path / name))
+    config_file().parent.mkdir()
+    return config_file()
+
+
+def test_without_both_there_is_no_hub(file: Path) -> None:
+    assert hubs() == []
+    file.parent.rmdir()
+    file.parent.touch()
+    assert hubs() == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="where the folder lies depends on the system")
+def test_the_file_lies_where_the_system_has_such_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from platformdirs import user_config_dir
+
+    monkeypatch.setattr("seisbench_lcl.hub.config.user_config_dir", user_config_dir)
+    assert config_file() == tmp_path / "seisbench_lcl" / "hubs.toml"
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("https://a.example/hub", ["https://a.example/hub"]),
+        (" https://a,/b\n\thf://c/d@e , https://a ", ["https://a", "/b", "hf://c/d@e"]),
+        ("none", []),
+        ("", ["https://of.the/file"]),
+        (" , ", ["https://of.the/file"]),
+    ],
+)
+def test_the_variable_goes_first(file: Path, monkeypatch: pytest.MonkeyPatch, value: str, expected: list[str]) -> None:
+    file.write_text('hubs = ["https://of.the/file"]')
+    monkeypatch.setenv("SEISBENCH_LCL_HUBS", value)
+    assert hubs() == expected
+
+
+def test_the_file_keeps_its_order_and_its_folders_are_relative_to_it(file: Path) -> None:
+    file.write_text(
+        'hubs = ["https://é.example", "lab hub", "/data/hub", "~/hub", "https://é.example"]', encoding="utf-8"
+    )
+    assert hubs() == ["https://é.example", str(file.parent / "lab hub"), "/data/hub", "~/hub"]
+    file.write_text("hubs = []")
+    assert hubs() == []
+
+
+@pytest.mark.parametrize(
+    "text", ["", "hubs", 'hubs = "https://a"', "hubs = [1]", 'hub = ["https://a"]', "hubs = []\nother = 1", "\ufeff\0"]
+)
+def test_any_other_file_is_refused_by_name(file: Path, text: str) -> None:
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(HubError, match=r"hubs\.toml"):
+        hubs()
+
+
+def test_a_file_that_cannot_be_read_is_refused(file: Path) -> None:
+    file.write_bytes(b"\xff")
+    with pytest.raises(HubError, match="cannot read"):
+        hubs()
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(HubError, match="cannot read"):
+        hubs()

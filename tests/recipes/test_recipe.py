@@ -1,0 +1,75 @@
+"""Recipe files: what they may hold, and that those of the package tell what the cards tell."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomlkit
+
+from seisbench_lcl import weights
+from seisbench_lcl.errors import ConfigurationError
+from seisbench_lcl.hub.card import Card
+from seisbench_lcl.models import named
+from seisbench_lcl.recipes import Recipe
+
+RECIPES = Path(__file__).parents[2] / "weights" / "recipes"
+EVERY = sorted(RECIPES.glob("*/*.toml"))
+
+
+@pytest.mark.parametrize("path", EVERY, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_recipes_of_the_package(path: Path) -> None:
+    recipe = Recipe.read(path)
+    assert path.parent.name in (recipe.model.lower(), "discriminatorensemble")
+    assert path.with_suffix(".md").read_text().endswith("rows are the truth.\n\n")
+    recipe.cuts().check(recipe.preprocessing(named(recipe.model).default_normalisation))
+    base = weights.bundled() / path.parent.name / path.stem
+    if not base.with_suffix(".md").exists():
+        return  # a recipe alone: nobody has trained it yet
+    card, _ = Card.read(base.with_suffix(".md"))
+    about = recipe.card
+    assert (card.task, card.state, card.summary, card.not_for) == (
+        about.task,
+        about.state,
+        about.summary,
+        about.not_for,
+    )
+    assert (card.licence, card.citation, card.valid_ranges) == (about.licence, about.citation, about.valid_ranges)
+    assert (card.calibration and card.calibration.method) == about.calibration
+    told = [
+        (f"{data.name}, split {recipe.split}", data.sources, data.licence, data.note) for data in about.training_data
+    ]
+    assert [(data.name, data.sources, data.licence, data.note) for data in card.training_data] == told
+    assert card.recipe.path == f"weights/recipes/{path.parent.name}/{path.name}"
+
+
+def _without_licence(recipe: dict[str, Any]) -> None:
+    del recipe["card"]["licence"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (_without_licence, r"card\.licence: Field required"),
+        (lambda recipe: recipe.update({"lenght": 20.0}), "lenght: Extra inputs are not permitted"),
+        (lambda recipe: recipe.update(copies="two"), "copies: Input should be a valid integer"),
+        (lambda recipe: recipe.update(dataset=["a", "a"]), "names one twice"),
+        (lambda recipe: recipe.update(dataset=["mixed_3c", "b"]), "must tell of each dataset"),
+        (lambda recipe: recipe.update(whole={"b": "noise"}), r"whole names \['b'\], which are not in dataset"),
+        (lambda recipe: recipe.update(clusters=3, members=2), "leave out members, or clusters"),
+    ],
+)
+def test_all_that_is_amiss_is_told(tmp_path: Path, change: Any, message: str) -> None:
+    recipe = tomlkit.parse((RECIPES / "minirocketridge" / "mixed-3c.toml").read_text())
+    change(recipe)
+    path = tmp_path / "r.toml"
+    path.write_text(tomlkit.dumps(recipe))
+    with pytest.raises(ConfigurationError, match=message):
+        Recipe.read(path)
+
+
+def test_no_recipe(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"cannot read .*; a recipe is a TOML file"):
+        Recipe.read(tmp_path / "absent.toml")
+    (tmp_path / "r.toml").write_text("dataset = [")
+    with pytest.raises(ConfigurationError, match="is no TOML"):
+        Recipe.read(tmp_path / "r.toml")

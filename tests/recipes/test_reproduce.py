@@ -1,0 +1,168 @@
+"""From a recipe to weights: the same as by the commands, from a committed recipe, and never over others."""
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner, Result
+
+from seisbench_lcl import MiniRocketRidge, weights
+from seisbench_lcl.cli.reproduce import reproduce as command
+from seisbench_lcl.errors import ConfigurationError, DatasetError, OutputError
+from seisbench_lcl.hub.card import Card
+from seisbench_lcl.hub.card import Recipe as Committed
+from seisbench_lcl.recipes import reproduce
+from seisbench_lcl.recipes.commits import committed
+
+RECIPE = """
+dataset = "dataset"
+model = "MiniRocketRidge"
+length = 5.0
+before = 1.0
+max-shift = 0.5
+copies = 1
+min-snr = 0.0
+version = "2"
+description = "Made up."
+
+[extractor-arg]
+max_features = 168
+
+[evaluate]
+folds = 2
+by = "region"
+
+[card]
+task = "Tell high from low"
+state = "experimental"
+summary = "Tells high frequencies from low ones."
+calibration = "temperature"
+not-for = ["Anything."]
+licence = "GPL-3.0-or-later"
+citation = ["Nobody (2024)"]
+
+[card.valid-ranges]
+"native sampling rate" = "40 Hz or more"
+
+[[card.training-data]]
+name = "dataset"
+sources = ["a generator of random numbers"]
+licence = "none"
+"""
+
+SOURCE = Committed(path="r.toml", commit="1" * 40)
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    path = tmp_path / "recipes" / "high-low.toml"
+    path.parent.mkdir()
+    path.write_text(RECIPE)
+    path.with_suffix(".md").write_text("# Weights of a test\n\n")
+    return path
+
+
+def test_weights_are_those_of_train(recipe: Path, dataset_folder: Path, tmp_path: Path, run: Callable) -> None:
+    told: list[str] = []
+    made = reproduce(recipe, dataset_folder, tmp_path / "out", source=SOURCE, tell=told.append)
+    card, body = Card.read(made.files["card"])
+    (tmp_path / "train.toml").write_text(body.partition("```toml\n")[2].partition("```")[0])
+    done = run("train", "--dataset", dataset_folder, "--config", "train.toml", "--out", tmp_path / "by-hand")
+    assert done.returncode == 0, done.stderr
+    assert weights.read(tmp_path / "by-hand", "2")[0]["seisbench_lcl"]["sha256"] == made.sha256
+    assert told[-1].startswith("fitting ")
+    assert told[-1] in done.stderr
+    again = reproduce(recipe, dataset_folder, tmp_path / "again", source=SOURCE)
+    assert again.sha256 == made.sha256
+    assert again.files["card"].read_bytes() == made.files["card"].read_bytes()
+
+    evaluated = run(
+        *("evaluate", "--dataset", dataset_folder, "--weights", tmp_path / "by-hand.json.v2", "--report", "dev.md")
+    )
+    assert evaluated.returncode == 0, evaluated.stderr
+    assert (tmp_path / "dev.md").read_text() in body
+    assert body.startswith("# Weights of a test\n\n### Recognition of region")
+    assert card.model == "MiniRocketRidge"
+    assert {score.split for score in card.scores} == {
+        "dev",
+        "2 folds of events, trained anew",
+        "region held out, trained anew",
+        "region held out, trained anew, of classes known elsewhere",
+        "events held out, trained anew, of classes known elsewhere",
+    }
+    assert card.training_data[0].windows == 32
+    dev = {(score.level, score.metric): score.value for score in card.scores if score.split == "dev"}
+    assert card.calibration is not None
+    assert card.calibration.ece_event == dev["event", "ece"]
+    assert MiniRocketRidge.load(tmp_path / "out" / "minirocketridge" / "high-low", "2").labels == ["high", "low"]
+    with pytest.raises(OutputError, match="weights of a version never change"):
+        reproduce(recipe, dataset_folder, tmp_path / "out", source=SOURCE)
+
+
+def git(folder: Path, *arguments: str) -> str:
+    identity = ["-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false"]
+    done = subprocess.run(["git", *identity, *arguments], cwd=folder, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def test_a_recipe_is_known_by_its_commit(recipe: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="put the recipe into a Git repository"):
+        committed(recipe)
+    git(tmp_path, "init", "--quiet")
+    with pytest.raises(ConfigurationError, match="does not have any commits yet"):
+        committed(recipe)
+    git(tmp_path, "commit", "--quiet", "--allow-empty", "--message", "Begin")
+    with pytest.raises(ConfigurationError, match="is not committed as it is"):
+        committed(recipe)
+    git(tmp_path, "add", "recipes")
+    git(tmp_path, "commit", "--quiet", "--message", "Add a recipe")
+    first = git(tmp_path, "rev-parse", "HEAD")
+    (tmp_path / "other").touch()
+    git(tmp_path, "add", "other")
+    git(tmp_path, "commit", "--quiet", "--message", "Add something else")
+    assert committed(recipe) == Committed(path="recipes/high-low.toml", commit=first)
+    recipe.write_text(recipe.read_text() + "\n")
+    with pytest.raises(ConfigurationError, match="is not committed as it is"):
+        committed(recipe)
+
+
+def test_the_command(recipe: Path, dataset_folder: Path, tmp_path: Path) -> None:
+    recipe.write_text(recipe.read_text().replace('by = "region"\n', "").replace("folds = 2\n", ""))
+    git(tmp_path, "init", "--quiet")
+    git(tmp_path, "add", "recipes")
+    git(tmp_path, "commit", "--quiet", "--message", "Add a recipe")
+    app = typer.Typer()
+    app.command()(command)
+    done: Result = CliRunner().invoke(app, [str(recipe), "--data", str(dataset_folder), "--out", str(tmp_path / "o")])
+    assert done.exit_code == 0, done.output
+    folder = tmp_path / "o" / "minirocketridge"
+    names = ["high-low.json.v2", "high-low.md", "high-low.safetensors.v2"]
+    assert sorted(path.name for path in folder.iterdir()) == names
+    card, _ = Card.read(folder / "high-low.md")
+    assert card.recipe.path == "recipes/high-low.toml"
+    assert (
+        f"sha256 of the tensors: {weights.read(folder / 'high-low', '2')[0]['seisbench_lcl']['sha256']}\n"
+        in done.output
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error", "message"),
+    [
+        ('"MiniRocketRidge"', '"MiniRocketSCAN"', ConfigurationError, "labels|clusters"),
+        ("before = 1.0", "before = 9.0", ConfigurationError, "P arrival must lie in the window"),
+        ("max_features", "most_features", ConfigurationError, "most_features"),
+        ('version = "2"', 'version = "../2"', ValueError, "is no version"),
+        ('version = "2"', 'version = "2"\nsplit = "learn"', DatasetError, "no usable window is in split learn"),
+        ("folds = 2", 'split = "hidden"', DatasetError, "no usable window is in split hidden; splits are dev, train"),
+    ],
+)
+def test_what_cannot_be_made(
+    recipe: Path, dataset_folder: Path, tmp_path: Path, old: str, new: str, error: type[Exception], message: str
+) -> None:
+    recipe.write_text(recipe.read_text().replace(old, new))
+    with pytest.raises(error, match=message):
+        reproduce(recipe, dataset_folder, tmp_path / "out", source=SOURCE)
+    assert not (tmp_path / "out").exists()
