@@ -421,13 +421,21 @@ class TestWeights:
             with pytest.raises(errors.WeightsError, match=message):
                 lcl.MiniRocketRidge.load(tmp_path / "w")
 
-    @pytest.mark.parametrize("change", [{"default_args": "x"}, {"seisbench_lcl": {"requires": "x"}}])
-    def test_metadata_of_the_wrong_kind(self, model: lcl.MiniRocketRidge, tmp_path: Path, change: Any) -> None:
+    @pytest.mark.parametrize(
+        ("change", "message"),
+        [
+            ({"default_args": "x"}, "cannot be used"),
+            ({"seisbench_lcl": {"requires": "x"}}, "does not say what it requires"),
+        ],
+    )
+    def test_metadata_of_the_wrong_kind(
+        self, model: lcl.MiniRocketRidge, tmp_path: Path, change: Any, message: str
+    ) -> None:
         model.save(tmp_path / "w")
         metadata = json.loads((tmp_path / "w.json").read_text())
         metadata["seisbench_lcl"] |= change.pop("seisbench_lcl", {})
         (tmp_path / "w.json").write_text(json.dumps(metadata | change))
-        with pytest.raises(errors.WeightsError, match="cannot be used"):
+        with pytest.raises(errors.WeightsError, match=message):
             lcl.MiniRocketRidge.load(tmp_path / "w")
 
     def test_labels_in_another_order(self, model: lcl.MiniRocketRidge, tmp_path: Path) -> None:
