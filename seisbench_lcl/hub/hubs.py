@@ -100,11 +100,17 @@ def offered(model: str | None = None, name: str | None = None) -> dict[tuple[str
     found: dict[tuple[str, str, str], Offer] = {}
     for hub in known_hubs():
         if hub.error:
-            logger.warning("no answer from the hub %s: %s", hub.address, hub.error)
+            _warn(hub.address, str(hub.error))
         for offer in hub.offers():
             if model in (None, offer.model) and name in (None, offer.name):
                 found.setdefault((offer.model, offer.name, offer.version), offer)
     return found
+
+
+@lru_cache(maxsize=64)
+def _warn(address: str, reason: str) -> None:
+    """Warn once: a program may ask for the weights of many classes."""
+    logger.warning("no answer from the hub %s: %s", address, reason)
 
 
 @lru_cache(maxsize=64)

@@ -242,7 +242,7 @@ def _check_pickle(file: Path, model: "PretrainedModel") -> None:
         torch.save(dict(model.state_dict()), fresh)
         if _sums(file) != _sums(fresh):
             raise HubError(
-                f"{file} does not hold the tensors of {file.name.replace('.pt.v', '.safetensors.v')}: pull it anew with force"
+                f"{file} does not hold the tensors of the safetensors file beside it: pull it anew with force"
             )
 
 
