@@ -136,6 +136,10 @@ class PretrainedModel(WaveformModel):
         weights.check_name(name)
         known = weights.available(cls._weight_folders()[1 if force else 0 :]).get(name, {})
         here = bool(known) if version_str == "latest" else version_str in known
+        if update or force:
+            from seisbench_lcl.hub.hubs import ask_anew
+
+            ask_anew()
         offers = {} if here and not update and not force else cls._offered().get(name, {})
         versions = [*known, *offers]
         if not versions:

@@ -81,7 +81,7 @@ def read(path: str | os.PathLike[str], version: str | None) -> tuple[dict[str, A
             else "; check the path, which goes without .json or .safetensors"
         )
         raise WeightsError(f"no weights file {error.filename}{hint}") from error
-    except (OSError, ValueError) as error:
+    except (OSError, RecursionError, ValueError) as error:
         raise WeightsError(f"cannot read {files['json']}: {error}; copy or download the weights anew") from error
     ours = metadata.get("seisbench_lcl") if isinstance(metadata, dict) else None
     if not isinstance(ours, dict) or not isinstance(metadata.get("model_args"), dict):

@@ -101,7 +101,10 @@ def learns_by(cls: type[Discriminator], extractor: str | None, head: str | None)
 def _class_with(weights: str, default: str) -> str:
     """Return the class of pretrained weights by their name, the default if it has them, too, or if none has."""
     classes: list[type[Model]] = [*every_model().values(), DiscriminatorEnsemble]
-    has = sorted({cls.__name__ for cls in classes if weights in cls.list_pretrained()})
+    for remote in (False, True):  # hubs are asked for what is not here
+        has = sorted({cls.__name__ for cls in classes if weights in cls.list_pretrained(remote=remote)})
+        if has:
+            break
     if not has or default in has:
         return default
     if len(has) > 1:

@@ -113,6 +113,11 @@ def _warn(address: str, reason: str) -> None:
     logger.warning("no answer from the hub %s: %s", address, reason)
 
 
+def ask_anew() -> None:
+    """Ask each hub for its registry again, however recently it was asked."""
+    _recent.cache_clear()
+
+
 @lru_cache(maxsize=64)
 def _recent(address: str, age: int) -> Hub:
     return Hub.at(address)
