@@ -224,11 +224,9 @@ def _allowed() -> set[str] | None:
     text = os.environ.get(ALLOWED, "").strip()
     if not text:
         return None
-    return (
-        set()
-        if text.lower() == "none"
-        else {canonicalize_name(name.strip()) for name in text.split(",") if name.strip()}
-    )
+    if text.lower() == "none":
+        return set()
+    return {canonicalize_name(name.strip()) for name in text.split(",") if name.strip()}
 
 
 def _names(plugin: Plugin) -> set[str]:
