@@ -53,7 +53,8 @@ def _find(name: str, recipe: Recipe, folder: Path | None) -> Path | str:
     for path in places:
         if any(path.glob("metadata*.csv")):
             return path
-    raise DatasetError(f"{folder} holds no folder {name} or {name.lower()} with a SeisBench dataset")
+    looked_for = " or ".join(dict.fromkeys([name, name.lower()]))
+    raise DatasetError(f"{folder} holds no folder {looked_for} with a SeisBench dataset")
 
 
 def deal(event: str) -> str:
