@@ -1,5 +1,6 @@
 """``seisbench-lcl hub``: weights of hubs, listed, shown, pulled, checked, published."""
 
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -127,6 +128,7 @@ def serve(
         server = serving.server(folder, host, port)
     except (OSError, OverflowError) as error:
         raise OutputError(f"cannot listen at {host}, port {port}: {error}") from error
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what services are stopped by
     with server:
         say(f"http://{host}:{server.server_address[1]}/")
         try:

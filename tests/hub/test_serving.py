@@ -2,7 +2,6 @@
 
 import http.client
 import re
-import signal
 import subprocess
 import sys
 import threading
@@ -150,7 +149,7 @@ def test_another_process_pulls_from_a_hub_that_another_one_serves(
             assert (here.predict_proba(windows(7)) == fitted().predict_proba(windows(7))).all()
             assert contents(cache / FOLDER) == pulled
         finally:
-            serving.send_signal(signal.SIGINT)
+            serving.terminate()
             said = serving.communicate(timeout=30)[1]
     assert serving.returncode == 0
     assert said.endswith("stopped\n")
