@@ -14,7 +14,7 @@ from seisbench_lcl.discriminator import Discriminator
 from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.extractors import FeatureExtractor
 from seisbench_lcl.heads import Head
-from seisbench_lcl.models import named
+from seisbench_lcl.models import every_model, named
 from seisbench_lcl.pair import Picks, Windows
 from seisbench_lcl.pretrained import PretrainedModel
 from seisbench_lcl.records import Record
@@ -244,7 +244,20 @@ class DiscriminatorEnsemble(StreamModel):
         return {f"member {i} model": type(member) for i, member in enumerate(self._members)}
 
 
-def model_class(name: str, source: str | None = None) -> type[Discriminator] | type[DiscriminatorEnsemble]:
+Model = Discriminator | DiscriminatorEnsemble
+
+
+def voters(model: Model) -> list[Discriminator]:
+    """Return the members of an ensemble, or the model alone."""
+    return model._members if isinstance(model, DiscriminatorEnsemble) else [model]
+
+
+def model_classes() -> list[type[Model]]:
+    """Return all classes of models: single ones, and their ensemble."""
+    return [*every_model().values(), DiscriminatorEnsemble]
+
+
+def model_class(name: str, source: str | None = None) -> type[Model]:
     """Return the class of a model by its name; `source` is the distribution known to hold it.
 
     Raises

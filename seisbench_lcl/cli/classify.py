@@ -8,8 +8,9 @@ from typing import Annotated, Any
 import obspy
 import typer
 
-from seisbench_lcl.cli.common import Model, check_figure, errors, load_model, read_files, say, write_file
+from seisbench_lcl.cli.common import check_figure, errors, load_model, read_files, say, write_file
 from seisbench_lcl.cli.options import Weights
+from seisbench_lcl.ensemble import Model
 from seisbench_lcl.errors import ConfigurationError, OutputError
 from seisbench_lcl.plotting import MAX_STATIONS, plot_stations
 from seisbench_lcl.results import WindowList

@@ -14,16 +14,14 @@ from rich.progress import track
 
 from seisbench_lcl import weights as weights_files
 from seisbench_lcl.discriminator import Discriminator
-from seisbench_lcl.ensemble import DiscriminatorEnsemble, model_class
+from seisbench_lcl.ensemble import DiscriminatorEnsemble, Model, model_class, model_classes
 from seisbench_lcl.errors import ConfigurationError, OutputError
 from seisbench_lcl.extractors.expression import leaves
 from seisbench_lcl.files import replace
-from seisbench_lcl.models import every_model
 from seisbench_lcl.plugins import registry
 from seisbench_lcl.training import LabelledWindows
 
 T = TypeVar("T")
-Model = Discriminator | DiscriminatorEnsemble
 
 console = Console()
 errors = Console(stderr=True)
@@ -56,11 +54,6 @@ def load_discriminator(model: str | None, weights: str, default: str) -> Discrim
     if isinstance(loaded, DiscriminatorEnsemble):
         raise ConfigurationError(f"{weights} is an ensemble, whose members learn from labels: it has no clusters")
     return loaded
-
-
-def voters(model: Model) -> list[Discriminator]:
-    """Return the members of an ensemble, or the model alone."""
-    return list(model.members) if isinstance(model, DiscriminatorEnsemble) else [model]  # type: ignore[arg-type]
 
 
 class Learning(NamedTuple):
@@ -100,7 +93,7 @@ def learns_by(cls: type[Discriminator], extractor: str | None, head: str | None)
 
 def _class_with(weights: str, default: str) -> str:
     """Return the class of pretrained weights by their name, the default if it has them, too, or if none has."""
-    classes: list[type[Model]] = [*every_model().values(), DiscriminatorEnsemble]
+    classes = model_classes()
     for remote in (False, True):  # hubs are asked for what is not here
         has = sorted({cls.__name__ for cls in classes if weights in cls.list_pretrained(remote=remote)})
         if has:

@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from seisbench_lcl.cli.common import load_model, say, voters
+from seisbench_lcl.cli.common import load_model, say
 from seisbench_lcl.cli.options import Out, Version
 from seisbench_lcl.cli.trained import save
-from seisbench_lcl.ensemble import DiscriminatorEnsemble
+from seisbench_lcl.ensemble import DiscriminatorEnsemble, voters
 
 
 def ensemble(

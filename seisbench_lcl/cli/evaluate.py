@@ -6,7 +6,6 @@ from typing import Annotated
 import typer
 
 from seisbench_lcl.cli.common import (
-    Model,
     check_figure,
     console,
     errors,
@@ -14,7 +13,6 @@ from seisbench_lcl.cli.common import (
     load_model,
     progress,
     say,
-    voters,
     write_file,
     write_text,
 )
@@ -34,6 +32,7 @@ from seisbench_lcl.cli.options import (
     learnable,
     read_dataset,
 )
+from seisbench_lcl.ensemble import Model, voters
 from seisbench_lcl.errors import ConfigurationError, DatasetError
 from seisbench_lcl.evaluation import reject_threshold
 from seisbench_lcl.evaluation.calibration import check_risk

@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from seisbench_lcl import weights as weights_files
-from seisbench_lcl.cli.common import Model, console, errors, say
-from seisbench_lcl.ensemble import DiscriminatorEnsemble, model_class
+from seisbench_lcl.cli.common import console, errors, say
+from seisbench_lcl.ensemble import model_class, model_classes
 from seisbench_lcl.errors import HubError, OutputError, SeisBenchLCLError
 from seisbench_lcl.hub import publishing, serving
 from seisbench_lcl.hub.card_view import render
@@ -18,7 +18,6 @@ from seisbench_lcl.hub.hubs import Hub, Offer, known_hubs
 from seisbench_lcl.hub.names import REGISTRY
 from seisbench_lcl.hub.pulling import pull as pull_weights
 from seisbench_lcl.hub.pulling import read_card
-from seisbench_lcl.models import every_model
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -176,8 +175,7 @@ def _chosen(what: str, version: str, addresses: list[str] | None) -> Offer:
 
 
 def _cached_classes() -> list[str]:
-    classes: list[type[Model]] = [*every_model().values(), DiscriminatorEnsemble]
-    return [cls.__name__ for cls in classes if weights_files.available([cls._model_path()])]
+    return [cls.__name__ for cls in model_classes() if weights_files.available([cls._model_path()])]
 
 
 def _tell(what: str, reason: str) -> bool:

@@ -6,14 +6,12 @@ import typer
 
 from seisbench_lcl.cli.clusters import report_on_clusters
 from seisbench_lcl.cli.common import (
-    Model,
     errors,
     learns_by,
     parse_event_types,
     parse_settings,
     progress,
     say,
-    voters,
     write_text,
 )
 from seisbench_lcl.cli.config import Config, as_markdown
@@ -39,7 +37,7 @@ from seisbench_lcl.cli.options import (
 )
 from seisbench_lcl.cli.trained import check_outputs, draw_curves, held_out_scores, save
 from seisbench_lcl.discriminator import Discriminator
-from seisbench_lcl.ensemble import DiscriminatorEnsemble
+from seisbench_lcl.ensemble import DiscriminatorEnsemble, Model, voters
 from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.models import named
 from seisbench_lcl.preprocessing import Preprocessing

@@ -3,7 +3,8 @@
 import os
 from pathlib import Path
 
-from seisbench_lcl.cli.common import Model, check_figure, console, errors, say, write_file
+from seisbench_lcl.cli.common import check_figure, console, errors, say, write_file
+from seisbench_lcl.ensemble import Model
 from seisbench_lcl.errors import OutputError
 from seisbench_lcl.evaluation.scored import held_out_in_training
 from seisbench_lcl.plotting import loss_curves

@@ -7,8 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from seisbench_lcl.discriminator import Discriminator
-from seisbench_lcl.ensemble import DiscriminatorEnsemble
+from seisbench_lcl.ensemble import Model, voters
 from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.evaluation.bootstrap import Interval
 from seisbench_lcl.evaluation.calibration import reliability
@@ -20,8 +19,6 @@ from seisbench_lcl.evaluation.recognition import Recognition
 from seisbench_lcl.evaluation.report import EvaluationReport
 from seisbench_lcl.evaluation.tables import Content, to_markdown
 from seisbench_lcl.training.windows import LabelledWindows
-
-Model = Discriminator | DiscriminatorEnsemble
 
 _SHOWN = 6  # groups that are scored for themselves, too; the recall in each is always shown
 _FOLDS = 5  # in which events are held out beside groups
@@ -239,7 +236,7 @@ def held_out_in_training(model: Model, data: LabelledWindows) -> Section | None:
     if model.held_out is None:
         return None
     rows = np.isfinite(model.held_out[:, 0]) & (data.shifts == 0)
-    each = [member.held_out for member in _voters(model)]
+    each = [member.held_out for member in voters(model)]
     if all(found is None or np.isfinite(found).all() for found in each):
         title = "Training windows, the head fitted without each event in turn"
     elif len(each) == 1:
@@ -256,10 +253,6 @@ def _probes(model: Model, data: LabelledWindows, group: NDArray[np.str_], seed: 
     probes = []
     for label, rows in comparable_rows(data.labels, group, data.groups).items():
         windows = data.windows[rows]
-        features = torch.hstack([member.features(windows) for member in _voters(model)])
+        features = torch.hstack([member.features(windows) for member in voters(model)])
         probes.append(group_probe(features, group[rows], data.groups[rows], label=label, seed=seed))
     return probes
-
-
-def _voters(model: Model) -> list[Discriminator]:
-    return list(model.members) if isinstance(model, DiscriminatorEnsemble) else [model]  # type: ignore[arg-type]

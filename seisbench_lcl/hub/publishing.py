@@ -17,9 +17,9 @@ from seisbench_lcl.errors import HubError, OutputError, SeisBenchLCLError
 from seisbench_lcl.files import replace
 from seisbench_lcl.hub.card import Card
 from seisbench_lcl.hub.download import fetch
-from seisbench_lcl.hub.hubs import Offer
+from seisbench_lcl.hub.hubs import Hub, Offer
 from seisbench_lcl.hub.names import REGISTRY, implied_cards, implied_paths
-from seisbench_lcl.hub.pulling import check
+from seisbench_lcl.hub.pulling import check, download
 from seisbench_lcl.hub.schema import Entry, File, Registry
 
 if TYPE_CHECKING:
@@ -103,7 +103,8 @@ def add(
             _copy(source, folder / entry.files[kind].path)  # type: ignore[index]
     write_registry(folder, text)
     added = cls.__name__, head.name, head.version
-    return next(offer for offer in _offers(folder) if (offer.model, offer.name, offer.version) == added)
+    offers = Hub.at(str(folder)).offers()
+    return next(offer for offer in offers if (offer.model, offer.name, offer.version) == added)
 
 
 def verify(cls: type["PretrainedModel"], offer: Offer) -> None:
@@ -114,11 +115,8 @@ def verify(cls: type["PretrainedModel"], offer: Offer) -> None:
     HubError, WeightsError
     """
     with TemporaryDirectory() as scratch:
-        files = weights.paths(Path(scratch, offer.name), offer.version)
-        card = Path(scratch, "card.md")
         for source in offer.sources:  # each by itself: a good mirror would hide what is wrong with the hub
-            for kind, target in (("json", files["json"]), ("safetensors", files["safetensors"]), ("card", card)):
-                fetch([source], offer.entry.files[kind], target)  # type: ignore[index]
+            card = download(offer, [source], Path(scratch))
         check(cls, Path(scratch, offer.name), offer.version, card)
 
 
@@ -133,12 +131,12 @@ def verify_cached(cls: type["PretrainedModel"], offers: dict[str, dict[str, Offe
     for name, versions in weights.available([cls._model_path()]).items():
         for version, path in versions.items():
             try:
-                model = cls.load(path, version_str=version)
                 files = weights.paths(path, version)
                 card = path.with_name(f"{name}.md.v{version}")
                 if card.exists():  # they were pulled
-                    check(cls, path, version, card)
-                    _check_pickle(files["pt"], model)
+                    _check_pickle(files["pt"], check(cls, path, version, card))
+                else:
+                    cls.load(path, version_str=version)
                 _compare(files | {"card": card}, offers.get(name, {}).get(version))
                 wrong = ""
             except SeisBenchLCLError as error:
@@ -219,12 +217,6 @@ def _beside(versions: dict[str, Entry], offer: Offer) -> Entry:
 
 def _is_taken(card: str, version: str, versions: dict[str, Entry]) -> bool:
     return any(entry.files["card"].path == card for other, entry in versions.items() if other != version)
-
-
-def _offers(folder: Path) -> Iterator[Offer]:
-    from seisbench_lcl.hub.hubs import Hub
-
-    return Hub.at(str(folder)).offers()
 
 
 def _compare(files: dict[str, Path], offer: Offer | None) -> None:

@@ -1,6 +1,7 @@
 """Weights from a hub into SeisBench's cache, in its own layout: stock SeisBench finds them there, too."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from seisbench_lcl.files import sync
 from seisbench_lcl.hub.card import Card
 from seisbench_lcl.hub.download import fetch
 from seisbench_lcl.hub.hubs import Offer
+from seisbench_lcl.hub.sources import Source
 
 if TYPE_CHECKING:
     from seisbench_lcl.pretrained import PretrainedModel
@@ -62,9 +64,7 @@ def pull(cls: type["PretrainedModel"], offer: Offer, folder: Path, progress: boo
 
 def _pull(cls: type["PretrainedModel"], offer: Offer, folder: Path, arriving: Path, progress: bool) -> Path:
     files = weights.paths(arriving / offer.name, offer.version)
-    card = arriving / f"{offer.name}.md.v{offer.version}"
-    for kind, target in (("json", files["json"]), ("safetensors", files["safetensors"]), ("card", card)):
-        fetch(offer.sources, offer.entry.files[kind], target, progress)  # type: ignore[index]
+    card = download(offer, offer.sources, arriving, progress)
     model = check(cls, arriving / offer.name, offer.version, card)
     try:
         torch.save(dict(model.state_dict()), files["pt"])
@@ -75,6 +75,21 @@ def _pull(cls: type["PretrainedModel"], offer: Offer, folder: Path, arriving: Pa
         sync(file)
         file.replace(folder / file.name)
     return folder / offer.name
+
+
+def download(offer: Offer, sources: Sequence[Source], folder: Path, progress: bool = False) -> Path:
+    """Download description, tensors and card into a folder, and return the path of the card.
+
+    Raises
+    ------
+    HubError
+        As `fetch`.
+    """
+    files = weights.paths(folder / offer.name, offer.version)
+    card = folder / f"{offer.name}.md.v{offer.version}"
+    for kind, target in (("json", files["json"]), ("safetensors", files["safetensors"]), ("card", card)):
+        fetch(sources, offer.entry.files[kind], target, progress)  # type: ignore[index]
+    return card
 
 
 def read_card(offer: Offer) -> tuple[Card, str]:

@@ -7,9 +7,9 @@ from typing import Any, Literal
 import numpy as np
 import tomlkit
 
-from seisbench_lcl.ensemble import DiscriminatorEnsemble
+from seisbench_lcl.ensemble import DiscriminatorEnsemble, Model
 from seisbench_lcl.evaluation import EvaluationReport, Interval
-from seisbench_lcl.evaluation.scored import Model, Scored, Section
+from seisbench_lcl.evaluation.scored import Scored, Section
 from seisbench_lcl.hub import card as hub
 from seisbench_lcl.recipes.datasets import ORIGIN
 from seisbench_lcl.recipes.recipe import Recipe

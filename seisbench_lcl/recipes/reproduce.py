@@ -10,10 +10,10 @@ import numpy as np
 
 from seisbench_lcl import weights
 from seisbench_lcl.discriminator import Discriminator
-from seisbench_lcl.ensemble import DiscriminatorEnsemble
+from seisbench_lcl.ensemble import DiscriminatorEnsemble, Model
 from seisbench_lcl.errors import ConfigurationError, DatasetError, OutputError
 from seisbench_lcl.evaluation import ClusterReport
-from seisbench_lcl.evaluation.scored import Model, Scored, Section, held_out_in_training, predict_anew, predict_split
+from seisbench_lcl.evaluation.scored import Scored, Section, held_out_in_training, predict_anew, predict_split
 from seisbench_lcl.files import replace
 from seisbench_lcl.hub.card import Card
 from seisbench_lcl.hub.card import Recipe as Committed
