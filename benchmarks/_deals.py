@@ -15,9 +15,9 @@ from sklearn.preprocessing import OneHotEncoder
 
 import seisbench_lcl as lcl
 from seisbench_lcl.evaluation import bootstrap_intervals, event_folds, mean_by_event
-from seisbench_lcl.preprocessing import Preprocessing
-from seisbench_lcl.seeds import with_seed
+from seisbench_lcl.models.seeds import with_seed
 from seisbench_lcl.training import LabelledWindows, open_dataset, read_windows
+from seisbench_lcl.waveforms.preprocessing import Preprocessing
 
 data: LabelledWindows
 components: str

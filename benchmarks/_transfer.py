@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 import seisbench_lcl as lcl
 from seisbench_lcl.evaluation import event_folds, held_out_probabilities
 from seisbench_lcl.extractors.physical import DEFAULT_GROUPS
-from seisbench_lcl.preprocessing import Preprocessing
-from seisbench_lcl.seeds import with_seed
+from seisbench_lcl.models.seeds import with_seed
 from seisbench_lcl.training import Cuts, LabelledWindows, open_dataset, read_windows
+from seisbench_lcl.waveforms.preprocessing import Preprocessing
 
 Scores = NDArray[np.float64]
 ERRORS = (-3.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 3.0)  # s of the P pick

@@ -68,8 +68,8 @@ def measure(name: str, hours: float, stations: int) -> dict[str, float]:
     """Classify once, in a process of its own; also write and read the record as miniSEED."""
     import obspy
 
-    from seisbench_lcl import streams
-    from seisbench_lcl.records import Record
+    from seisbench_lcl.models import stream_model as streams
+    from seisbench_lcl.waveforms.records import Record
 
     records = stream(hours, stations)
     model = load(name)

@@ -12,7 +12,7 @@ import time
 import numpy as np
 import torch
 
-from seisbench_lcl.plugins import registry
+from seisbench_lcl.models.registry import registry
 
 EXPRESSIONS = (
     "minirocket",

@@ -32,8 +32,8 @@ from sklearn.metrics import normalized_mutual_info_score
 import seisbench_lcl as lcl
 from seisbench_lcl.errors import TrainingError
 from seisbench_lcl.evaluation import event_folds, mean_by_event, score
-from seisbench_lcl.preprocessing import Preprocessing
 from seisbench_lcl.training import LabelledWindows, open_dataset, read_windows
+from seisbench_lcl.waveforms.preprocessing import Preprocessing
 
 NO_EVENTS = {"head_args": {"event_share": 0.0}}
 MODELS: dict[str, tuple[type[lcl.Discriminator], dict[str, Any]]] = {

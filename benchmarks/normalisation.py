@@ -14,8 +14,8 @@ import numpy as np
 
 import seisbench_lcl as lcl
 from seisbench_lcl.evaluation import event_folds, held_out_probabilities, mean_by_event, score
-from seisbench_lcl.preprocessing import Normalisation, Preprocessing
 from seisbench_lcl.training import open_dataset, read_windows
+from seisbench_lcl.waveforms.preprocessing import Normalisation, Preprocessing
 
 VARIANTS = (("subsets", "alternate"), ("sum", "alternate"), ("subsets", "none"))
 

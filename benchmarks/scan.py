@@ -16,8 +16,7 @@ from typing import Any
 
 import torch
 
-from seisbench_lcl import neighbours
-from seisbench_lcl.heads import SCAN, KMeans, scan
+from seisbench_lcl.heads import SCAN, KMeans, neighbours, scan
 
 N_FEATURES = 9_996
 SHARES = (0.4, 0.25, 0.15, 0.12, 0.08)

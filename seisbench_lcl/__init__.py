@@ -1,12 +1,13 @@
-"""Event discrimination for SeisBench: earthquakes, blasts, slides and noise told apart on any ObsPy stream."""
+"""Event discrimination for SeisBench: earthquakes, blasts, slides and noise on any ObsPy stream."""
 
 import seisbench.models
 
 from seisbench_lcl._version import __version__
-from seisbench_lcl.discriminator import Discriminator
-from seisbench_lcl.ensemble import DiscriminatorEnsemble
 from seisbench_lcl.errors import SeisBenchLCLError
-from seisbench_lcl.models import (
+from seisbench_lcl.models.discriminator import Discriminator
+from seisbench_lcl.models.ensemble import DiscriminatorEnsemble
+from seisbench_lcl.models.lookup import from_pretrained, load
+from seisbench_lcl.models.named import (
     DEC,
     VGG16,
     AutoencoderGMM,
@@ -48,10 +49,12 @@ __all__ = [
     "UNetGMM",
     "WaveformKMeans",
     "__version__",
+    "from_pretrained",
     "hookimpl",
+    "load",
 ]
 
 for _model in (Discriminator, *Discriminator.__subclasses__(), DiscriminatorEnsemble):
-    # Existing scripts find the models where they find PhaseNet; a name that SeisBench has itself stays its own.
+    # Scripts find the models where they find PhaseNet; SeisBench's own names stay its own.
     if not hasattr(seisbench.models, _model.__name__):
         setattr(seisbench.models, _model.__name__, _model)

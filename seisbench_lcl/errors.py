@@ -1,4 +1,9 @@
-"""The exceptions of the package: one small hierarchy; a message says what was found and how to mend it."""
+"""The exceptions of the package: one small hierarchy, whose messages say what was found and what to do."""
+
+from numbers import Integral
+
+import torch
+from torch import Tensor
 
 __all__ = [
     "ComponentError",
@@ -8,6 +13,7 @@ __all__ = [
     "EmptyStreamError",
     "HubError",
     "MissingPluginError",
+    "NonFiniteError",
     "NotFittedError",
     "OutputError",
     "PluginError",
@@ -17,6 +23,9 @@ __all__ = [
     "WaveformError",
     "WeightsError",
     "WindowError",
+    "check_arguments",
+    "check_is_fitted",
+    "is_whole",
 ]
 
 
@@ -37,7 +46,18 @@ class WindowError(SeisBenchLCLError, ValueError):
 
 
 class WaveformError(SeisBenchLCLError, ValueError):
-    """A recording cannot be turned into windows."""
+    """A recording cannot be turned into windows.
+
+    Parameters
+    ----------
+    message : str
+    summary : str, optional
+        The part of the message that many recordings share, to count them by; by default the whole message.
+    """
+
+    def __init__(self, message: str, summary: str = "") -> None:
+        super().__init__(message)
+        self.summary = summary or message
 
 
 class EmptyStreamError(WaveformError):
@@ -46,6 +66,10 @@ class EmptyStreamError(WaveformError):
 
 class ComponentError(WaveformError):
     """A station lacks the components that the model was trained on."""
+
+
+class NonFiniteError(WaveformError):
+    """Samples are NaN or infinite."""
 
 
 class SamplingRateError(WaveformError):
@@ -82,3 +106,47 @@ class ConformanceError(PluginError, AssertionError):
 
 class MissingPluginError(WeightsError):
     """Weights need an extractor, head or model class that is not installed."""
+
+
+def check_arguments(owner: str, *checks: tuple[str, bool, object]) -> None:
+    """Refuse the first argument that does not fit.
+
+    Parameters
+    ----------
+    owner : str
+        Name at the start of the message, such as "SCAN"; may be empty.
+    *checks : (str, bool, object)
+        The requirement, such as "epochs must be 1 or more"; whether it holds; and the value.
+
+    Raises
+    ------
+    ConfigurationError
+    """
+    for requirement, holds, value in checks:
+        if not holds:
+            raise ConfigurationError(f"{owner}{': ' if owner else ''}{requirement}, but is {value!r}")
+
+
+def is_whole(value: object, least: int) -> bool:
+    """Return whether a value is a whole number of at least `least`."""
+    return isinstance(value, Integral) and int(value) >= least
+
+
+def check_is_fitted(part: object, state: Tensor, learn: str = "fit") -> None:
+    """Refuse to compute with a part whose state is NaN, because it was neither fitted nor loaded.
+
+    Parameters
+    ----------
+    part : object
+        An extractor, head or other module, for its name.
+    state : Tensor
+        A buffer or parameter that is NaN until the part is fitted; its first element is looked at.
+    learn : str
+        The call that fits it, such as "fit(windows)".
+
+    Raises
+    ------
+    NotFittedError
+    """
+    if torch.isnan(state.flatten()[0]):
+        raise NotFittedError(f"{type(part).__name__} is not fitted: call {learn} first, or load weights")

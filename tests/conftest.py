@@ -19,7 +19,7 @@ from seisbench.data import WaveformDataWriter
 
 import seisbench_lcl as lcl
 from seisbench_lcl.cli import main
-from seisbench_lcl.plugins import registry
+from seisbench_lcl.models.registry import registry
 
 START = UTCDateTime(2024, 3, 1, 12)
 

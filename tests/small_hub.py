@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import seisbench_lcl as lcl
-from seisbench_lcl import weights
-from seisbench_lcl.hub import publishing
+from seisbench_lcl.hub import publishing, weights
 from seisbench_lcl.hub.head import join
 from seisbench_lcl.hub.names import REGISTRY
-from seisbench_lcl.hub.schema import Registry
+from seisbench_lcl.hub.schema import HubRegistry
 
 NAME = "tiny"
 FOLDER = "waveformkmeans"
@@ -102,7 +101,7 @@ def declare(hub: Path, version: str = "1", **files: bytes) -> None:
     for kind, content in files.items():
         entry["files"][kind] |= {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
         (hub / entry["files"][kind]["path"]).write_bytes(content)
-    (hub / REGISTRY).write_text(Registry.parse(json.dumps(registry).encode(), "here").to_text())
+    (hub / REGISTRY).write_text(HubRegistry.parse(json.dumps(registry).encode(), "here").to_text())
 
 
 def describe(hub: Path, change: Callable[[dict[str, Any]], object], tensors: bytes | None = None) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from seisbench_lcl import weights
+from seisbench_lcl.hub import weights
 
 ROOT = Path(__file__).parents[1]
 

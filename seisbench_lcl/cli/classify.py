@@ -8,12 +8,13 @@ from typing import Annotated, Any
 import obspy
 import typer
 
-from seisbench_lcl.cli.common import check_figure, errors, load_model, read_files, say, write_file
+from seisbench_lcl.cli.common import check_figure, errors, read_files, say, write_file
 from seisbench_lcl.cli.options import Weights
-from seisbench_lcl.ensemble import Model
 from seisbench_lcl.errors import ConfigurationError, OutputError
+from seisbench_lcl.models.lookup import find_model
+from seisbench_lcl.models.model import Model
+from seisbench_lcl.models.results import WindowList
 from seisbench_lcl.plotting import MAX_STATIONS, plot_stations
-from seisbench_lcl.results import WindowList
 
 
 def classify(
@@ -41,7 +42,7 @@ def classify(
 
     Exit status 0: all files were read; 1: some were not, the rest is done; 2: nothing could be done.
     """
-    discriminator = load_model(model, weights)
+    discriminator: Model = find_model(weights, model)
     _check_outputs(files, out, detections, plot)
     stream, broken = read_files(files)
     if stream:

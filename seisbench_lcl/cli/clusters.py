@@ -3,25 +3,18 @@
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import pandas as pd
 import torch
 import typer
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
-from torch import Tensor
 
-from seisbench_lcl.cli.common import console, errors, load_discriminator, say, write_file, write_text
+from seisbench_lcl.cli.common import errors, load_discriminator, say, show, write_file, write_text
 from seisbench_lcl.cli.options import Dataset, GroupColumn, LabelColumn, PickColumn, SplitColumn, Weights, read_dataset
-from seisbench_lcl.discriminator import Discriminator
-from seisbench_lcl.errors import ConfigurationError, DatasetError
-from seisbench_lcl.evaluation import ClusterReport, cluster_numbers, linear_probe, neighbour_purity
-from seisbench_lcl.heads import SCAN
+from seisbench_lcl.errors import ConfigurationError
+from seisbench_lcl.evaluation import cluster_numbers
+from seisbench_lcl.evaluation.cluster_sections import cluster_sections
 from seisbench_lcl.plotting import MapMethod, cluster_number_figure, embedding_map, exemplars
-from seisbench_lcl.training import LabelledWindows
-
-_NEAREST = 20  # windows whose labels tell how pure a neighbourhood is
-
+from seisbench_lcl.training import Columns
 
 _ORIGIN = ("trace_name", "station_network_code", "station_code", "trace_channel", "trace_start_time")
 
@@ -48,12 +41,12 @@ def clusters(
     discriminator = load_discriminator(model, weights, "MiniRocketSCAN")
     if not discriminator.clusters:
         raise ConfigurationError(f"{discriminator.name} learns from labels and has no clusters")
-    columns = label_column, group_column, split_column, pick_column
+    columns = Columns(label=label_column, group=group_column, split=split_column, pick=pick_column)
     data = read_dataset(dataset, discriminator.preprocessing, columns, split, unlabelled=True)
     features = discriminator.features(data.windows)
     with torch.no_grad():
         probabilities = discriminator.head(features.to(discriminator.device)).cpu().numpy()
-    text = report_on_clusters(discriminator, data, probabilities, features, seed)
+    text = show(cluster_sections(discriminator, data, probabilities, features, seed))
     found = probabilities.argmax(axis=1)
     known = [column for column in _ORIGIN if column in data.metadata]
     table = pd.DataFrame(
@@ -90,69 +83,6 @@ def clusters(
         write_file(out / "numbers.csv", lambda file: rated.to_csv(file, index=False))
         for criterion, number in rated.attrs["suggested"].items():
             say(f"{criterion} suggests {number} clusters")
-
-
-def report_on_clusters(
-    model: Discriminator,
-    data: LabelledWindows,
-    probabilities: NDArray[np.floating],
-    features: Tensor | None = None,
-    seed: int = 0,
-) -> str:
-    """Print what lies in each cluster, with scores where there are labels, and return it as Markdown.
-
-    `probabilities` are those of the clusters. Features are computed where labels ask for them, unless they are given.
-    """
-    found = probabilities.argmax(axis=1)
-    sizes = np.bincount(found, minlength=len(model.clusters))
-    lines = [
-        f"cluster {k}{'' if name == f'cluster {k}' else f' ({name})'}: {size} windows"
-        + (f", mean probability {probabilities[found == k, k].mean():.2f}" if size else "")
-        for k, (size, name) in enumerate(zip(sizes, model.clusters, strict=True))
-        if size or not model.head.open_ended  # whose number of clusters is but an upper bound
-    ]
-    head = model.head
-    if isinstance(head, SCAN) and head.losses:
-        lines += [
-            f"loss of the {head.n_heads} heads: {min(head.losses):.3f} to {max(head.losses):.3f}",
-            f"neighbours: {head.n_neighbours} of each window, recall {head.recall:.3f}",
-            f"agreement with k-means on the same features: adjusted Rand index {head.kmeans_agreement:.3f}",
-        ]
-    for line in lines:
-        say(line)
-    blocks = ["### Clusters\n", *(f"- {line}" for line in lines), ""]
-    labelled = data.labels != ""
-    try:
-        parts = {"clusters": found}
-        if isinstance(head, SCAN) and len(head.kmeans) == len(data):
-            parts["k-means on the same features"] = head.kmeans.numpy()
-        for title, assigned in parts.items():
-            report = ClusterReport.from_clusters(
-                assigned, data.labels, data.groups, n_clusters=len(sizes), open_ended=head.open_ended, seed=seed
-            )
-            console.rule(title)
-            console.print(report)
-            blocks += [f"#### {title[0].upper()}{title[1:]}\n", report.to_markdown()]
-    except DatasetError as error:  # no labels, or those of a single event
-        say(f"no scores: {error}", errors)
-        return "\n".join(blocks)
-    known = data.select(labelled)
-    features = model.features(known.windows) if features is None else features[torch.from_numpy(labelled)]
-    classes = sorted(set(known.labels.tolist()))
-    truth = known.truth(classes)
-    nearest = min(_NEAREST, len(known) - int(np.unique(known.groups, return_counts=True)[1].max()))
-    purity = neighbour_purity(features, truth, k=nearest, groups=known.groups)
-    lines = [f"neighbour purity, of the {nearest} nearest windows of other events: {purity:.3f}"]
-    if isinstance(head, SCAN) and len(head.neighbours) == len(data):
-        alike = (data.labels[head.neighbours.numpy()] == data.labels[:, None])[labelled]
-        lines += [f"neighbour purity, of the neighbours that SCAN was trained on: {alike.mean():.3f}"]
-    if len(classes) > 1:
-        probe = linear_probe(features, truth, known.groups, n_classes=len(classes)).argmax(axis=1)
-        lines += [f"linear probe of the features, each event held out: accuracy {np.mean(probe == truth):.3f}"]
-    for line in lines:
-        say(line)
-        blocks.append(f"- {line}")
-    return "\n".join([*blocks, "", ""])
 
 
 def _draw(path: Path, figure: Figure) -> None:

@@ -1,25 +1,22 @@
-"""What several sub-commands share: models by name, output files, the terminal."""
+"""What several commands share: models with clusters, output files, the terminal."""
 
 import json
 import warnings
 from collections.abc import Callable, Iterable
-from inspect import signature
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import obspy
 from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import track
 
-from seisbench_lcl import weights as weights_files
-from seisbench_lcl.discriminator import Discriminator
-from seisbench_lcl.ensemble import DiscriminatorEnsemble, Model, model_class, model_classes
 from seisbench_lcl.errors import ConfigurationError, OutputError
-from seisbench_lcl.extractors.expression import leaves
-from seisbench_lcl.files import replace
-from seisbench_lcl.plugins import registry
-from seisbench_lcl.training import LabelledWindows
+from seisbench_lcl.evaluation.sections import Section
+from seisbench_lcl.models import Discriminator
+from seisbench_lcl.models.lookup import find_model
+from seisbench_lcl.models.model import Model
+from seisbench_lcl.storage.files import replace
 
 T = TypeVar("T")
 
@@ -27,82 +24,17 @@ console = Console()
 errors = Console(stderr=True)
 
 
-def load_model(model: str | None, weights: str, default: str = "EnvelopePhysicalRidge") -> Model:
-    """Load pretrained weights by name, or saved ones by path (with a separator, or the name of a JSON file).
-
-    Saved weights tell the class of their model. Of pretrained ones it is `default`, or the only one that has such
-    weights, unless `model` names it.
-    """
-    path = Path(weights)
-    stem, _, version = path.name.partition(".json")
-    named = path.is_file() and stem != path.name
-    if not named and len(path.parts) < 2:
-        return model_class(model or _class_with(weights, default)).from_pretrained(weights)
-    path, version = (path.with_name(stem), version.removeprefix(".v")) if named else (path, "")
-    known, source = weights_files.origin(path, version or None)
-    return model_class(model or known, source).load(path, version or None)
-
-
 def load_discriminator(model: str | None, weights: str, default: str) -> Discriminator:
-    """Load as `load_model` what must not be an ensemble.
+    """Load weights of a model with clusters.
 
     Raises
     ------
     ConfigurationError
     """
-    loaded = load_model(model, weights, default)
-    if isinstance(loaded, DiscriminatorEnsemble):
+    loaded: Model = find_model(weights, model, default)
+    if not isinstance(loaded, Discriminator):
         raise ConfigurationError(f"{weights} is an ensemble, whose members learn from labels: it has no clusters")
     return loaded
-
-
-class Learning(NamedTuple):
-    """What a model learns from.
-
-    Attributes
-    ----------
-    supervised : bool
-        Whether the head learns from labels.
-    needs_labels : bool
-        Whether head or extractor does.
-    augments : bool
-        Whether no moved copies of windows are made by default: what is trained by gradients may augment windows
-        itself, and clusters are those of the windows as they are.
-    """
-
-    supervised: bool
-    needs_labels: bool
-    augments: bool
-
-
-def learns_by(cls: type[Discriminator], extractor: str | None, head: str | None) -> Learning:
-    """Return what a model of a class learns from, with extractor and head by name where the class has none.
-
-    Raises
-    ------
-    ConfigurationError
-        If the class is no named pair, and extractor or head is missing.
-    """
-    first, second = cls.pair or (extractor, head)
-    if not first or not second:
-        raise ConfigurationError("--model Discriminator needs the names of an --extractor and of a --head")
-    supervised, extractor_too = registry().head(second).supervised, registry().learns_from_labels(first)
-    in_epochs = any("epochs" in signature(registry().extractor(name)).parameters for name in leaves(first))
-    return Learning(supervised, supervised or extractor_too, not supervised or extractor_too or in_epochs)
-
-
-def _class_with(weights: str, default: str) -> str:
-    """Return the class of pretrained weights by their name, the default if it has them, too, or if none has."""
-    classes = model_classes()
-    for remote in (False, True):  # hubs are asked for what is not here
-        has = sorted({cls.__name__ for cls in classes if weights in cls.list_pretrained(remote=remote)})
-        if has:
-            break
-    if not has or default in has:
-        return default
-    if len(has) > 1:
-        raise ConfigurationError(f"{weights} are weights of {', '.join(has)}: name one by --model")
-    return has[0]
 
 
 def say(text: str, to: Console = console) -> None:
@@ -110,14 +42,20 @@ def say(text: str, to: Console = console) -> None:
     to.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def tell_of(data: LabelledWindows) -> None:
-    """Say what was left out or assumed, and warn where splits share events."""
-    for remark, count in data.notes.items():
-        say(f"{count} traces: {remark}", errors)
-    if shared := data.shared_events():
-        listed = ", ".join(shared[:5]) + (" ..." if len(shared) > 5 else "")
-        errors.print("[bold yellow]warning:[/] ", end="")
-        say(f"{len(shared)} events have windows in more than one split, so their scores are too good: {listed}", errors)
+def remark(text: str) -> None:
+    """Print a remark on standard error."""
+    say(text, errors)
+
+
+def show(sections: Iterable[Section]) -> str:
+    """Print the sections of a report, and return them as Markdown."""
+    written = []
+    for section in sections:
+        if section.content is not None:
+            console.rule(section.heading)
+            console.print(section.content)
+        written.append(section.markdown)
+    return "\n".join(written)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from seisbench_lcl.cli.classify import classify_stream
 from seisbench_lcl.cli.common import console
-from seisbench_lcl.models import EnvelopePhysicalRidge
+from seisbench_lcl.models.named import EnvelopePhysicalRidge
 
 
 def demo(out: Annotated[Path, typer.Option(help="folder for table and figure")] = Path("demo-output")) -> None:

@@ -9,8 +9,8 @@ import typer
 from obspy import UTCDateTime
 
 from seisbench_lcl.cli.common import errors, read_files, say
+from seisbench_lcl.datasets.detection import detect_windows, read_archive
 from seisbench_lcl.errors import ConfigurationError, OutputError
-from seisbench_lcl.training.detection import detect_windows, read_archive
 
 
 def detect(

@@ -4,10 +4,11 @@ from typing import Annotated
 
 import typer
 
-from seisbench_lcl.cli.common import load_model, say
+from seisbench_lcl.cli.common import say
 from seisbench_lcl.cli.options import Out, Version
-from seisbench_lcl.cli.trained import save
-from seisbench_lcl.ensemble import DiscriminatorEnsemble, voters
+from seisbench_lcl.cli.outputs import save
+from seisbench_lcl.models import DiscriminatorEnsemble
+from seisbench_lcl.models.lookup import find_model
 
 
 def ensemble(
@@ -17,6 +18,6 @@ def ensemble(
     version: Version = None,
 ) -> None:
     """Make one model of several, whose probability is the mean of theirs."""
-    members = [member for path in weights for member in voters(load_model(None, path))]
+    members = [member for path in weights for member in find_model(path).members]
     save(DiscriminatorEnsemble(members), out, description, version)
     say(f"{len(members)} members: {', '.join(member.name for member in members)}")

@@ -1,21 +1,11 @@
-"""``seisbench-lcl evaluate``: scores of weights on a split, or of their recipe on data held out."""
+"""``seisbench-lcl evaluate``: score weights on a split, or train them again on the data without a part of them."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from seisbench_lcl.cli.common import (
-    check_figure,
-    console,
-    errors,
-    learns_by,
-    load_model,
-    progress,
-    say,
-    write_file,
-    write_text,
-)
+from seisbench_lcl.cli.common import check_figure, console, progress, remark, say, show, write_file, write_text
 from seisbench_lcl.cli.options import (
     Copies,
     Dataset,
@@ -27,93 +17,88 @@ from seisbench_lcl.cli.options import (
     Refine,
     SplitColumn,
     Weights,
-    cuts_of,
-    labels_of,
-    learnable,
     read_dataset,
 )
-from seisbench_lcl.ensemble import Model, voters
+from seisbench_lcl.datasets import Cuts, open_dataset
+from seisbench_lcl.datasets.selection import learnable
+from seisbench_lcl.datasets.windows import labels_in
 from seisbench_lcl.errors import ConfigurationError, DatasetError
 from seisbench_lcl.evaluation import reject_threshold
 from seisbench_lcl.evaluation.calibration import check_risk
 from seisbench_lcl.evaluation.scored import Scored, predict_anew, predict_split
+from seisbench_lcl.models.lookup import find_model
+from seisbench_lcl.models.model import Model
 from seisbench_lcl.plotting import reliability_figure
-from seisbench_lcl.training import Cuts, open_dataset
-from seisbench_lcl.training.cuts import farthest_shift
+from seisbench_lcl.training import Columns, recorded_cuts
 
 
 def evaluate(
     dataset: Dataset,
     weights: Weights,
     model: Annotated[
-        str | None, typer.Option(help="class of pretrained weights, EnvelopePhysicalRidge by default")
+        str | None, typer.Option(help="class of the pretrained weights; by default EnvelopePhysicalRidge")
     ] = None,
     label_column: LabelColumn = "source_type",
     group_column: GroupColumn = "source_id",
     split_column: SplitColumn = "split",
     pick_column: PickColumn = None,
-    split: Annotated[str, typer.Option(help="split to score; 'all' takes every window")] = "dev",
-    folds: Annotated[int | None, typer.Option(help="train anew: folds of events, over all splits")] = None,
+    split: Annotated[str, typer.Option(help="split to score; 'all' means every window")] = "dev",
+    folds: Annotated[int | None, typer.Option(help="train again on all splits, in this many folds of events")] = None,
     by: Annotated[
         str | None,
-        typer.Option(help="train anew: leave out each value of this column, and ask how far a model recognises it"),
+        typer.Option(
+            help="train again without each value of this column in turn, and measure how far a model recognises the values"
+        ),
     ] = None,
     max_shift: MaxShift = None,
     copies: Copies = None,
-    refine: Refine = 0.0,
+    refine: Refine = None,
     min_snr: MinSNR = None,
-    seed: Annotated[int, typer.Option(help="of the folds and the resamples")] = 0,
+    seed: Annotated[int, typer.Option(help="seed of the folds and the resamples")] = 0,
     risk: Annotated[
-        float | None, typer.Option(help="find what to reject so that this share of the rest is wrong at most")
+        float | None,
+        typer.Option(
+            help="find the probability below which to reject so that at most this fraction of the rest is wrong"
+        ),
     ] = None,
     report: Annotated[Path | None, typer.Option(help="Markdown file for the scores")] = None,
     reliability_plot: Annotated[
-        Path | None, typer.Option("--reliability", help="figure of reliability and of risk over coverage")
+        Path | None, typer.Option("--reliability", help="figure of the reliability, and of the risk against coverage")
     ] = None,
 ) -> None:
     """Score a model per station and per event, each score with its 95 % interval over events.
 
-    With --folds or --by the weights only give the recipe: models are trained anew without what they are tested on, on
-    all splits together. How training windows were cut and chosen is not part of weights: where train was given
-    --max-shift, --copies, --refine or --min-snr, give the same here; the defaults are those of train. Scored are the
-    windows as picked.
+    With --folds or --by, models are trained again on all splits together, each without the windows that it is tested
+    on; the weights only provide the settings. Training windows are cut and chosen as the weights record, or else by the
+    defaults of train; --max-shift, --copies, --refine and --min-snr override both. Scores use the unshifted windows.
     """
     anew = folds is not None or by is not None
     if folds is not None and by is not None:
-        raise ConfigurationError("give --folds or --by, not both")
-    if not anew and (max_shift is not None or copies is not None or refine or min_snr is not None):
-        raise ConfigurationError(
-            "--max-shift, --copies, --refine and --min-snr are for training anew: give --folds or --by, too"
-        )
+        raise ConfigurationError("use either --folds or --by")
+    if not anew and any(value is not None for value in (max_shift, copies, refine, min_snr)):
+        raise ConfigurationError("--max-shift, --copies, --refine and --min-snr only apply with --folds or --by")
     if risk is not None:
         check_risk(risk)
     if reliability_plot:
         check_figure(reliability_plot)
-    discriminator = load_model(model, weights)
+    discriminator: Model = find_model(weights, model)
     waveforms = open_dataset(dataset, discriminator.preprocessing.component_order)
-    there = labels_of(waveforms, label_column)
-    wanted: list[str] | None = [label for label in discriminator.labels if label in there] or discriminator.labels
+    found = labels_in(waveforms, label_column)
+    wanted: list[str] | None = [label for label in discriminator.labels if label in found] or discriminator.labels
     if discriminator.clusters:
-        wanted = None  # clusters may have missed a class, whose windows then count as errors
-    columns = label_column, group_column, split_column, pick_column
-    cuts = Cuts()
-    if anew:
-        farthest = farthest_shift(discriminator.preprocessing)
-        cuts = cuts_of(max_shift, copies, refine, augments=_augments(discriminator), farthest=farthest)
+        wanted = None  # windows of a class that no cluster stands for count as errors
+    columns = Columns(label=label_column, group=group_column, split=split_column, pick=pick_column)
+    cuts = recorded_cuts(discriminator, max_shift, copies, refine) if anew else Cuts()
     data = read_dataset(waveforms, discriminator.preprocessing, columns, labels=wanted, cuts=cuts)
     if anew:
-        learn = learnable(data, min_snr)
+        recorded = (discriminator.training_windows or {}).get("min_snr")
+        learn = learnable(data, recorded if min_snr is None else min_snr, remark)
         scored = predict_anew(discriminator, data, learn, folds=folds, by=by, seed=seed, progress=progress("training"))
     else:
         if split in ("all", "train"):
-            say("these scores are not held out if the weights were trained on the split", errors)
+            remark("these scores are not held out if the weights were trained on this split")
         scored = predict_split(discriminator, data, split)
-    text = []
-    for section in scored.sections(seed):
-        if section.content is not None:
-            console.rule(section.heading)
-            console.print(section.content)
-        text.append(section.markdown)
+    text = [show(scored.sections(seed))]
     if scored.remark:
         say(scored.remark)
     if risk is not None:
@@ -128,24 +113,19 @@ def evaluate(
         write_text(report, "\n".join(text))
 
 
-def _augments(model: Model) -> bool:
-    """Whether the training of the model makes no copies of windows by default."""
-    kinds = [(type(member), member.get_model_args()) for member in voters(model)]
-    return any(learns_by(cls, args.get("extractor"), args.get("head")).augments for cls, args in kinds)
-
-
 def _advice(scored: Scored, risk: float) -> str:
-    rows = scored.familiar  # of the others classify says nothing
+    rows = scored.familiar  # classify abstains from the others
     probabilities, truth = scored.probabilities[rows], scored.truth[rows]
     try:
         threshold = reject_threshold(probabilities, truth, scored.data.groups[rows], risk=risk)
     except DatasetError as error:
-        return f"Nothing can be promised: {error}."
+        return f"No threshold can be recommended: {error}."
     kept = probabilities.max(axis=1) >= threshold
     wrong = probabilities.argmax(axis=1)[kept] != truth[kept]
     share = f"{kept.mean():.1%} of the windows ({kept.sum()} of {len(kept)})"
-    how = f"classify --reject-below {threshold:.4f} keeps" if threshold else "nothing needs rejecting: that keeps"
+    how = f"classify --reject-below {threshold:.4f} keeps" if threshold else "No rejection is needed, which keeps"
     return (
-        f"{how} {share}. Of these {wrong.mean():.1%} are wrong, and of new ones like them {100 * risk:g}% at most, "
-        "with 95% confidence over events. Windows of another kind, such as noise or another region, are not covered."
+        f"{how} {share}. {wrong.mean():.1%} of them are wrong. At most {100 * risk:g}% of new windows like these will "
+        "be wrong, with 95% confidence over events. Other kinds of windows, such as noise or another region, are not "
+        "covered."
     )

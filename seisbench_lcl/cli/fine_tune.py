@@ -1,10 +1,10 @@
-"""``seisbench-lcl fine-tune``: weights for another region, from those of one that is known."""
+"""``seisbench-lcl fine-tune``: adapt weights to another region."""
 
 from typing import Annotated, Any
 
 import typer
 
-from seisbench_lcl.cli.common import errors, load_model, progress, say, write_text
+from seisbench_lcl.cli.common import progress, remark, show, write_text
 from seisbench_lcl.cli.config import Config, as_markdown
 from seisbench_lcl.cli.options import (
     Checkpoints,
@@ -19,11 +19,15 @@ from seisbench_lcl.cli.options import (
     SplitColumn,
     Version,
     Weights,
-    labels_of,
     read_dataset,
 )
-from seisbench_lcl.cli.trained import check_outputs, draw_curves, held_out_scores, save
-from seisbench_lcl.training import open_dataset, session
+from seisbench_lcl.cli.outputs import check_outputs, draw_curves, save
+from seisbench_lcl.datasets import open_dataset
+from seisbench_lcl.datasets.windows import labels_in
+from seisbench_lcl.models.lookup import find_model
+from seisbench_lcl.models.model import Model
+from seisbench_lcl.optim import session
+from seisbench_lcl.training import Columns, training_sections
 
 
 def fine_tune(
@@ -32,21 +36,21 @@ def fine_tune(
     weights: Weights,
     out: Out,
     model: Annotated[
-        str | None, typer.Option(help="class of pretrained weights, EnvelopePhysicalRidge by default")
+        str | None, typer.Option(help="class of the pretrained weights; by default EnvelopePhysicalRidge")
     ] = None,
     label_column: LabelColumn = "source_type",
     group_column: GroupColumn = "source_id",
     split_column: SplitColumn = "split",
     pick_column: PickColumn = None,
-    split: Annotated[str, typer.Option(help="split to learn from; 'all' takes every window")] = "train",
+    split: Annotated[str, typer.Option(help="split to learn from; 'all' means every window")] = "train",
     freeze: Annotated[
-        int | None, typer.Option(help="first stages of a network that stay as they are; -1: all, the head is trained")
+        int | None, typer.Option(help="number of first stages of a network to keep unchanged; -1 trains the head alone")
     ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(help="of a network; by default a tenth of that of its training")
+        float | None, typer.Option(help="learning rate of a network; by default a tenth of that of its training")
     ] = None,
-    epochs: Annotated[int | None, typer.Option(help="of a network; by default those of its training")] = None,
-    description: Annotated[str, typer.Option(help="what the weights are, kept in their file")] = "",
+    epochs: Annotated[int | None, typer.Option(help="epochs of a network; by default those of its training")] = None,
+    description: Annotated[str, typer.Option(help="description of the weights, stored in their file")] = "",
     version: Version = None,
     report: Report = None,
     curves: Curves = None,
@@ -54,17 +58,17 @@ def fine_tune(
     logs: Logs = None,
     config: Config = None,
 ) -> None:
-    """Adapt weights to another region: networks by further training, ridge regressions in closed form."""
+    """Adapt weights to another region: train a network further, or refit a ridge regression in closed form."""
     check_outputs(out, report, curves)
-    tuned = load_model(model, weights)
-    columns = label_column, group_column, split_column, pick_column
+    tuned: Model = find_model(weights, model)
+    columns = Columns(label=label_column, group=group_column, split=split_column, pick=pick_column)
     waveforms = open_dataset(dataset, tuned.preprocessing.component_order)
-    there = labels_of(waveforms, label_column)
-    known = [label for label in tuned.labels if label in there] or None  # an error below says what there is
-    if known and (strange := sorted(there - set(known))):
-        say(f"left out, for the weights do not know them: {', '.join(strange)}", errors)
+    found = labels_in(waveforms, label_column)
+    known = [label for label in tuned.labels if label in found] or None  # otherwise an error below lists the labels
+    if known and (unknown := sorted(set(found) - set(known))):
+        remark(f"left out classes that the weights do not know: {', '.join(unknown)}")
     data = read_dataset(waveforms, tuned.preprocessing, columns, split, labels=known)
-    say(f"fine-tuning on {len(data)} windows of {len(set(data.groups))} events", errors)
+    remark(f"fine-tuning on {len(data)} windows of {len(set(data.groups))} events")
     given: dict[str, Any] = {"freeze": freeze, "learning_rate": learning_rate, "epochs": epochs}
     with session(checkpoints, progress, logs):
         tuned.fine_tune(
@@ -72,6 +76,6 @@ def fine_tune(
         )
     save(tuned, out, description or f"Fine-tuned. Before: {tuned.weights_docstring or ''}", version)
     draw_curves(tuned, curves)
-    scored = held_out_scores(tuned, data)
+    scores = show(training_sections(tuned, data))
     if report:
-        write_text(report, scored + as_markdown(ctx))
+        write_text(report, f"{scores}\n{as_markdown(ctx)}" if scores else as_markdown(ctx))

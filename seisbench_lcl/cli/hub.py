@@ -8,16 +8,16 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from seisbench_lcl import weights as weights_files
 from seisbench_lcl.cli.common import console, errors, say
-from seisbench_lcl.ensemble import model_class, model_classes
 from seisbench_lcl.errors import HubError, OutputError, SeisBenchLCLError
 from seisbench_lcl.hub import publishing, serving
+from seisbench_lcl.hub import weights as weights_files
 from seisbench_lcl.hub.card_view import render
 from seisbench_lcl.hub.hubs import Hub, Offer, known_hubs
 from seisbench_lcl.hub.names import REGISTRY
 from seisbench_lcl.hub.pulling import pull as pull_weights
 from seisbench_lcl.hub.pulling import read_card
+from seisbench_lcl.models.lookup import model_class, model_classes
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -175,7 +175,7 @@ def _chosen(what: str, version: str, addresses: list[str] | None) -> Offer:
 
 
 def _cached_classes() -> list[str]:
-    return [cls.__name__ for cls in model_classes() if weights_files.available([cls._model_path()])]
+    return [name for name, cls in model_classes().items() if weights_files.available([cls._model_path()])]
 
 
 def _tell(what: str, reason: str) -> bool:

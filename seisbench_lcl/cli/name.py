@@ -9,6 +9,7 @@ import typer
 from seisbench_lcl.cli.common import load_discriminator, parse_event_types, parse_pairs, say
 from seisbench_lcl.cli.options import GroupColumn, LabelColumn, PickColumn, SplitColumn, Weights, read_dataset
 from seisbench_lcl.errors import ConfigurationError
+from seisbench_lcl.training import Columns
 
 
 def name(
@@ -38,7 +39,7 @@ def name(
             raise ConfigurationError(f"--cluster takes number=label, such as 0=earthquake, but was given {wrong[0]!r}")
         discriminator.name_clusters({int(key): title for key, title in given.items()}, event_types=types)
     else:
-        columns = label_column, group_column, split_column, pick_column
+        columns = Columns(label=label_column, group=group_column, split=split_column, pick=pick_column)
         chosen = read_dataset(str(dataset), discriminator.preprocessing, columns, split, labels=label or None)
         discriminator.name_clusters(chosen.windows, chosen.labels, types)
         found = discriminator.cluster_proba(chosen.windows).argmax(axis=1)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from seisbench_lcl.cli.common import say
-from seisbench_lcl.template import Kind, write_plugin
+from seisbench_lcl.plugins.template import Kind, write_plugin
 
 
 def new_plugin(

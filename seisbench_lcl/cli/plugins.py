@@ -13,7 +13,7 @@ from seisbench_lcl.cli.common import console, parse_settings, say
 from seisbench_lcl.errors import ConfigurationError, PluginError
 from seisbench_lcl.extractors import FeatureExtractor
 from seisbench_lcl.heads import Head
-from seisbench_lcl.plugins import Plugin, registry
+from seisbench_lcl.models.registry import Plugin, registry
 from seisbench_lcl.testing import run_checks
 
 _COLOURS = {"loaded": "green", "failed": "red", "missing": "red", "not allowed": "yellow"}

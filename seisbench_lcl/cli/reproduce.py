@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from seisbench_lcl import weights
 from seisbench_lcl.cli.common import errors, progress, say
-from seisbench_lcl.cli.trained import check_outputs
+from seisbench_lcl.cli.outputs import check_outputs
+from seisbench_lcl.hub import weights
 from seisbench_lcl.recipes import Reproduced
 from seisbench_lcl.recipes import reproduce as made_by
 

@@ -16,7 +16,7 @@ from threadpoolctl import threadpool_limits
 
 from seisbench_lcl.errors import ConfigurationError, DatasetError
 from seisbench_lcl.evaluation.metrics import Floats
-from seisbench_lcl.pca import PCA
+from seisbench_lcl.extractors.pca import PCA
 
 logger = logging.getLogger("seisbench")
 

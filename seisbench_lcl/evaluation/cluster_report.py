@@ -13,7 +13,7 @@ from seisbench_lcl.errors import DatasetError
 from seisbench_lcl.evaluation.clustering import clustering_scores
 from seisbench_lcl.evaluation.metrics import Indices
 from seisbench_lcl.evaluation.tables import Content, to_markdown, to_rich
-from seisbench_lcl.matching import UNKNOWN, contingency, match_clusters
+from seisbench_lcl.heads.matching import UNKNOWN, contingency, match_clusters
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +63,7 @@ class ClusterReport:
             Event of each row.
         n_clusters : int
         open_ended : bool
-            As in `seisbench_lcl.matching.match_clusters`.
+            As in `seisbench_lcl.heads.matching.match_clusters`.
         seed : int
             Of the halves of `clustering_scores`.
 

@@ -6,7 +6,7 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from seisbench_lcl.errors import DatasetError
 from seisbench_lcl.evaluation.metrics import Indices, check_groups, score
-from seisbench_lcl.matching import UNKNOWN, check_clusters, contingency, match_clusters
+from seisbench_lcl.heads.matching import UNKNOWN, check_clusters, contingency, match_clusters
 
 _MAPPED_SCORES = ("accuracy", "balanced_accuracy", "weighted_precision", "weighted_recall", "weighted_f1")
 
@@ -26,12 +26,12 @@ def clustering_scores(
     Parameters
     ----------
     clusters, truth
-        As in `seisbench_lcl.matching.contingency`.
+        As in `seisbench_lcl.heads.matching.contingency`.
     groups : array_like of shape (n,)
         Event of each row; an event is never split between the halves.
     n_clusters, n_classes : int
     open_ended : bool
-        As in `seisbench_lcl.matching.match_clusters`: all rows of the last cluster are errors then.
+        As in `seisbench_lcl.heads.matching.match_clusters`: all rows of the last cluster are errors then.
     seed : int
         Of the halves.
 
@@ -44,11 +44,11 @@ def clustering_scores(
     Raises
     ------
     DatasetError
-        As `seisbench_lcl.matching.contingency`; if no row has a label, or a class has labels in one event only.
+        As `seisbench_lcl.heads.matching.contingency`; if no row has a label, or a class has labels in one event only.
 
     Notes
     -----
-    The first five need a class for each cluster (`seisbench_lcl.matching.match_clusters`). It is found on a random half
+    The first five need a class for each cluster (`seisbench_lcl.heads.matching.match_clusters`). It is found on a random half
     of the events of each class and scored on the other half, then the other way round; the scores are those of all
     rows together, as in `seisbench_lcl.evaluation.score`. A row in a cluster without class is an error. The weighted
     recall is the accuracy by definition; it is listed because the literature does.

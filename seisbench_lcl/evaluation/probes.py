@@ -8,7 +8,7 @@ from torch import Tensor
 from seisbench_lcl.errors import DatasetError
 from seisbench_lcl.evaluation.metrics import Indices, check_groups
 from seisbench_lcl.heads import Ridge
-from seisbench_lcl.neighbours import exact
+from seisbench_lcl.heads.neighbours import exact
 
 
 def linear_probe(

@@ -5,13 +5,12 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from seisbench_lcl.discriminator import Discriminator
-from seisbench_lcl.ensemble import DiscriminatorEnsemble
+from seisbench_lcl.datasets.windows import LabelledWindows
 from seisbench_lcl.errors import DatasetError, SeisBenchLCLError, TrainingError
 from seisbench_lcl.evaluation.provenance import known_without
-from seisbench_lcl.matching import name_by_labels
-from seisbench_lcl.rows import RowFile
-from seisbench_lcl.training.windows import LabelledWindows
+from seisbench_lcl.heads.matching import name_by_labels
+from seisbench_lcl.models.model import Model
+from seisbench_lcl.storage.rows import RowFile
 
 
 def event_folds(
@@ -123,7 +122,7 @@ def classes_left(
 
 
 def held_out_probabilities(
-    template: Discriminator | DiscriminatorEnsemble,
+    template: Model,
     data: LabelledWindows,
     folds: NDArray[np.str_],
     progress: Callable[[Iterable[str]], Iterable[str]] = iter,
@@ -185,18 +184,16 @@ def held_out_probabilities(
 
 
 def _fit_and_predict(
-    template: Discriminator | DiscriminatorEnsemble,
+    template: Model,
     train: LabelledWindows,
     windows: NDArray[np.float32] | RowFile,
     known: list[str],
 ) -> tuple[NDArray[np.float32], dict[int, str]]:
     """Return probabilities of windows after a training, and the classes that their columns stand for."""
-    if isinstance(template, DiscriminatorEnsemble) or template.head.supervised:
+    if not template.clusters:
         trained = template.fresh(known).fit(train.windows, train.labels, train.groups)
         return trained.predict_proba(windows), dict(enumerate(known))
     labelled = train.labels if template.learns_from_labels else None
     model = template.fresh().fit(train.windows, labelled, train.groups)
     assigned = model.cluster_proba(train.windows).argmax(axis=1)
-    return model.cluster_proba(windows), name_by_labels(
-        assigned, train.labels, len(model.clusters), model.head.open_ended
-    )
+    return model.cluster_proba(windows), name_by_labels(assigned, train.labels, len(model.clusters), model.open_ended)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from seisbench_lcl.ensemble import Model, voters
+from seisbench_lcl.datasets.windows import LabelledWindows
 from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.evaluation.bootstrap import Interval
 from seisbench_lcl.evaluation.calibration import reliability
@@ -17,29 +17,12 @@ from seisbench_lcl.evaluation.protocols import classes_left, column_folds, event
 from seisbench_lcl.evaluation.provenance import known_elsewhere, of_known_classes
 from seisbench_lcl.evaluation.recognition import Recognition
 from seisbench_lcl.evaluation.report import EvaluationReport
+from seisbench_lcl.evaluation.sections import Section
 from seisbench_lcl.evaluation.tables import Content, to_markdown
-from seisbench_lcl.training.windows import LabelledWindows
+from seisbench_lcl.models.model import Model
 
 _SHOWN = 6  # groups that are scored for themselves, too; the recall in each is always shown
 _FOLDS = 5  # in which events are held out beside groups
-
-
-@dataclass(frozen=True, eq=False)
-class Section:
-    """A part of what is said of predictions.
-
-    Attributes
-    ----------
-    heading : str
-    content : EvaluationReport, Recognition or None
-        What rich shows of it; None is for documents alone.
-    markdown : str
-        Heading and content.
-    """
-
-    heading: str
-    content: EvaluationReport | Recognition | None
-    markdown: str
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,15 +122,15 @@ def predict_split(model: Model, data: LabelledWindows, split: str) -> Scored:
     there = set(data.labels.tolist())
     if not set(model.labels) & there:
         raise ConfigurationError(
-            f"the labels of the model, {', '.join(model.labels)}, do not occur in the dataset; clusters "
-            "get names by the command name"
+            f"the labels of the model, {', '.join(model.labels)}, do not occur in the dataset; name clusters first, "
+            "with name_clusters"
         )
     labels = [*model.labels, *sorted(there - set(model.labels))]
     data = data if split == "all" else data.in_split(split)
     probabilities = np.zeros((len(data), len(labels)), dtype=np.float32)
-    verdict = model.judge(data.windows)
-    probabilities[:, : len(model.labels)] = verdict.probabilities.numpy()
-    novelty = verdict.doubts.get("novelty", torch.zeros(len(data))).numpy()
+    prediction = model.predict_detailed(data.windows)
+    probabilities[:, : len(model.labels)] = prediction.probabilities.numpy()
+    novelty = prediction.diagnostics.get("novelty", torch.zeros(len(data))).numpy()
     return Scored(f"split {split}", data, labels, probabilities, novelty <= 1, split=split)
 
 
@@ -236,7 +219,7 @@ def held_out_in_training(model: Model, data: LabelledWindows) -> Section | None:
     if model.held_out is None:
         return None
     rows = np.isfinite(model.held_out[:, 0]) & (data.shifts == 0)
-    each = [member.held_out for member in voters(model)]
+    each = [member.held_out for member in model.members]
     if all(found is None or np.isfinite(found).all() for found in each):
         title = "Training windows, the head fitted without each event in turn"
     elif len(each) == 1:
@@ -252,7 +235,6 @@ def _probes(model: Model, data: LabelledWindows, group: NDArray[np.str_], seed: 
     """Try to tell the groups of each class apart by the features of the weights as they are."""
     probes = []
     for label, rows in comparable_rows(data.labels, group, data.groups).items():
-        windows = data.windows[rows]
-        features = torch.hstack([member.features(windows) for member in voters(model)])
+        features = model.features(data.windows[rows])
         probes.append(group_probe(features, group[rows], data.groups[rows], label=label, seed=seed))
     return probes

@@ -1,27 +1,27 @@
 """Feature extractors: windows (B, C, T) in, features (B, F) out."""
 
 from seisbench_lcl.extractors.base import FeatureExtractor
-from seisbench_lcl.extractors.inception10 import Inception10
+from seisbench_lcl.extractors.inception10 import Inception10Encoder
 from seisbench_lcl.extractors.minirocket import MiniRocket
 from seisbench_lcl.extractors.physical import Physical
 from seisbench_lcl.extractors.raw import Raw
-from seisbench_lcl.extractors.resnet18 import ResNet18
+from seisbench_lcl.extractors.resnet18 import ResNet18Encoder
 from seisbench_lcl.extractors.simclr import SimCLR
 from seisbench_lcl.extractors.spectrogram_autoencoder import SpectrogramAutoencoder
-from seisbench_lcl.extractors.spectrogram_cnn import SpectrogramCNN
+from seisbench_lcl.extractors.spectrogram_cnn import SpectrogramCNNEncoder
 from seisbench_lcl.extractors.spectrogram_unet import SpectrogramUNet
-from seisbench_lcl.extractors.vgg16 import VGG16
+from seisbench_lcl.extractors.vgg16 import VGG16Encoder
 
 __all__ = [
-    "VGG16",
     "FeatureExtractor",
-    "Inception10",
+    "Inception10Encoder",
     "MiniRocket",
     "Physical",
     "Raw",
-    "ResNet18",
+    "ResNet18Encoder",
     "SimCLR",
     "SpectrogramAutoencoder",
-    "SpectrogramCNN",
+    "SpectrogramCNNEncoder",
     "SpectrogramUNet",
+    "VGG16Encoder",
 ]

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError, WindowError
 from seisbench_lcl.extractors._scale import unit_rms
 from seisbench_lcl.extractors.base import FeatureExtractor
-from seisbench_lcl.training._balance import check_classes
-from seisbench_lcl.training.augmentations import Chain
-from seisbench_lcl.training.loop import initialise
-from seisbench_lcl.training.supervised import Recipe, train
+from seisbench_lcl.optim.augmentations import Chain
+from seisbench_lcl.optim.balance import check_classes
+from seisbench_lcl.optim.loop import initialise
+from seisbench_lcl.optim.supervised import TrainingRecipe, train
 
 _BLOCK = 256  # windows encoded at a time
 
@@ -34,7 +34,7 @@ class Network(FeatureExtractor):
     in_channels, in_samples, sampling_rate
         As in `FeatureExtractor`.
     **recipe
-        Parameters of `seisbench_lcl.training.Recipe`.
+        Parameters of `seisbench_lcl.training.TrainingRecipe`.
 
     Attributes
     ----------
@@ -42,7 +42,7 @@ class Network(FeatureExtractor):
         Tag: samples of a window for each of its last layer, and so the least number of samples of a window.
     stages : nn.Sequential
         From windows (B, C, T) to (B, n_features, T / reduction), in parts that can be frozen.
-    recipe : Recipe
+    recipe : TrainingRecipe
     unseen : (n,) int64 Tensor or None
         Rows of the last fit whose events were not trained on; not part of the state.
     epochs_trained : scalar float32 buffer
@@ -50,6 +50,7 @@ class Network(FeatureExtractor):
     """
 
     supervised = True
+    trained_in_epochs = True
     reduction: ClassVar[int]
 
     stages: nn.Sequential
@@ -62,14 +63,14 @@ class Network(FeatureExtractor):
                 f"{type(self).__name__} reduces {self.reduction} samples to one and needs windows of as many, "
                 f"{self.reduction / sampling_rate:g} s, but in_samples is {in_samples}"
             )
-        known = [field.name for field in fields(Recipe)]
+        known = [field.name for field in fields(TrainingRecipe)]
         if unknown := sorted(set(recipe) - set(known)):
             raise ConfigurationError(
                 f"{type(self).__name__} has no argument {', '.join(unknown)}; those of its training are "
                 f"{', '.join(known)}"
             )
         try:
-            self.recipe = Recipe(**recipe)
+            self.recipe = TrainingRecipe(**recipe)
         except TypeError as error:
             raise ConfigurationError(f"{type(self).__name__}: {error}") from error
         Chain.from_config(self.recipe.augmentations).check(in_channels, in_samples, sampling_rate)

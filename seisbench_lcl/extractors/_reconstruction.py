@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError
 from seisbench_lcl.extractors._spectrogram import Spectrogram
 from seisbench_lcl.extractors.base import FeatureExtractor
-from seisbench_lcl.training.loop import initialise, optimise
+from seisbench_lcl.optim.loop import initialise, optimise
 
 _HELD_OUT = 0.1
 _BATCH = 256  # windows encoded at a time: their images are four times their size
@@ -45,6 +45,8 @@ class Reconstruction(FeatureExtractor):
     epochs_trained : scalar float32 buffer
         NaN until fitted.
     """
+
+    trained_in_epochs = True
 
     epochs_trained: Tensor
 

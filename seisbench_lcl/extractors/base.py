@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from typing_extensions import Self
 
 from seisbench_lcl.errors import ConfigurationError, WindowError
-from seisbench_lcl.training.loop import History
+from seisbench_lcl.optim.loop import History
 
 
 class FeatureExtractor(nn.Module, ABC):
@@ -38,6 +38,8 @@ class FeatureExtractor(nn.Module, ABC):
         Tag: how many windows it takes to fit; None for as many as there are.
     supervised : bool
         Tag: whether `fit` needs labels.
+    trained_in_epochs : bool
+        Tag: whether `fit` trains by gradients, epoch by epoch.
     unseen : (n,) int64 Tensor or None
         Rows of the last `fit` whose events an extractor that learns from labels held out; not part of the state.
     histories : list of History
@@ -54,6 +56,7 @@ class FeatureExtractor(nn.Module, ABC):
     slides: bool = False
     enough: int | None = None
     supervised: bool = False
+    trained_in_epochs: bool = False
     n_features: int
 
     def __init__(self, in_channels: int, in_samples: int, sampling_rate: float) -> None:

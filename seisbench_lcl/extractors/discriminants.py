@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from seisbench_lcl.extractors._arrivals import TOLERANCE, Arrivals
-from seisbench_lcl.stages._bands import running_mean
+from seisbench_lcl.extractors.stages.bands import running_mean
 
 Features = dict[str, Tensor]
 

@@ -7,7 +7,7 @@ from typing import Any
 from seisbench_lcl.errors import ConfigurationError, MissingPluginError
 from seisbench_lcl.extractors.base import FeatureExtractor
 from seisbench_lcl.extractors.joined import Concatenated, Staged
-from seisbench_lcl.stages import ComponentStd, Envelope, Stage
+from seisbench_lcl.extractors.stages import ComponentStd, Envelope, Stage
 
 Find = Callable[[str], type[FeatureExtractor]]
 

@@ -8,7 +8,7 @@ from seisbench_lcl.extractors._network import SampleNetwork
 _KERNELS = (9, 19, 39)
 
 
-class Inception10(SampleNetwork):
+class Inception10Encoder(SampleNetwork):
     """Convolutions of several lengths beside each other, ten layers deep.
 
     Yin et al. name such a network but print no table of its layers. This one is, in our reading:
@@ -31,7 +31,7 @@ class Inception10(SampleNetwork):
     width : int, optional
         Channels of each branch.
     **recipe
-        Parameters of `seisbench_lcl.training.Recipe`.
+        Parameters of `seisbench_lcl.training.TrainingRecipe`.
 
     Attributes
     ----------

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from seisbench_lcl.extractors.base import FeatureExtractor
-from seisbench_lcl.stages import Stage
+from seisbench_lcl.extractors.stages import Stage
 
 _BLOCK = 256  # windows that pass through a stage at a time
 
@@ -34,6 +34,7 @@ class Staged(FeatureExtractor):
         self.extractor = extractor
         self.name = f"{stage.name}>{extractor.name}"
         self.supervised, self.enough = extractor.supervised, extractor.enough
+        self.trained_in_epochs = extractor.trained_in_epochs
         self.n_features = extractor.n_features
 
     def config(self) -> dict[str, Any]:
@@ -81,6 +82,7 @@ class Concatenated(FeatureExtractor):
         self.parts = nn.ModuleList(parts)
         self.name = "+".join(part.name for part in parts)
         self.supervised = any(part.supervised for part in parts)
+        self.trained_in_epochs = any(part.trained_in_epochs for part in parts)
         enough = [part.enough for part in parts]
         self.enough = None if None in enough else max(n for n in enough if n is not None)
         self.n_features = sum(part.n_features for part in parts)

@@ -11,9 +11,9 @@ from seisbench_lcl.errors import ConfigurationError, NotFittedError, WindowError
 from seisbench_lcl.extractors import discriminants
 from seisbench_lcl.extractors._arrivals import Arrivals
 from seisbench_lcl.extractors.base import FeatureExtractor
-from seisbench_lcl.onset import aic_onset
-from seisbench_lcl.resampling import PASSED
-from seisbench_lcl.stages._bands import BandPower, in_range
+from seisbench_lcl.extractors.stages.bands import BandPower, in_range
+from seisbench_lcl.waveforms.onset import aic_onset
+from seisbench_lcl.waveforms.resampling import PASSED
 
 GROUPS = tuple(discriminants.groups(1.0, 2.0))
 DEFAULT_GROUPS = tuple(name for name in GROUPS if name != "signal_to_noise")

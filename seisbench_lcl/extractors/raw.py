@@ -7,7 +7,7 @@ from torch import Tensor
 
 from seisbench_lcl.errors import NotFittedError
 from seisbench_lcl.extractors.base import FeatureExtractor
-from seisbench_lcl.pca import PCA
+from seisbench_lcl.extractors.pca import PCA
 
 
 class Raw(FeatureExtractor):

@@ -6,7 +6,7 @@ from torch.nn.functional import relu
 from seisbench_lcl.extractors._network import SampleNetwork
 
 
-class ResNet18(SampleNetwork):
+class ResNet18Encoder(SampleNetwork):
     """The residual network of 18 layers of He et al., its convolutions over time.
 
     Stage 0 is a convolution of 7 samples with stride 2 and a maximum over 3 with stride 2. Four stages of two residual
@@ -23,7 +23,7 @@ class ResNet18(SampleNetwork):
     width : int, optional
         Channels of the first stage.
     **recipe
-        Parameters of `seisbench_lcl.training.Recipe`.
+        Parameters of `seisbench_lcl.training.TrainingRecipe`.
 
     Attributes
     ----------

@@ -11,9 +11,9 @@ from seisbench_lcl.errors import ConfigurationError, NotFittedError
 from seisbench_lcl.extractors._encoder import GROUPS, Encoder
 from seisbench_lcl.extractors._scale import unit_rms
 from seisbench_lcl.extractors.base import FeatureExtractor
-from seisbench_lcl.training.augmentations import Chain
-from seisbench_lcl.training.contrastive import nt_xent
-from seisbench_lcl.training.loop import initialise, optimise
+from seisbench_lcl.optim.augmentations import Chain
+from seisbench_lcl.optim.contrastive import nt_xent
+from seisbench_lcl.optim.loop import initialise, optimise
 
 DEFAULT_AUGMENTATIONS: Mapping[str, Mapping[str, Any]] = {
     "scaling": {},
@@ -51,7 +51,7 @@ class SimCLR(FeatureExtractor):
     sampling_rate : float
         In Hz.
     augmentations : mapping from name to arguments
-        Applied in this order; the names are those of `seisbench_lcl.training.augmentations.AUGMENTATIONS`, and
+        Applied in this order; the names are those of `seisbench_lcl.optim.augmentations.AUGMENTATIONS`, and
         arguments that are left out have their defaults. The default bands and shifts are for windows of 1 to 18 Hz.
     epochs, batch_size : int
         The larger the batch, the more windows each is contrasted with.
@@ -88,6 +88,7 @@ class SimCLR(FeatureExtractor):
     """
 
     name = "simclr"
+    trained_in_epochs = True
 
     epochs_trained: Tensor
 

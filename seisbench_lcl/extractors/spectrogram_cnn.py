@@ -11,7 +11,7 @@ _CHANNELS = (16, 24, 32, 48, 64)
 _ROWS = 3  # of frequencies that the last layer has
 
 
-class SpectrogramCNN(Network):
+class SpectrogramCNNEncoder(Network):
     """Five convolutions over time and frequency, with fewer than 100,000 parameters.
 
     The spectrogram is computed in `forward`: 87 frequencies by 100 times in dB, all components of a window below one
@@ -29,7 +29,7 @@ class SpectrogramCNN(Network):
     frequency_range : (float, float)
         Of the spectrograms, in Hz. It should be the band of the model.
     **recipe
-        Parameters of `seisbench_lcl.training.Recipe`.
+        Parameters of `seisbench_lcl.training.TrainingRecipe`.
 
     Attributes
     ----------

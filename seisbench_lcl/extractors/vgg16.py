@@ -7,7 +7,7 @@ from seisbench_lcl.extractors._network import SampleNetwork
 _STAGES = ((2, 1), (2, 2), (3, 4), (3, 8), (3, 8))  # convolutions, and channels in widths
 
 
-class VGG16(SampleNetwork):
+class VGG16Encoder(SampleNetwork):
     """The thirteen convolutions of VGG-16, over time.
 
     Five stages of two or three convolutions of 3 samples, each with batch normalisation, end in a maximum over 2. The
@@ -24,7 +24,7 @@ class VGG16(SampleNetwork):
     width : int, optional
         Channels of the first stage.
     **recipe
-        Parameters of `seisbench_lcl.training.Recipe`.
+        Parameters of `seisbench_lcl.training.TrainingRecipe`.
 
     Attributes
     ----------

@@ -1,7 +1,7 @@
 """Heads: features (B, F) in, class probabilities (B, K) out."""
 
 from seisbench_lcl.heads.base import Head
-from seisbench_lcl.heads.dec import DEC
+from seisbench_lcl.heads.dec import DECHead
 from seisbench_lcl.heads.gmm import GMM
 from seisbench_lcl.heads.kmeans import KMeans
 from seisbench_lcl.heads.linear import Linear
@@ -9,4 +9,4 @@ from seisbench_lcl.heads.ridge import Ridge
 from seisbench_lcl.heads.scan import SCAN
 from seisbench_lcl.heads.stack import Stack
 
-__all__ = ["DEC", "GMM", "SCAN", "Head", "KMeans", "Linear", "Ridge", "Stack"]
+__all__ = ["GMM", "SCAN", "DECHead", "Head", "KMeans", "Linear", "Ridge", "Stack"]

@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from seisbench_lcl.heads._banded import WIDTH, Banded, BandFactor, tiles
-from seisbench_lcl.rows import Rows
+from seisbench_lcl.storage.rows import Rows
 
 Array = NDArray[np.float64]
 

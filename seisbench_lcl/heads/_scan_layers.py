@@ -54,7 +54,7 @@ class Layers(nn.Module):
         return one
 
 
-class Mates:
+class EventNeighbours:
     """The other windows of each window's event."""
 
     def __init__(self, groups: Tensor) -> None:

@@ -3,16 +3,18 @@
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from typing_extensions import Self
 
 from seisbench_lcl.errors import ConfigurationError, TrainingError, WindowError
 from seisbench_lcl.extractors.base import FeatureExtractor
-from seisbench_lcl.rows import RowFile, Rows
-from seisbench_lcl.training._balance import check_indices
-from seisbench_lcl.training.loop import History
-from seisbench_lcl.training.supervised import Tuning
+from seisbench_lcl.optim.balance import check_indices
+from seisbench_lcl.optim.loop import History
+from seisbench_lcl.optim.supervised import Tuning
+from seisbench_lcl.storage.rows import RowFile, Rows
 
 _BLOCK = 1024  # rows of a file checked at a time
 
@@ -40,6 +42,11 @@ class Head(nn.Module, ABC):
     open_ended : bool
         Tag: whether it finds the number of clusters itself, so that `n_classes` is an upper bound; its last output is
         for what is in no cluster.
+    takes_blocks : bool
+        Tag: whether the constructor takes `blocks`, the number of features of each extractor side by side.
+    held_out : (N, K) float32 ndarray or None
+        Probabilities of the training rows, each predicted without its event; None if the head holds out no events. Not
+        part of the state.
     histories : list of History
         Losses of the last fit, for those that are trained by gradients; not part of the state.
 
@@ -52,6 +59,7 @@ class Head(nn.Module, ABC):
     name: ClassVar[str]
     supervised: ClassVar[bool] = True
     open_ended: ClassVar[bool] = False
+    takes_blocks: ClassVar[bool] = False
 
     def __init__(self, n_features: int, n_classes: int) -> None:
         super().__init__()
@@ -62,6 +70,7 @@ class Head(nn.Module, ABC):
             )
         self.n_features = n_features
         self.n_classes = n_classes
+        self.held_out: NDArray[np.float32] | None = None
         self.histories: list[History] = []
 
     def fit(self, features: Tensor | RowFile, labels: Tensor | None = None, groups: Tensor | None = None) -> Self:
@@ -185,6 +194,10 @@ class Head(nn.Module, ABC):
     def config_of(self, classes: list[int]) -> dict[str, Any]:
         """Return `config` for a head of these classes only; a head with arguments by class re-indexes them."""
         return self.config()
+
+    def notes(self) -> list[str]:
+        """Return what the last fit says about itself, one sentence each; by default nothing."""
+        return []
 
     @abstractmethod
     def _fit(self, features: Tensor, labels: Tensor | None, groups: Tensor | None) -> None: ...

@@ -11,15 +11,15 @@ from seisbench_lcl.errors import ConfigurationError, NotFittedError
 from seisbench_lcl.extractors.base import FeatureExtractor
 from seisbench_lcl.heads.base import Head
 from seisbench_lcl.heads.kmeans import KMeans
-from seisbench_lcl.training.loop import optimise
-from seisbench_lcl.training.supervised import Tuning
+from seisbench_lcl.optim.loop import optimise
+from seisbench_lcl.optim.supervised import Tuning
 
 _STARTS = 20  # of k-means, of which the best is taken
 
 
 @runtime_checkable
 class Reconstructs(Protocol):
-    """What an extractor must have besides features to be trained together with `DEC`."""
+    """What an extractor must have besides features to be trained together with `DECHead`."""
 
     def images(self, windows: Tensor) -> Tensor:
         """Return what is reconstructed, of windows (B, C, T)."""
@@ -28,7 +28,7 @@ class Reconstructs(Protocol):
         """Return the features (B, F) of images, with gradients, and the images made from them."""
 
 
-class DEC(Head):
+class DECHead(Head):
     """Student-t clusters, trained together with an extractor that reconstructs.
 
     A window with latent z belongs to cluster j with probability ``q_j ∝ 1 / (1 + |z − μ_j|²)``, Student's t with one
@@ -134,7 +134,7 @@ class DEC(Head):
 
         Returns
         -------
-        DEC
+        DECHead
             Itself.
 
         Raises
@@ -146,12 +146,12 @@ class DEC(Head):
         """
         if not isinstance(extractor, Reconstructs):
             raise ConfigurationError(
-                f"DEC is trained together with an extractor that reconstructs, with methods images(windows) and "
+                f"DECHead is trained together with an extractor that reconstructs, with methods images(windows) and "
                 f"reconstruct(images), but {type(extractor).__name__} has none: take spectrogram_autoencoder or "
                 "spectrogram_unet, or another cluster head"
             )
         if tuning is not None:
-            raise ConfigurationError("DEC cannot be fine-tuned: fit it anew")
+            raise ConfigurationError("DECHead cannot be fine-tuned: fit it anew")
         extractor.fit(windows)
         windows = windows.to(self.centroids.device)
         both = nn.ModuleList([extractor, self]).eval()
@@ -197,7 +197,9 @@ class DEC(Head):
 
     def _probabilities(self, features: Tensor) -> Tensor:
         if torch.isnan(self.centroids[0, 0]):
-            raise NotFittedError("DEC has no centroids yet: call fit_with(extractor, windows) first, or load weights")
+            raise NotFittedError(
+                "DECHead has no centroids yet: call fit_with(extractor, windows) first, or load weights"
+            )
         return soft_assignment(features, self.centroids)
 
 

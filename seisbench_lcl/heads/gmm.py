@@ -12,9 +12,9 @@ from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
 from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError
+from seisbench_lcl.extractors.pca import PCA
 from seisbench_lcl.heads.base import Head
 from seisbench_lcl.heads.kmeans import few_threads, too_few_windows
-from seisbench_lcl.pca import PCA
 
 logger = logging.getLogger("seisbench")
 

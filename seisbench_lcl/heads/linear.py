@@ -15,9 +15,9 @@ from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingErr
 from seisbench_lcl.extractors.base import FeatureExtractor
 from seisbench_lcl.heads._temperature import fit_temperature
 from seisbench_lcl.heads.base import Head
-from seisbench_lcl.training._balance import check_classes
-from seisbench_lcl.training.loop import initialise
-from seisbench_lcl.training.supervised import Trainable, Tuning, event_weights, train
+from seisbench_lcl.optim.balance import check_classes
+from seisbench_lcl.optim.loop import initialise
+from seisbench_lcl.optim.supervised import Trainable, Tuning, event_weights, train
 
 _FOLDS = 5
 _ITERATIONS = 1000
@@ -76,7 +76,6 @@ class Linear(Head):
         if not 0 < penalty < np.inf:
             raise ConfigurationError(f"penalty must be positive, but is {penalty!r}")
         self.penalty = float(penalty)
-        self.held_out: NDArray[np.float32] | None = None
         self.weight = nn.Parameter(torch.full((n_classes, n_features), torch.nan))
         self.bias = nn.Parameter(torch.full((n_classes,), torch.nan))
         self.register_buffer("mean", torch.zeros(n_features))
@@ -115,7 +114,7 @@ class Linear(Head):
         Parameters
         ----------
         extractor : FeatureExtractor
-            One that is `seisbench_lcl.training.supervised.Trainable`.
+            One that is `seisbench_lcl.optim.supervised.Trainable`.
         windows : (N, C, T) float32 Tensor
             Normalised.
         labels : (N,) int64 Tensor

@@ -15,7 +15,7 @@ from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingErr
 from seisbench_lcl.heads._ridge_solver import Design, Solver
 from seisbench_lcl.heads._temperature import fit_temperature
 from seisbench_lcl.heads.base import Head
-from seisbench_lcl.rows import Rows
+from seisbench_lcl.storage.rows import Rows
 
 ClassWeight = Literal["balanced"] | Mapping[int, float] | None
 
@@ -31,7 +31,7 @@ class Ridge(Head):
     those of all rows. Penalties below the rounding of the Gram matrix count as that.
 
     Where rows are more than features, memory depends on the features alone (two matrices F × F of float64, 1.6 GB for
-    9,996): `fit` takes a `seisbench_lcl.rows.RowFile` as well, and reads it in blocks.
+    9,996): `fit` takes a `seisbench_lcl.storage.rows.RowFile` as well, and reads it in blocks.
 
     Probabilities are ``softmax(scores / T)``. The temperature T minimises the weighted log loss of the *held-out*
     scores; the targets are smoothed as by Platt, counting events rather than windows, so that a small set which
@@ -100,7 +100,6 @@ class Ridge(Head):
         if not self.alphas or not all(0 < alpha < np.inf for alpha in self.alphas):
             raise ConfigurationError(f"alphas must be one or more positive penalties, but are {self.alphas}")
         self.class_weight = _class_weight(class_weight, n_classes)
-        self.held_out: NDArray[np.float32] | None = None
         self.register_buffer("coefficients", torch.full((n_classes, n_features), torch.nan))
         self.register_buffer("intercepts", torch.full((n_classes,), torch.nan))
         self.register_buffer("mean", torch.zeros(n_features))

@@ -10,12 +10,12 @@ from sklearn.metrics import adjusted_rand_score
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError
-from seisbench_lcl.heads._scan_layers import Layers, Mates, scan_loss
+from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError, check_arguments
+from seisbench_lcl.heads._scan_layers import EventNeighbours, Layers, scan_loss
 from seisbench_lcl.heads.base import Head
 from seisbench_lcl.heads.kmeans import KMeans
-from seisbench_lcl.neighbours import nearest
-from seisbench_lcl.training.loop import Optimiser, initialise, optimise
+from seisbench_lcl.heads.neighbours import nearest
+from seisbench_lcl.optim.loop import Optimiser, initialise, optimise
 
 _LEAST_EPOCHS = 30
 _LEAST_BATCHES = 1200
@@ -61,7 +61,7 @@ class SCAN(Head):
     epochs : int, optional
         By default 30, or more of a small set: as many as make 1,200 batches.
     batch_size, learning_rate, weight_decay, optimiser
-        See `seisbench_lcl.training.loop.optimise`; the learning rate is divided by 1 + λ. The published recipe, for
+        See `seisbench_lcl.optim.loop.optimise`; the learning rate is divided by 1 + λ. The published recipe, for
         whole networks, is Adam with 1e-4 and a weight decay of 1e-4.
     self_label_epochs : int
         Epochs of a second training on the layer's own labels of the windows that it is sure of (Van Gansbeke et al.
@@ -124,7 +124,8 @@ class SCAN(Head):
         seed: int = 0,
     ) -> None:
         super().__init__(n_features, n_classes)
-        for what, fits, value in (
+        check_arguments(
+            "SCAN",
             ("n_neighbours must be 1 or more", n_neighbours >= 1, n_neighbours),
             ("event_share must lie from 0 to 1", 0 <= event_share <= 1, event_share),
             ("entropy_weight must not be negative", entropy_weight >= 0, entropy_weight),
@@ -132,9 +133,7 @@ class SCAN(Head):
             ("epochs must be 1 or more", epochs is None or epochs >= 1, epochs),
             ("self_label_epochs must not be negative", self_label_epochs >= 0, self_label_epochs),
             ("confidence must lie between 0 and 1", 0 < confidence < 1, confidence),
-        ):
-            if not fits:
-                raise ConfigurationError(f"SCAN: {what}, but is {value!r}")
+        )
         if prior is not None and (len(prior) != n_classes or not all(0 < share < float("inf") for share in prior)):
             raise ConfigurationError(f"SCAN: prior must be {n_classes} positive shares, but is {prior!r}")
         self.n_neighbours = n_neighbours
@@ -177,6 +176,15 @@ class SCAN(Head):
             "seed": self.seed,
         }
 
+    def notes(self) -> list[str]:  # noqa: D102
+        if not self.losses:
+            return []
+        return [
+            f"loss of the {self.n_heads} heads: {min(self.losses):.3f} to {max(self.losses):.3f}",
+            f"neighbours: {self.n_neighbours} of each window, recall {self.recall:.3f}",
+            f"agreement with k-means on the same features: adjusted Rand index {self.kmeans_agreement:.3f}",
+        ]
+
     def _probabilities(self, features: Tensor) -> Tensor:
         if torch.isnan(self.biases[0]):
             raise NotFittedError("SCAN has no weights yet: call fit(features) first, or load weights")
@@ -211,12 +219,12 @@ class SCAN(Head):
     def _train(self, rows: Tensor, groups: Tensor | None) -> Layers:
         layers = Layers(self.n_heads, self.n_classes, self.n_features).to(rows.device)
         initialise(layers, self.seed)
-        mates = None if groups is None or not self.event_share else Mates(groups)
+        event_neighbours = None if groups is None or not self.event_share else EventNeighbours(groups)
         prior = self._prior(rows)
 
         def loss(batch: Tensor) -> Tensor:
             anchors = layers.log_probabilities(rows[batch])
-            positives = layers.log_probabilities(rows[self._draw(batch, mates)])
+            positives = layers.log_probabilities(rows[self._draw(batch, event_neighbours)])
             return scan_loss(anchors, positives, self.entropy_weight, prior).mean()
 
         recipe: dict[str, Any] = {
@@ -270,9 +278,9 @@ class SCAN(Head):
         shares = rows.new_tensor(self.prior or [1.0] * self.n_classes)
         return shares / shares.sum()
 
-    def _draw(self, batch: Tensor, mates: Mates | None) -> Tensor:
+    def _draw(self, batch: Tensor, event_neighbours: EventNeighbours | None) -> Tensor:
         drawn = self.neighbours[batch, torch.randint(self.n_neighbours, (len(batch),))]
-        if mates is None:
+        if event_neighbours is None:
             return drawn
-        from_event = mates.has[batch] & (torch.rand(len(batch)) < self.event_share)
-        return torch.where(from_event, mates.draw(batch), drawn)
+        from_event = event_neighbours.has[batch] & (torch.rand(len(batch)) < self.event_share)
+        return torch.where(from_event, event_neighbours.draw(batch), drawn)

@@ -14,7 +14,7 @@ from seisbench_lcl.errors import ConfigurationError, NotFittedError
 from seisbench_lcl.heads._temperature import smoothed_targets
 from seisbench_lcl.heads.base import Head
 from seisbench_lcl.heads.ridge import DEFAULT_ALPHAS, ClassWeight, Ridge
-from seisbench_lcl.rows import Rows
+from seisbench_lcl.storage.rows import Rows
 
 Weighting = Literal["learnt", "equal"]
 
@@ -79,6 +79,7 @@ class Stack(Head):
 
     name = "stack"
     supervised = True
+    takes_blocks = True
 
     weights: Tensor
 
@@ -102,7 +103,6 @@ class Stack(Head):
         if weighting not in get_args(Weighting):
             raise ConfigurationError(f"weighting must be one of {', '.join(get_args(Weighting))}, but is {weighting!r}")
         self.weighting: Weighting = weighting
-        self.held_out: NDArray[np.float32] | None = None
         self.ridges = nn.ModuleList(
             Ridge(width, n_classes, alphas=alphas, class_weight=class_weight) for width in self.blocks
         )

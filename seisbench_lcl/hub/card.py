@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 
 from obspy.core.event.header import EventType
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
-from rich.console import RenderableType
 from typing_extensions import Self
 
 from seisbench_lcl.errors import HubError
@@ -67,14 +66,14 @@ class TrainingData(_Part):
     note: Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_printable)] = ""
 
 
-class Recipe(_Part):
+class RecipeReference(_Part):
     """File that the weights can be made from again, and the Git commit that holds it as it was."""
 
     path: Annotated[str, AfterValidator(check_path)]
     commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 
 
-class Preprocessing(_Part):
+class CardPreprocessing(_Part):
     """What a window is: Hz, samples, seconds before P, components, band in Hz, and the name of the normalisation."""
 
     sampling_rate: Annotated[float, Field(gt=0)]
@@ -134,9 +133,9 @@ class Card(_Part):
         Labels in the order of the model, with the QuakeML event type of each, None for what is no event.
     training_data : list of TrainingData
     split_manifest_sha256 : str
-        Says which event was in which split (`seisbench_lcl.training.manifest`).
-    recipe : Recipe
-    preprocessing : Preprocessing
+        Says which event was in which split (`seisbench_lcl.datasets.manifest`).
+    recipe : RecipeReference
+    preprocessing : CardPreprocessing
     scores : list of Score
         By station and by event.
     calibration : Calibration or None
@@ -162,8 +161,8 @@ class Card(_Part):
     classes: Annotated[dict[Text, Annotated[str, AfterValidator(_event_type)] | None], AfterValidator(_distinguishing)]
     training_data: Annotated[list[TrainingData], Field(min_length=1)]
     split_manifest_sha256: Sha256
-    recipe: Recipe
-    preprocessing: Preprocessing
+    recipe: RecipeReference
+    preprocessing: CardPreprocessing
     scores: Annotated[list[Score], Field(min_length=1), AfterValidator(_both_levels)]
     calibration: Calibration | None
     reject: Reject
@@ -227,7 +226,7 @@ class Card(_Part):
         Parameters
         ----------
         metadata : mapping
-            The JSON file of the weights, as `seisbench_lcl.weights.read` gives it. Of an ensemble, the first member is
+            The JSON file of the weights, as `seisbench_lcl.hub.weights.read` gives it. Of an ensemble, the first member is
             compared, since the members agree in all that a card tells.
 
         Raises
@@ -272,12 +271,6 @@ class Card(_Part):
         yield "reject.reject_below", self.reject.reject_below, default
         if not model.get("clusters"):
             yield "calibration", self.calibration and "told", "told"
-
-    def __rich__(self) -> RenderableType:
-        """Draw the head on a terminal (`seisbench_lcl.hub.card_view`)."""
-        from seisbench_lcl.hub.card_view import render
-
-        return render(self)
 
 
 def _complaints(error: ValidationError) -> Iterator[str]:

@@ -11,9 +11,9 @@ from typing import TypeVar
 from tqdm import tqdm
 
 from seisbench_lcl.errors import HubError
-from seisbench_lcl.files import replace
 from seisbench_lcl.hub.schema import File
-from seisbench_lcl.hub.sources import BrokenTransferError, Source
+from seisbench_lcl.hub.sources import BrokenTransferError, FileSource
+from seisbench_lcl.storage.files import replace
 
 ATTEMPTS = 3
 """How often a file is begun at one source, if its transfer breaks off."""
@@ -27,7 +27,7 @@ _PAUSE = 0.3  # seconds before the second attempt
 _T = TypeVar("_T")
 
 
-def fetch(sources: Sequence[Source], file: File, target: Path, progress: bool = False) -> None:
+def fetch(sources: Sequence[FileSource], file: File, target: Path, progress: bool = False) -> None:
     """Download a file from the first source that has it as it is declared.
 
     Size and digest are checked while the file streams to a temporary file beside the target, which takes the target's
@@ -35,7 +35,7 @@ def fetch(sources: Sequence[Source], file: File, target: Path, progress: bool = 
 
     Parameters
     ----------
-    sources : sequence of Source
+    sources : sequence of FileSource
         In the order in which they are tried.
     file : File
         What to get.
@@ -67,12 +67,12 @@ def fetch(sources: Sequence[Source], file: File, target: Path, progress: bool = 
     raise HubError(f"cannot download {file.path}: {listed}")
 
 
-def read(source: Source, path: str, limit: int) -> bytes:
+def read(source: FileSource, path: str, limit: int) -> bytes:
     """Read a small file, such as a registry, into memory.
 
     Parameters
     ----------
-    source : Source
+    source : FileSource
         Where the file lies.
     path : str
         Below the root of the source.
@@ -111,7 +111,7 @@ def _persist(action: Callable[[], _T]) -> _T:
     return action()
 
 
-def _fetch(source: Source, file: File, target: Path, progress: bool) -> None:
+def _fetch(source: FileSource, file: File, target: Path, progress: bool) -> None:
     with source.open(file.path) as (chunks, length):
         if length is not None and length != file.size:
             raise HubError(
@@ -121,7 +121,7 @@ def _fetch(source: Source, file: File, target: Path, progress: bool) -> None:
         replace(target, lambda temporary: _stream(_paced(chunks, source), source, file, temporary, progress))
 
 
-def _stream(chunks: Iterator[bytes], source: Source, file: File, temporary: Path, progress: bool) -> None:
+def _stream(chunks: Iterator[bytes], source: FileSource, file: File, temporary: Path, progress: bool) -> None:
     digest = hashlib.sha256()
     received = 0
     hidden = not (progress and sys.stderr.isatty())
@@ -148,7 +148,7 @@ def _stream(chunks: Iterator[bytes], source: Source, file: File, temporary: Path
         )
 
 
-def _paced(chunks: Iterator[bytes], source: Source) -> Iterator[bytes]:
+def _paced(chunks: Iterator[bytes], source: FileSource) -> Iterator[bytes]:
     begun = time.monotonic()
     received = 0
     for chunk in chunks:
@@ -159,5 +159,5 @@ def _paced(chunks: Iterator[bytes], source: Source) -> Iterator[bytes]:
         yield chunk
 
 
-def _short(path: str, source: Source, received: int, size: int) -> str:
+def _short(path: str, source: FileSource, received: int, size: int) -> str:
     return f"the transfer of {path} of {source.address} ended after {received:,} of {size:,} bytes"

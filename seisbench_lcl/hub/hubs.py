@@ -10,8 +10,8 @@ from seisbench_lcl.errors import HubError
 from seisbench_lcl.hub.config import hubs
 from seisbench_lcl.hub.download import read
 from seisbench_lcl.hub.names import REGISTRY
-from seisbench_lcl.hub.schema import LARGEST_REGISTRY, Entry, Registry
-from seisbench_lcl.hub.sources import Source, source
+from seisbench_lcl.hub.schema import LARGEST_REGISTRY, Entry, HubRegistry
+from seisbench_lcl.hub.sources import FileSource, source
 
 _FRESH = 60.0  # seconds for which a registry is not asked for again
 
@@ -26,16 +26,16 @@ class Hub:
     ----------
     address : str
         As it may be shown.
-    source : Source or None
-    registry : Registry
+    source : FileSource or None
+    registry : HubRegistry
         Empty if it cannot be read.
     error : HubError or None
         Why not.
     """
 
     address: str
-    source: Source | None
-    registry: Registry
+    source: FileSource | None
+    registry: HubRegistry
     error: HubError | None = None
 
     @classmethod
@@ -45,10 +45,10 @@ class Hub:
         try:
             place = source(address)
             data = read(place, REGISTRY, LARGEST_REGISTRY)
-            return cls(place.address, place, Registry.parse(data, place.address))
+            return cls(place.address, place, HubRegistry.parse(data, place.address))
         except HubError as error:
             shown = place.address if place else address.rpartition("@")[2]  # no password, which an address may hold
-            return cls(shown, None, Registry.empty(), error)
+            return cls(shown, None, HubRegistry.empty(), error)
 
     def offers(self) -> Iterator["Offer"]:
         """Yield all that it holds."""
@@ -69,7 +69,7 @@ class Offer:
     entry: Entry
 
     @property
-    def sources(self) -> list[Source]:
+    def sources(self) -> list[FileSource]:
         """Return where its files lie: the hub itself, then the mirrors in their order."""
         assert self.hub.source is not None
         return [self.hub.source, *map(source, self.entry.mirrors)]

@@ -2,8 +2,8 @@
 
 import re
 
-from seisbench_lcl import weights
 from seisbench_lcl.errors import HubError, WeightsError
+from seisbench_lcl.hub import weights
 
 REGISTRY = "registry.json"
 HF_REPOSITORY = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*)@([0-9a-f]{40})")

@@ -6,27 +6,24 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 from zipfile import BadZipFile, ZipFile
 
 import torch
 from pydantic import ValidationError
+from seisbench.models import WaveformModel
 
-from seisbench_lcl import weights
 from seisbench_lcl.errors import HubError, OutputError, SeisBenchLCLError
-from seisbench_lcl.files import replace
+from seisbench_lcl.hub import weights
 from seisbench_lcl.hub.card import Card
 from seisbench_lcl.hub.download import fetch
 from seisbench_lcl.hub.hubs import Hub, Offer
 from seisbench_lcl.hub.names import REGISTRY, implied_cards, implied_paths
 from seisbench_lcl.hub.pulling import check, download
-from seisbench_lcl.hub.schema import Entry, File, Registry
-
-if TYPE_CHECKING:
-    from seisbench_lcl.pretrained import PretrainedModel
+from seisbench_lcl.hub.schema import Entry, File, HubRegistry
+from seisbench_lcl.storage.files import replace
 
 
-def registry_of(folder: Path) -> Registry:
+def registry_of(folder: Path) -> HubRegistry:
     """Return the registry of a folder, an empty one if it has none.
 
     Raises
@@ -36,13 +33,13 @@ def registry_of(folder: Path) -> Registry:
     """
     file = folder / REGISTRY
     try:
-        return Registry.parse(file.read_bytes(), str(file)) if file.exists() else Registry.empty()
+        return HubRegistry.parse(file.read_bytes(), str(file)) if file.exists() else HubRegistry.empty()
     except OSError as error:
         raise HubError(f"cannot read {file}: {error}") from error
 
 
 def add(
-    cls: type["PretrainedModel"],
+    cls: type[WaveformModel],
     path: Path,
     version: str | None,
     card: Path,
@@ -107,7 +104,7 @@ def add(
     return next(offer for offer in offers if (offer.model, offer.name, offer.version) == added)
 
 
-def verify(cls: type["PretrainedModel"], offer: Offer) -> None:
+def verify(cls: type[WaveformModel], offer: Offer) -> None:
     """Download weights of a hub, and of each of its mirrors, and check all that `pull` checks.
 
     Raises
@@ -120,7 +117,7 @@ def verify(cls: type["PretrainedModel"], offer: Offer) -> None:
         check(cls, Path(scratch, offer.name), offer.version, card)
 
 
-def verify_cached(cls: type["PretrainedModel"], offers: dict[str, dict[str, Offer]]) -> Iterator[tuple[str, str, str]]:
+def verify_cached(cls: type[WaveformModel], offers: dict[str, dict[str, Offer]]) -> Iterator[tuple[str, str, str]]:
     """Check the weights of a class that lie in SeisBench's cache.
 
     Yields
@@ -227,7 +224,7 @@ def _compare(files: dict[str, Path], offer: Offer | None) -> None:
             raise HubError(f"{file} is not what the hub {offer.hub.address} declares: pull it anew with force")
 
 
-def _check_pickle(file: Path, model: "PretrainedModel") -> None:
+def _check_pickle(file: Path, model: WaveformModel) -> None:
     """Compare the file that stock SeisBench reads with what is written of the model, without unpickling anything."""
     with TemporaryDirectory() as scratch:
         fresh = Path(scratch, file.name)

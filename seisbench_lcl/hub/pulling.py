@@ -4,24 +4,22 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import uuid4
 
 import torch
+from seisbench.models import WaveformModel
 
-from seisbench_lcl import weights
 from seisbench_lcl.errors import HubError, OutputError, SeisBenchLCLError
-from seisbench_lcl.files import sync
+from seisbench_lcl.hub import weights
 from seisbench_lcl.hub.card import Card
 from seisbench_lcl.hub.download import fetch
 from seisbench_lcl.hub.hubs import Offer
-from seisbench_lcl.hub.sources import Source
-
-if TYPE_CHECKING:
-    from seisbench_lcl.pretrained import PretrainedModel
+from seisbench_lcl.hub.sources import FileSource
+from seisbench_lcl.storage.files import sync
 
 
-def pull(cls: type["PretrainedModel"], offer: Offer, folder: Path, progress: bool = True) -> Path:
+def pull(cls: type[WaveformModel], offer: Offer, folder: Path, progress: bool = True) -> Path:
     """Download weights, check them in every way, and only then lay them into a folder.
 
     Files come into a folder of their own, where their digests and sizes are checked as they arrive, and a model is made
@@ -62,7 +60,7 @@ def pull(cls: type["PretrainedModel"], offer: Offer, folder: Path, progress: boo
         shutil.rmtree(arriving, ignore_errors=True)
 
 
-def _pull(cls: type["PretrainedModel"], offer: Offer, folder: Path, arriving: Path, progress: bool) -> Path:
+def _pull(cls: type[WaveformModel], offer: Offer, folder: Path, arriving: Path, progress: bool) -> Path:
     files = weights.paths(arriving / offer.name, offer.version)
     card = download(offer, offer.sources, arriving, progress)
     model = check(cls, arriving / offer.name, offer.version, card)
@@ -77,7 +75,7 @@ def _pull(cls: type["PretrainedModel"], offer: Offer, folder: Path, arriving: Pa
     return folder / offer.name
 
 
-def download(offer: Offer, sources: Sequence[Source], folder: Path, progress: bool = False) -> Path:
+def download(offer: Offer, sources: Sequence[FileSource], folder: Path, progress: bool = False) -> Path:
     """Download description, tensors and card into a folder, and return the path of the card.
 
     Raises
@@ -106,7 +104,7 @@ def read_card(offer: Offer) -> tuple[Card, str]:
         return Card.read(card)
 
 
-def check(cls: type["PretrainedModel"], path: Path, version: str, card: Path) -> "PretrainedModel":
+def check(cls: type[WaveformModel], path: Path, version: str, card: Path) -> WaveformModel:
     """Load weights, check that their card is complete and of them, and return the model.
 
     Raises
@@ -114,7 +112,7 @@ def check(cls: type["PretrainedModel"], path: Path, version: str, card: Path) ->
     HubError
         If the version is another, or the card does not fit.
     WeightsError
-        As `PretrainedModel.load`.
+        As the `load` of the model.
     """
     try:
         model = cls.load(path, version_str=version)

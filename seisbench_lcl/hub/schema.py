@@ -103,7 +103,7 @@ Versions = Annotated[dict[Annotated[str, AfterValidator(check_version)], Entry],
 Names = Annotated[dict[Annotated[str, AfterValidator(check_name)], Versions], Field(min_length=1)]
 
 
-class Registry(BaseModel):
+class HubRegistry(BaseModel):
     """What a hub holds.
 
     Attributes

@@ -47,7 +47,7 @@ Content = tuple[Iterator[bytes], int | None]
 """Chunks of a file as they arrive, and its length in bytes as far as the source declares one."""
 
 
-class Source(ABC):
+class FileSource(ABC):
     """A static folder somewhere.
 
     Attributes
@@ -74,7 +74,7 @@ class Source(ABC):
         """
 
 
-def source(address: str, timeout: tuple[float, float] = TIMEOUT) -> Source:
+def source(address: str, timeout: tuple[float, float] = TIMEOUT) -> FileSource:
     """Return the source at an address.
 
     Parameters
@@ -107,7 +107,7 @@ def source(address: str, timeout: tuple[float, float] = TIMEOUT) -> Source:
     )
 
 
-class FolderSource(Source):
+class FolderSource(FileSource):
     """A folder on a disk.
 
     Parameters
@@ -138,7 +138,7 @@ class FolderSource(Source):
             yield _read(lambda: opened.read(CHUNK), f"{path} of {self.address}"), os.fstat(opened.fileno()).st_size
 
 
-class WebSource(Source):
+class WebSource(FileSource):
     """A folder on a web server, read with GET alone: no listing, no WebDAV.
 
     Parameters
@@ -202,7 +202,7 @@ class WebSource(Source):
         raise HubError(f"cannot get {what}: redirected more than {_MOST_REDIRECTS} times")
 
 
-class HuggingFaceSource(Source):
+class HuggingFaceSource(FileSource):
     """A model repository of the Hugging Face Hub, or of the mirror that ``HF_ENDPOINT`` names, at one commit.
 
     Parameters

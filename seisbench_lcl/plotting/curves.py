@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from seisbench_lcl.errors import ConfigurationError, DatasetError
+from seisbench_lcl.optim.loop import History
 from seisbench_lcl.plotting.colours import COLOURS
-from seisbench_lcl.training.loop import History
 
 _CRITERIA = {
     "inertia": "Sum of squared distances",

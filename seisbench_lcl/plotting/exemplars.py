@@ -15,8 +15,8 @@ from scipy.signal import spectrogram, welch
 
 from seisbench_lcl.errors import ConfigurationError, DatasetError
 from seisbench_lcl.plotting.colours import COLOURS
-from seisbench_lcl.preprocessing import Preprocessing
-from seisbench_lcl.rows import RowFile
+from seisbench_lcl.storage.rows import RowFile
+from seisbench_lcl.waveforms.preprocessing import Preprocessing
 
 _BLOCK = 1024  # windows normalised at a time
 _SILENCE = 1e-6  # amplitude per √Hz that stands for none on a logarithmic axis; windows have one of about 1

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from scipy.signal import spectrogram
 
 from seisbench_lcl.errors import ConfigurationError, SamplingRateError
+from seisbench_lcl.models.results import LabelledDetectionList, StationWindows, WindowList
 from seisbench_lcl.plotting.colours import COLOURS
-from seisbench_lcl.preprocessing import Preprocessing
-from seisbench_lcl.results import LabelledDetectionList, StationWindows, WindowList
+from seisbench_lcl.waveforms.preprocessing import Preprocessing
 
 MAX_STATIONS = 12
 _ABSTAINED = "0.85"

@@ -1,6 +1,9 @@
-"""Plugins: what installed packages add to the extractors, heads and models."""
+"""Plugins: extractors, heads and models that installed packages add."""
 
+from seisbench_lcl.models.registry import BUILT_IN, Plugin, Registry, fill_from, registry
+from seisbench_lcl.plugins.discovery import discover
 from seisbench_lcl.plugins.hookspecs import PLUGIN_API_VERSION, Hooks, hookimpl
-from seisbench_lcl.plugins.registry import BUILT_IN, Plugin, Registry, registry
 
-__all__ = ["BUILT_IN", "PLUGIN_API_VERSION", "Hooks", "Plugin", "Registry", "hookimpl", "registry"]
+__all__ = ["BUILT_IN", "PLUGIN_API_VERSION", "Hooks", "Plugin", "Registry", "discover", "hookimpl", "registry"]
+
+fill_from(discover)

@@ -1,21 +1,21 @@
 """What the package itself brings, registered as any plugin registers."""
 
-from seisbench_lcl import models
-from seisbench_lcl.discriminator import Discriminator
 from seisbench_lcl.extractors import (
-    VGG16,
     FeatureExtractor,
-    Inception10,
+    Inception10Encoder,
     MiniRocket,
     Physical,
     Raw,
-    ResNet18,
+    ResNet18Encoder,
     SimCLR,
     SpectrogramAutoencoder,
-    SpectrogramCNN,
+    SpectrogramCNNEncoder,
     SpectrogramUNet,
+    VGG16Encoder,
 )
-from seisbench_lcl.heads import DEC, GMM, SCAN, Head, KMeans, Linear, Ridge, Stack
+from seisbench_lcl.heads import GMM, SCAN, DECHead, Head, KMeans, Linear, Ridge, Stack
+from seisbench_lcl.models import named as models
+from seisbench_lcl.models.discriminator import Discriminator
 from seisbench_lcl.plugins.hookspecs import PLUGIN_API_VERSION, hookimpl
 
 PLUGIN_API = (PLUGIN_API_VERSION, PLUGIN_API_VERSION)
@@ -25,23 +25,23 @@ PLUGIN_API = (PLUGIN_API_VERSION, PLUGIN_API_VERSION)
 def register_feature_extractors() -> list[type[FeatureExtractor]]:
     """Return the extractors of the package."""
     return [
-        Inception10,
+        Inception10Encoder,
         MiniRocket,
         Physical,
         Raw,
-        ResNet18,
+        ResNet18Encoder,
         SimCLR,
         SpectrogramAutoencoder,
-        SpectrogramCNN,
+        SpectrogramCNNEncoder,
         SpectrogramUNet,
-        VGG16,
+        VGG16Encoder,
     ]
 
 
 @hookimpl
 def register_heads() -> list[type[Head]]:
     """Return the heads of the package."""
-    return [DEC, GMM, SCAN, KMeans, Linear, Ridge, Stack]
+    return [GMM, SCAN, DECHead, KMeans, Linear, Ridge, Stack]
 
 
 @hookimpl

@@ -3,14 +3,16 @@
 import re
 from collections.abc import Iterable
 from inspect import isabstract
-from typing import Any, NamedTuple
+from typing import Any
 
 import pluggy
 
 from seisbench_lcl._version import __version__
 from seisbench_lcl.errors import PluginError
-from seisbench_lcl.extractors.base import FeatureExtractor
-from seisbench_lcl.heads.base import Head
+from seisbench_lcl.extractors import FeatureExtractor
+from seisbench_lcl.heads import Head
+from seisbench_lcl.models.discriminator import Discriminator
+from seisbench_lcl.models.registry import Classes
 from seisbench_lcl.plugins.hookspecs import PLUGIN_API_VERSION, PROJECT, Hooks
 
 # Other characters have a meaning in expressions, such as "envelope>minirocket+physical", or in the names of files.
@@ -18,14 +20,6 @@ NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
 _RESERVED = ("Discriminator", "DiscriminatorEnsemble")
-
-
-class Classes(NamedTuple):
-    """What one plugin registers, by name."""
-
-    extractors: dict[str, type[Any]]
-    heads: dict[str, type[Any]]
-    models: dict[str, type[Any]]
 
 
 def collect(plugin: str, implementation: object) -> Classes:
@@ -45,8 +39,6 @@ def collect(plugin: str, implementation: object) -> Classes:
     pluggy.PluginValidationError
         If it implements an unknown hook, or one with unknown arguments.
     """
-    from seisbench_lcl.discriminator import Discriminator  # which needs the registry itself
-
     _check_api(implementation)
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(Hooks)

@@ -1,15 +1,10 @@
 """The hooks that a plugin may implement."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pluggy
 
-if TYPE_CHECKING:
-    from seisbench_lcl.discriminator import Discriminator
-    from seisbench_lcl.extractors import FeatureExtractor
-    from seisbench_lcl.heads import Head
+from seisbench_lcl.extractors import FeatureExtractor
+from seisbench_lcl.heads import Head
+from seisbench_lcl.models.discriminator import Discriminator
 
 PROJECT = "seisbench_lcl"
 """Name of the pluggy project and of the entry-point group."""

@@ -7,15 +7,16 @@ from typing import Any, Literal
 import numpy as np
 import tomlkit
 
-from seisbench_lcl.ensemble import DiscriminatorEnsemble, Model
+from seisbench_lcl.datasets import LabelledWindows
+from seisbench_lcl.datasets.manifest import split_manifest
 from seisbench_lcl.evaluation import EvaluationReport, Interval
-from seisbench_lcl.evaluation.scored import Scored, Section
+from seisbench_lcl.evaluation.scored import Scored
+from seisbench_lcl.evaluation.sections import Section
 from seisbench_lcl.hub import card as hub
+from seisbench_lcl.models.model import Model
 from seisbench_lcl.recipes.datasets import ORIGIN
 from seisbench_lcl.recipes.recipe import Recipe
-from seisbench_lcl.seeds import without_seeds
-from seisbench_lcl.training import LabelledWindows
-from seisbench_lcl.training.manifest import split_manifest
+from seisbench_lcl.training import TrainingRequest
 
 Level = Literal["station", "event"]
 
@@ -26,7 +27,7 @@ _METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "brier", "ece")
 def card_of(
     recipe: Recipe,
     name: str,
-    source: hub.Recipe,
+    source: hub.RecipeReference,
     model: Model,
     data: LabelledWindows,
     learnt: LabelledWindows,
@@ -39,7 +40,7 @@ def card_of(
     recipe : Recipe
     name : str
         Of the weights.
-    source : seisbench_lcl.hub.card.Recipe
+    source : seisbench_lcl.hub.card.RecipeReference
         Where the recipe is kept.
     model : Discriminator or DiscriminatorEnsemble
         As it was trained.
@@ -57,7 +58,7 @@ def card_of(
     ece = {
         score.level: score.value for score in scores if score.metric == "ece" and score.split == recipe.evaluate.split
     }
-    members: Any = model.members if isinstance(model, DiscriminatorEnsemble) else [model]
+    first = next(iter(model.members))
     return hub.Card.of(
         {
             "model": type(model).__name__,
@@ -70,7 +71,7 @@ def card_of(
             "training_data": list(_training_data(recipe, learnt.as_picked())),
             "split_manifest_sha256": split_manifest(data.groups, data.labels, data.splits),
             "recipe": source,
-            "preprocessing": hub.Preprocessing(
+            "preprocessing": hub.CardPreprocessing(
                 sampling_rate=given.sampling_rate,
                 samples=given.in_samples,
                 before=given.before,
@@ -81,9 +82,7 @@ def card_of(
             "scores": scores,
             "calibration": about.calibration
             and hub.Calibration(method=about.calibration, ece_station=ece["station"], ece_event=ece["event"]),
-            "reject": hub.Reject(
-                novelty_rate=members[0].get_model_args()["novelty_rate"], reject_below=about.reject_below
-            ),
+            "reject": hub.Reject(novelty_rate=first.get_model_args()["novelty_rate"], reject_below=about.reject_below),
             "valid_ranges": about.valid_ranges,
             "not_for": about.not_for,
             "licence": about.licence,
@@ -142,20 +141,19 @@ def _score(
         )
 
 
-def configuration(recipe: Recipe, model: Model) -> str:
-    """Return the section "Configuration" of a card: the training with all that its defaults came to, in TOML.
+def configuration(recipe: Recipe, request: TrainingRequest, model: Model) -> str:
+    """Return the section "Configuration" of a card: the settings of the training with all defaults filled in, as TOML.
 
-    ``train --config`` reads it, where the recipe has one dataset and takes its labels as they are.
+    ``train --config`` reads it, if the recipe has one dataset and uses its labels unchanged.
     """
-    members: list[Any] = list(model.members) if isinstance(model, DiscriminatorEnsemble) else [model]
-    settings = {"extractor-arg": members[0].extractor.config(), "head-arg": members[0].head.config()}
-    if len(members) > 1:  # they differ in their seeds alone
-        settings = {name: without_seeds(table) for name, table in settings.items()}
-    written = recipe.model_dump(by_alias=True, exclude={"card", "evaluate"}, exclude_none=True) | settings
-    written["normalisation"] = model.preprocessing.normalisation
+    cuts = request.cuts()
+    written = recipe.model_dump(by_alias=True, exclude={"card", "evaluate"}, exclude_none=True)
+    written |= {name.removesuffix("s").replace("_", "-"): table for name, table in model.part_args.items()}
+    written |= {"normalisation": model.preprocessing.normalisation}
+    written |= {"max-shift": cuts.max_shift, "copies": cuts.copies, "refine": cuts.refine}
     kept = {key: _as_table(value) if isinstance(value, Mapping) else value for key, value in written.items()}
     filled = {key: value for key, value in kept.items() if value != {}}
-    # In TOML, what follows the head of a table belongs to it.
+    # In TOML, everything after the head of a table belongs to the table.
     ordered = dict(sorted(filled.items(), key=lambda item: isinstance(item[1], dict)))
     return f"### Configuration\n\n```toml\n{tomlkit.dumps(ordered)}```\n\n"
 

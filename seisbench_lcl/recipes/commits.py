@@ -4,10 +4,10 @@ import subprocess
 from pathlib import Path
 
 from seisbench_lcl.errors import ConfigurationError
-from seisbench_lcl.hub.card import Recipe as Committed
+from seisbench_lcl.hub.card import RecipeReference
 
 
-def committed(path: Path) -> Committed:
+def committed(path: Path) -> RecipeReference:
     """Return the path of a recipe in its repository, and the last commit that changed it.
 
     Raises
@@ -23,7 +23,7 @@ def committed(path: Path) -> Committed:
             f"{path} is not committed as it is, so its card could not say what the weights were made by: commit it "
             "first, or name the commit"
         )
-    return Committed(path=path.relative_to(root.resolve()).as_posix(), commit=commit)
+    return RecipeReference(path=path.relative_to(root.resolve()).as_posix(), commit=commit)
 
 
 def _git(path: Path, *arguments: str) -> str:

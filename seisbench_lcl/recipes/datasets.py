@@ -7,12 +7,9 @@ import numpy as np
 import pandas as pd
 from seisbench.data import MultiWaveformDataset, WaveformDataset
 
+from seisbench_lcl.datasets.windows import open_dataset, without_warnings
 from seisbench_lcl.errors import DatasetError
-from seisbench_lcl.recipes.recipe import ANY, Recipe
-from seisbench_lcl.training.windows import _without_warnings, open_dataset
-
-ORIGIN, LABEL, EVENT, SPLIT = "recipe_dataset", "recipe_class", "recipe_event", "recipe_split"
-"""Columns that `open_datasets` adds to the metadata."""
+from seisbench_lcl.recipes.recipe import ANY, EVENT, LABEL, ORIGIN, SPLIT, Recipe
 
 _SHARES = {"train": 0.8, "dev": 0.1, "test": 0.1}
 
@@ -42,7 +39,7 @@ def open_datasets(recipe: Recipe, folder: Path | None = None) -> WaveformDataset
         )
     if recipe.events_per_class:
         _thin(parts, recipe.events_per_class)
-    with _without_warnings():  # of splits that only some datasets have, and of mixed sampling rates
+    with without_warnings():  # of splits that only some datasets have, and of mixed sampling rates
         return parts[0] if len(parts) == 1 else MultiWaveformDataset(parts)
 
 

@@ -9,8 +9,7 @@ from typing_extensions import Self
 
 from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.hub.card import Share, Text
-from seisbench_lcl.preprocessing import Preprocessing
-from seisbench_lcl.training import Cuts
+from seisbench_lcl.training import Columns, TrainingRequest
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -19,6 +18,9 @@ else:
 
 ANY = "*"
 """In `Recipe.classes`: every label that is not named."""
+
+ORIGIN, LABEL, EVENT, SPLIT = "recipe_dataset", "recipe_class", "recipe_event", "recipe_split"
+"""Columns that `seisbench_lcl.recipes.datasets.open_datasets` adds to the metadata."""
 
 Table = dict[str, Any]
 
@@ -55,7 +57,7 @@ class Evaluation(_Part):
     seed: Annotated[int, Field(ge=0)] = 0
 
 
-class Source(_Part):
+class DataSource(_Part):
     """Data that weights are fitted to: name of the dataset, where it comes from, its licence, and a note."""
 
     name: Text
@@ -76,7 +78,7 @@ class About(_Part):
     task: Text
     state: Literal["experimental", "stable"]
     summary: Text
-    training_data: Annotated[list[Source], Field(min_length=1)]
+    training_data: Annotated[list[DataSource], Field(min_length=1)]
     calibration: Text | None = None
     reject_below: Share = 0.0
     valid_ranges: Annotated[dict[Text, Text], Field(min_length=1)]
@@ -93,7 +95,7 @@ class Recipe(_Part):
     dataset : str or list of str
         Folders of SeisBench datasets, or their names in `seisbench.data`; several are joined.
     model : str
-        Class of the model, one of `seisbench_lcl.models`.
+        Class of the model, one of `seisbench_lcl.models.named`.
     version : str
     description : str
         Kept in the weights.
@@ -117,7 +119,7 @@ class Recipe(_Part):
     split : str
         That models are trained on.
     sampling_rate, before, length, components, band, normalisation
-        As in `seisbench_lcl.preprocessing.Preprocessing`, with `length` in seconds.
+        As in `seisbench_lcl.waveforms.preprocessing.Preprocessing`, with `length` in seconds.
     max_shift, copies, refine
         As in `seisbench_lcl.training.Cuts`.
     min_snr : float, optional
@@ -151,8 +153,8 @@ class Recipe(_Part):
     components: Text = "ZNE"
     band: Annotated[list[float], Field(min_length=2, max_length=2)] = [1.0, 18.0]
     normalisation: Text | None = None
-    max_shift: float = 0.0
-    copies: int = 0
+    max_shift: float | None = None
+    copies: int | None = None
     refine: float = 0.0
     min_snr: float | None = None
     novelty_rate: Share | None = None
@@ -188,20 +190,41 @@ class Recipe(_Part):
         """Names of the datasets, in their order."""
         return [self.dataset] if isinstance(self.dataset, str) else self.dataset
 
-    def preprocessing(self, normalisation: str) -> Preprocessing:
-        """Return that of the model, with its normalisation unless the recipe names one."""
-        return Preprocessing(
-            self.sampling_rate,
-            round(self.length * self.sampling_rate),
-            self.components,
-            (self.band[0], self.band[1]),
-            self.before,
-            self.normalisation or normalisation,  # type: ignore[arg-type]
-        )
+    @property
+    def event_types(self) -> dict[str, str | None]:
+        """QuakeML event type of each class that the recipe gives one; None for a class that is not an event."""
+        return {label: None if kind == "none" else kind for label, kind in self.event_type.items()}
 
-    def cuts(self) -> Cuts:
-        """Return how training windows lie around P."""
-        return Cuts(self.max_shift, self.copies, self.refine)
+    def request(self, memory: float = 1.0) -> TrainingRequest:
+        """Return the training that the recipe describes, on the dataset of `seisbench_lcl.recipes.datasets`.
+
+        Parameters
+        ----------
+        memory : float
+            Windows to keep in memory, in GB.
+        """
+        return TrainingRequest(
+            model=self.model,
+            members=self.members,
+            clusters=self.clusters,
+            columns=Columns(label=LABEL, group=EVENT, split=SPLIT, pick=self.pick_column),
+            split=self.split,
+            sampling_rate=self.sampling_rate,
+            before=self.before,
+            length=self.length,
+            components=self.components,
+            band=(self.band[0], self.band[1]),
+            normalisation=self.normalisation,
+            max_shift=self.max_shift,
+            copies=self.copies,
+            refine=self.refine,
+            min_snr=self.min_snr,
+            novelty_rate=self.novelty_rate,
+            event_types={} if self.clusters else self.event_types,
+            extractor_args=self.extractor_arg,
+            head_args=self.head_arg,
+            memory=memory,
+        )
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -1,32 +1,30 @@
 """From a recipe to weights and their card: train, name, score, describe."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from seisbench_lcl import weights
-from seisbench_lcl.discriminator import Discriminator
-from seisbench_lcl.ensemble import DiscriminatorEnsemble, Model
+from seisbench_lcl.datasets import LabelledWindows
 from seisbench_lcl.errors import ConfigurationError, DatasetError, OutputError
-from seisbench_lcl.evaluation import ClusterReport
-from seisbench_lcl.evaluation.scored import Scored, Section, held_out_in_training, predict_anew, predict_split
-from seisbench_lcl.files import replace
-from seisbench_lcl.hub.card import Card
-from seisbench_lcl.hub.card import Recipe as Committed
+from seisbench_lcl.evaluation.scored import Scored, predict_anew, predict_split
+from seisbench_lcl.evaluation.sections import Section
+from seisbench_lcl.hub import weights
+from seisbench_lcl.hub.card import Card, RecipeReference
 from seisbench_lcl.hub.names import check_name, check_version
-from seisbench_lcl.models import named
+from seisbench_lcl.models import Discriminator, DiscriminatorEnsemble
+from seisbench_lcl.models.lookup import model_class
+from seisbench_lcl.models.model import Model
 from seisbench_lcl.recipes.cards import card_of, configuration, scores_of
 from seisbench_lcl.recipes.commits import committed
-from seisbench_lcl.recipes.datasets import EVENT, LABEL, ORIGIN, SPLIT, open_datasets
-from seisbench_lcl.recipes.recipe import Recipe
-from seisbench_lcl.training import LabelledWindows, read_windows, session
-from seisbench_lcl.training.windows import labels_in
-
-Progress = Callable[[str], Callable[[Iterable[Any]], Iterable[Any]]]
+from seisbench_lcl.recipes.datasets import open_datasets
+from seisbench_lcl.recipes.recipe import ORIGIN, Recipe
+from seisbench_lcl.storage.files import replace
+from seisbench_lcl.training import Training, training_sections
+from seisbench_lcl.training.pipeline import Progress
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ def reproduce(
     data: Path | None = None,
     out: Path = Path("reproduced"),
     *,
-    source: Committed | None = None,
+    source: RecipeReference | None = None,
     memory: float = 1.0,
     tell: Callable[[str], None] = lambda text: None,
     progress: Progress = lambda name: iter,
@@ -71,7 +69,7 @@ def reproduce(
         Folder of the datasets; by default those of `seisbench.data`, which are downloaded if need be.
     out : Path
         Folder as that of a hub: the files are written below a folder for the class of the model.
-    source : seisbench_lcl.hub.card.Recipe, optional
+    source : seisbench_lcl.hub.card.RecipeReference, optional
         Where the recipe is kept; by default what Git says.
     memory : float
         GB of windows to hold; if there are more, they go to temporary files.
@@ -97,44 +95,26 @@ def reproduce(
     source = source or committed(recipe)
     introduction = _introduction(recipe)
     files = _files(described, check_name(recipe.stem), out)
-    waveforms = open_datasets(described, data)
-    model = _model(described, labels_in(waveforms, LABEL))
-    read = read_windows(
-        waveforms,
-        model.preprocessing,
-        label_column=LABEL,
-        group_column=EVENT,
-        split_column=SPLIT,
-        pick_column=described.pick_column,
-        unlabelled=not model.learns_from_labels,
-        memory=memory,
-        cuts=described.cuts(),
-        progress=progress("reading windows"),
-    )
-    for remark, count in read.notes.items():
-        tell(f"{count} traces: {remark}")
-    for split in (described.split, described.evaluate.split):
-        if split not in read.splits:
-            read.in_split(split)  # which says what splits there are
-    learn = _learnable(described, read, tell)
-    learnt = read.select(learn).in_split(described.split)
+    request = described.request(memory)
+    training = Training(request, open_datasets(described, data), tell=tell, progress=progress)
+    learnt = training.read()
+    read = training.data
+    read.in_split(described.evaluate.split)  # raises if the split does not exist
     if idle := sorted(set(described.datasets) - set(learnt.metadata[ORIGIN])):
-        raise DatasetError(f"no window of {', '.join(idle)} is learnt from: leave it out of the recipe, or mend that")
-    tell(f"fitting {len(learnt)} windows of {len(set(learnt.groups))} events")
-    with session(None, progress):
-        model.fit(learnt.windows, learnt.labels if model.learns_from_labels else None, learnt.groups)
-    trained = _after_training(model, learnt, described)
+        raise DatasetError(f"no window of {', '.join(idle)} is used for training: remove it from the recipe")
+    model = training.fit()
+    trained = "".join(f"{section.markdown}\n" for section in _after_training(model, learnt, described))
     known = np.not_equal(read.labels, "")
     labelled = read if known.all() else read.select(known)
-    scored = list(_predictions(model, labelled, learn[known], described, progress))
+    scored = list(_predictions(model, labelled, training.usable[known], described, progress))
     sections = [list(each.sections(described.evaluate.seed)) for each in scored]
     names = ", ".join(described.datasets)
     scores = [score for each, parts in zip(scored, sections, strict=True) for score in scores_of(each, parts, names)]
     card = card_of(described, recipe.stem, source, model, read, learnt, scores)
-    # No weights without a card: they are written when all is known.
+    # Weights are written together with their complete card.
     _save(model, described, files)
     card.check_against(weights.read(_base(files), described.version)[0])
-    text = _text(described, sections, [*trained, configuration(described, model)])
+    text = _text(described, sections, trained + configuration(described, request, model))
     _write(files["card"], card.to_text(f"{introduction}{text}"))
     digest = hashlib.sha256(files["safetensors"].read_bytes()).hexdigest()
     return Reproduced(model, card, files, digest)
@@ -149,12 +129,12 @@ def _introduction(recipe: Path) -> str:
 
 
 def _files(recipe: Recipe, name: str, out: Path) -> dict[str, Path]:
-    cls: type[Model] = DiscriminatorEnsemble if recipe.members > 1 else named(recipe.model)
+    cls = DiscriminatorEnsemble if recipe.members > 1 else model_class(recipe.model)
     base = out / cls.__name__.lower() / name
     files = weights.paths(base, check_version(recipe.version)) | {"card": base.with_name(f"{name}.md")}
-    if there := [path for path in files.values() if path.exists()]:
+    if existing := [path for path in files.values() if path.exists()]:
         raise OutputError(
-            f"{there[0]} is there already, and weights of a version never change: take another folder, or raise the "
+            f"{existing[0]} exists already, and weights of a version never change: choose another folder, or raise the "
             "version in the recipe"
         )
     return files
@@ -164,60 +144,13 @@ def _base(files: dict[str, Path]) -> Path:
     return files["card"].with_suffix("")
 
 
-def _model(recipe: Recipe, labels: list[str]) -> Model:
-    cls = named(recipe.model)
-    description: dict[str, Any] = {
-        **({"clusters": recipe.clusters} if recipe.clusters else {"labels": labels}),
-        **recipe.preprocessing(cls.default_normalisation).to_dict(),
-        "novelty_rate": "default" if recipe.novelty_rate is None else recipe.novelty_rate or None,
-        "event_types": _event_types(recipe) if not recipe.clusters else {},
-        "extractor_args": recipe.extractor_arg,
-        "head_args": recipe.head_arg,
-    }
-    model: Model = (
-        DiscriminatorEnsemble.of(cls, recipe.members, **description) if recipe.members > 1 else cls(**description)
-    )
-    recipe.cuts().check(model.preprocessing)
-    return model
-
-
-def _event_types(recipe: Recipe) -> dict[str, str | None]:
-    return {label: None if kind == "none" else kind for label, kind in recipe.event_type.items()}
-
-
-def _learnable(recipe: Recipe, data: LabelledWindows, tell: Callable[[str], None]) -> np.ndarray[Any, Any]:
-    """Return which windows may be learnt from, (N,): those whose P rises above the noise, or where that is unknown."""
-    if recipe.min_snr is None:
-        return np.ones(len(data), dtype=bool)
-    rows: np.ndarray[Any, Any] = ~(data.snr < recipe.min_snr)
-    picked = data.shifts == 0
-    tell(
-        f"{np.count_nonzero(picked & ~rows)} of {np.count_nonzero(picked)} traces are not learnt from: P rises less "
-        f"than {recipe.min_snr:g} dB above the noise"
-    )
-    return rows
-
-
-def _after_training(model: Model, learnt: LabelledWindows, recipe: Recipe) -> list[str]:
-    """Name clusters, and return what is to be said of the training windows, as Markdown."""
-    if not (isinstance(model, Discriminator) and model.clusters):
-        section = held_out_in_training(model, learnt)
-        return [section.markdown] if section else []
-    picked = learnt.as_picked()
-    labelled = picked.select(np.not_equal(picked.labels, ""))
-    model.name_clusters(labelled.windows, labelled.labels, _event_types(recipe))
-    found = model.cluster_proba(picked.windows).argmax(axis=1)
-    report = ClusterReport.from_clusters(
-        found,
-        picked.labels,
-        picked.groups,
-        n_clusters=len(model.clusters),
-        open_ended=model.head.open_ended,
-        seed=recipe.evaluate.seed,
-    )
-    sizes = np.bincount(found, minlength=len(model.clusters))
-    lines = [f"- cluster {k}: {size} windows, named {model.clusters[k]}" for k, size in enumerate(sizes)]
-    return ["### Clusters\n\n" + "\n".join(lines) + f"\n\n{report.to_markdown()}\n\n"]
+def _after_training(model: Model, learnt: LabelledWindows, recipe: Recipe) -> Iterator[Section]:
+    """Name clusters by the labels of the training windows, and yield what the training says about itself."""
+    if isinstance(model, Discriminator) and model.clusters:
+        picked = learnt.as_picked()
+        labelled = picked.select(np.not_equal(picked.labels, ""))
+        model.name_clusters(labelled.windows, labelled.labels, recipe.event_types)
+    yield from training_sections(model, learnt, recipe.evaluate.seed)
 
 
 def _save(model: Model, recipe: Recipe, files: dict[str, Path]) -> None:
@@ -238,11 +171,11 @@ def _predictions(
         yield predict_anew(model, data, learn, folds=wanted.folds, seed=wanted.seed, progress=watch)
 
 
-def _text(recipe: Recipe, sections: list[list[Section]], trained: list[str]) -> str:
-    """Put the body of a card together; what training tells stands before what the weights do on a split."""
+def _text(recipe: Recipe, sections: list[list[Section]], trained: str) -> str:
+    """Join the body of a card: scores on regions held out first, then the training, then the scores of the weights."""
     texts = ["\n".join(section.markdown for section in parts) + "\n" for parts in sections]
     first = 1 if recipe.evaluate.by else 0
-    return "".join([*texts[:first], *trained, *texts[first:]])
+    return "".join([*texts[:first], trained, *texts[first:]])
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,7 +1,7 @@
 """What is asked of heads alone."""
 
 from seisbench_lcl.errors import SeisBenchLCLError
-from seisbench_lcl.rows import RowFile
+from seisbench_lcl.storage.rows import RowFile
 from seisbench_lcl.testing._check import check
 from seisbench_lcl.testing._closeness import agree
 from seisbench_lcl.testing._globals import seeded

@@ -1,18 +1,28 @@
-"""Training: windows from SeisBench datasets and continuous records, the loop, augmentations."""
+"""Training: from a dataset to a fitted model and its report."""
 
-from seisbench_lcl.training._session import session
-from seisbench_lcl.training.cuts import Cuts
-from seisbench_lcl.training.detection import DetectionSummary, detect_windows, read_archive
-from seisbench_lcl.training.loop import History, initialise, optimise
-from seisbench_lcl.training.supervised import Recipe, Tuning
-from seisbench_lcl.training.windows import LabelledWindows, open_dataset, read_windows
+from seisbench_lcl.datasets import (
+    Cuts,
+    DetectionSummary,
+    LabelledWindows,
+    detect_windows,
+    open_dataset,
+    read_archive,
+    read_windows,
+)
+from seisbench_lcl.optim import History, Tuning, initialise, optimise, session
+from seisbench_lcl.optim.recipe import TrainingRecipe
+from seisbench_lcl.training.pipeline import Columns, Training, TrainingRequest, recorded_cuts
+from seisbench_lcl.training.report import training_sections
 
 __all__ = [
+    "Columns",
     "Cuts",
     "DetectionSummary",
     "History",
     "LabelledWindows",
-    "Recipe",
+    "Training",
+    "TrainingRecipe",
+    "TrainingRequest",
     "Tuning",
     "detect_windows",
     "initialise",
@@ -20,5 +30,7 @@ __all__ = [
     "optimise",
     "read_archive",
     "read_windows",
+    "recorded_cuts",
     "session",
+    "training_sections",
 ]

@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 
 import seisbench_lcl as lcl
-from seisbench_lcl.preprocessing import Preprocessing
 from seisbench_lcl.training import Cuts, open_dataset, read_windows
+from seisbench_lcl.waveforms.preprocessing import Preprocessing
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -134,7 +134,7 @@ def test_evaluate_says_how_far_to_trust(run: Callable, dataset_folder: Path, tmp
     for told in (done.stdout, (tmp_path / "dev.md").read_text()):
         assert "Nothing can be promised: no threshold keeps the risk at 0.01 or less" in told
     model = lcl.MiniRocketRidge.load(tmp_path / "w" / "mine")
-    model.unlikeness.threshold.mul_(1e-3)
+    model.novelty_detector.threshold.mul_(1e-3)
     model.save(tmp_path / "w" / "strict")
     done = run("evaluate", "--dataset", dataset_folder, "--weights", "w/strict", "--report", "strict.md", "--risk", 0.5)
     assert done.returncode == 0, done.stderr

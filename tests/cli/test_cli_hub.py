@@ -8,8 +8,7 @@ import pytest
 from conftest import Done
 from small_hub import BODY, FOLDER, NAME, contents, describe, fitted, head, left_in, make_hub, save
 
-from seisbench_lcl import weights
-from seisbench_lcl.hub import hubs
+from seisbench_lcl.hub import hubs, weights
 from seisbench_lcl.hub.head import join
 
 

@@ -2,10 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from seisbench_lcl import neighbours
 from seisbench_lcl.errors import DatasetError, TrainingError
 from seisbench_lcl.evaluation.probes import linear_probe, neighbour_purity
-from seisbench_lcl.heads import Ridge
+from seisbench_lcl.heads import Ridge, neighbours
 
 
 def clouds(n=90, n_features=6, distance=1.0, seed=0):

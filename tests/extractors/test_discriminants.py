@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from seisbench_lcl.errors import WindowError
 from seisbench_lcl.extractors import Physical, discriminants
 from seisbench_lcl.extractors._arrivals import Arrivals
-from seisbench_lcl.stages._bands import BandPower
+from seisbench_lcl.extractors.stages.bands import BandPower
 
 RATE = 50.0
 BANDS = [(1, 2), (2, 4), (4, 8), (8, 16), (20, 40)]  # the last is above half the rate

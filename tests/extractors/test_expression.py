@@ -11,7 +11,7 @@ from seisbench_lcl.errors import ConfigurationError, MissingPluginError
 from seisbench_lcl.extractors import MiniRocket, Physical
 from seisbench_lcl.extractors.expression import STAGES, build, canonical, leaves
 from seisbench_lcl.extractors.joined import Concatenated, Staged
-from seisbench_lcl.plugins import registry
+from seisbench_lcl.models.registry import registry
 
 SHAPE = 3, 400, 100.0
 MODEL = {"before": 0.5, "component_order": "ENZ", "frequency_range": [2.0, 20.0]}

@@ -8,8 +8,8 @@ from torch import nn
 from seisbench_lcl.errors import NotFittedError, WindowError
 from seisbench_lcl.extractors import FeatureExtractor, MiniRocket, Physical, Raw
 from seisbench_lcl.extractors.joined import Concatenated, Staged
-from seisbench_lcl.stages import ComponentStd, Envelope
-from seisbench_lcl.training.loop import History
+from seisbench_lcl.extractors.stages import ComponentStd, Envelope
+from seisbench_lcl.optim.loop import History
 
 SHAPE = 3, 300, 100.0
 

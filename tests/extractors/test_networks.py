@@ -10,11 +10,13 @@ from safetensors.torch import load_file, save_file
 
 import seisbench_lcl as lcl
 from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError, WindowError
-from seisbench_lcl.extractors import VGG16, Inception10, ResNet18, SpectrogramCNN
+from seisbench_lcl.extractors import Inception10Encoder, ResNet18Encoder, SpectrogramCNNEncoder, VGG16Encoder
 from seisbench_lcl.heads import Ridge
-from seisbench_lcl.training.supervised import Recipe, Trainable
+from seisbench_lcl.optim.supervised import Trainable, TrainingRecipe
 
-NETWORKS = {network.name: network for network in (ResNet18, VGG16, Inception10, SpectrogramCNN)}
+NETWORKS = {
+    network.name: network for network in (ResNet18Encoder, VGG16Encoder, Inception10Encoder, SpectrogramCNNEncoder)
+}
 SMALL = {"resnet18": {"width": 4}, "vgg16": {"width": 4}, "inception10": {"width": 4}, "spectrogram_cnn": {}}
 QUICK = {"epochs": 2, "batch_size": 8, "learning_rate": 5e-3}
 RATE, LENGTH = 50.0, 200
@@ -169,24 +171,26 @@ def test_a_trained_network_computes_what_the_paper_says(fitted, name):
 @pytest.mark.parametrize(
     ("network", "arguments", "millions"),
     [
-        (ResNet18, {}, 0.96),
-        (ResNet18, {"width": 64}, 3.84),
-        (VGG16, {}, 0.31),
-        (VGG16, {"width": 64}, 4.91),
-        (Inception10, {}, 0.19),
-        (SpectrogramCNN, {}, 0.05),
+        (ResNet18Encoder, {}, 0.96),
+        (ResNet18Encoder, {"width": 64}, 3.84),
+        (VGG16Encoder, {}, 0.31),
+        (VGG16Encoder, {"width": 64}, 4.91),
+        (Inception10Encoder, {}, 0.19),
+        (SpectrogramCNNEncoder, {}, 0.05),
     ],
 )
 def test_there_are_as_many_parameters_as_the_docstring_says(network, arguments, millions):
     model = network(**arguments)
     n_parameters = sum(p.numel() for p in model.parameters())
     assert round(n_parameters / 1e6, 2) == millions
-    assert {ResNet18: 8, VGG16: 8, Inception10: 4}.get(network, 192) * getattr(model, "width", 1) == model.n_features
+    assert {ResNet18Encoder: 8, VGG16Encoder: 8, Inception10Encoder: 4}.get(network, 192) * getattr(
+        model, "width", 1
+    ) == model.n_features
 
 
 def test_two_dense_layers_of_vgg16_would_have_the_parameters_that_the_docstring_says():
     with torch.no_grad():
-        last = VGG16(3, 2000, width=64).stages(torch.zeros(1, 3, 2000)).numel()
+        last = VGG16Encoder(3, 2000, width=64).stages(torch.zeros(1, 3, 2000)).numel()
     assert round((last * 4096 + 4096 + 4096 * 4096 + 4096) / 1e6, 1) == 146.8
 
 
@@ -315,7 +319,7 @@ def test_config_goes_through_json_and_gives_a_network_of_the_same_state(name):
     config = json.loads(json.dumps(network.config()))
     again = NETWORKS[name](1, 300, 40.0, **config)
     assert again.config() == config
-    assert config.keys() == {*own, *(field.name for field in fields(Recipe))}
+    assert config.keys() == {*own, *(field.name for field in fields(TrainingRecipe))}
     assert (config | own | {"epochs": 3, "mixup": 0.2, "balance": "classes"}) == config
     assert again.n_features == network.n_features
     state, other = network.state_dict(), again.state_dict()

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError
 from seisbench_lcl.extractors import FeatureExtractor
 from seisbench_lcl.extractors.spectrogram_autoencoder import SpectrogramAutoencoder
-from seisbench_lcl.heads.dec import DEC, divergence, sharpen, soft_assignment
+from seisbench_lcl.heads.dec import DECHead, divergence, sharpen, soft_assignment
 
 
 class Linear(FeatureExtractor):
@@ -84,7 +84,7 @@ def test_assignment_target_and_divergence_equal_the_loops(n, k, f, scale):
 
 def test_training_together_reconstructs_separates_and_sharpens():
     windows, kinds = two_kinds()
-    extractor, head = Linear(1, 10, 1.0), DEC(2, 2, epochs=25, gamma=0.5, learning_rate=0.02)
+    extractor, head = Linear(1, 10, 1.0), DECHead(2, 2, epochs=25, gamma=0.5, learning_rate=0.02)
     with torch.no_grad():
         before = head.fit(extractor(windows))(extractor(windows))
     assert head.fit_with(extractor, windows) is head
@@ -101,7 +101,7 @@ def test_training_together_reconstructs_separates_and_sharpens():
 def test_the_loss_is_reconstruction_plus_gamma_times_divergence():
     windows, _ = two_kinds()
     extractor = Linear(1, 10, 1.0)
-    head = DEC(2, 3, gamma=0.7, epochs=1, batch_size=60, learning_rate=1e-9)
+    head = DECHead(2, 3, gamma=0.7, epochs=1, batch_size=60, learning_rate=1e-9)
     head.fit_with(extractor, windows)
     with torch.no_grad():
         latents, reconstruction = extractor.reconstruct(extractor.images(windows))
@@ -114,7 +114,7 @@ def test_the_autoencoder_trains_with_it():
     generator = torch.Generator().manual_seed(0)
     windows = torch.randn(12, 1, 200, generator=generator)
     extractor = SpectrogramAutoencoder(1, 200, 40.0, n_latent=2, epochs=1)
-    head = DEC(2, 2, epochs=2)
+    head = DECHead(2, 2, epochs=2)
     before = extractor.fit(windows)(windows).detach()
     head.fit_with(extractor, windows)
     assert not torch.equal(extractor(windows), before)
@@ -125,7 +125,11 @@ def test_equal_seeds_give_equal_clusters_and_windows_stay_as_they_were():
     windows, _ = two_kinds()
     copy = windows.clone()
     a, b, c = (Linear(1, 10, 1.0) for _ in range(3))
-    first, second, other = DEC(2, 3, epochs=2, seed=1), DEC(2, 3, epochs=2, seed=1), DEC(2, 3, epochs=2, seed=2)
+    first, second, other = (
+        DECHead(2, 3, epochs=2, seed=1),
+        DECHead(2, 3, epochs=2, seed=1),
+        DECHead(2, 3, epochs=2, seed=2),
+    )
     first.fit_with(a, windows), second.fit_with(b, windows), other.fit_with(c, windows)
     assert torch.equal(first.centroids, second.centroids)
     assert torch.equal(a(windows), b(windows))
@@ -136,7 +140,7 @@ def test_equal_seeds_give_equal_clusters_and_windows_stay_as_they_were():
 def test_features_alone_give_the_centroids_of_k_means_and_fitting_twice_is_fitting_once():
     windows, _ = two_kinds()
     features = windows[:, 0]
-    head = DEC(10, 2).fit(features, labels=None)
+    head = DECHead(10, 2).fit(features, labels=None)
     means = torch.stack([features[head(features).argmax(dim=1) == k].mean(dim=0) for k in (0, 1)])
     torch.testing.assert_close(head.centroids.detach(), means)
     once = head.centroids.clone()
@@ -145,9 +149,9 @@ def test_features_alone_give_the_centroids_of_k_means_and_fitting_twice_is_fitti
 
 def test_a_fitted_head_travels(tmp_path):
     windows, _ = two_kinds()
-    head = DEC(10, 3, gamma=0.2, epochs=3, batch_size=7, learning_rate=0.01, seed=4).fit(windows[:, 0])
+    head = DECHead(10, 3, gamma=0.2, epochs=3, batch_size=7, learning_rate=0.01, seed=4).fit(windows[:, 0])
     save_file(head.state_dict(), tmp_path / "head.safetensors")
-    loaded = DEC(10, 3, **json.loads(json.dumps(head.config())))
+    loaded = DECHead(10, 3, **json.loads(json.dumps(head.config())))
     assert loaded.config() == head.config()
     loaded.load_state_dict(load_file(tmp_path / "head.safetensors"))
     far = torch.cat([windows[:, 0], 1e6 * windows[:, 0]])
@@ -173,11 +177,11 @@ class Mean(FeatureExtractor):
 def test_what_cannot_be_clustered_is_refused():
     windows, _ = two_kinds()
     with pytest.raises(ConfigurationError, match=r"reconstruct\(images\), but Mean has none: take spectrogram_auto"):
-        DEC(1, 2).fit_with(Mean(1, 10, 1.0), windows)
+        DECHead(1, 2).fit_with(Mean(1, 10, 1.0), windows)
     with pytest.raises(NotFittedError, match=r"fit_with\(extractor, windows\) first"):
-        DEC(2, 2)(torch.zeros(1, 2))
+        DECHead(2, 2)(torch.zeros(1, 2))
     with pytest.raises(TrainingError, match=r"3 clusters need .* fit was given 2"):
-        DEC(1, 3).fit(torch.arange(10)[:, None] % 2)
+        DECHead(1, 3).fit(torch.arange(10)[:, None] % 2)
     for gamma in (0.0, -1.0, float("nan"), float("inf")):
         with pytest.raises(ConfigurationError, match="weight of the divergence, must be positive"):
-            DEC(1, 2, gamma=gamma)
+            DECHead(1, 2, gamma=gamma)

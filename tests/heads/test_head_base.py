@@ -3,7 +3,7 @@ import torch
 
 from seisbench_lcl.errors import ConfigurationError, TrainingError, WindowError
 from seisbench_lcl.heads import Head
-from seisbench_lcl.rows import RowFile
+from seisbench_lcl.storage.rows import RowFile
 
 
 class Uniform(Head):

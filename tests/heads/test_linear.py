@@ -13,11 +13,11 @@ from torch import nn
 
 import seisbench_lcl as lcl
 from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError, WindowError
-from seisbench_lcl.extractors import FeatureExtractor, MiniRocket, Raw, ResNet18
+from seisbench_lcl.extractors import FeatureExtractor, MiniRocket, Raw, ResNet18Encoder
 from seisbench_lcl.heads import Linear
 from seisbench_lcl.heads.linear import _deal
-from seisbench_lcl.rows import RowFile
-from seisbench_lcl.training.supervised import Recipe, Tuning
+from seisbench_lcl.optim.recipe import TrainingRecipe, Tuning
+from seisbench_lcl.storage.rows import RowFile
 
 
 def clouds(counts, n_features=12, distance=0.7, seed=0):
@@ -300,7 +300,7 @@ RECIPE = {"epochs": 3, "batch_size": 16, "learning_rate": 5e-3}
 @pytest.fixture(scope="module")
 def trained():
     """A network and a head after a joint training; tests take copies."""
-    network = ResNet18(3, 200, 50.0, width=4, **RECIPE)
+    network = ResNet18Encoder(3, 200, 50.0, width=4, **RECIPE)
     head = Linear(network.n_features, 2).fit_with(network, *waves(48))
     return lambda: copy.deepcopy((network, head))
 
@@ -372,12 +372,14 @@ def test_what_cannot_be_trained_together_is_refused(trained):
         for tuning in (None, Tuning()):
             with pytest.raises(TrainingError, match=message):
                 head.fit_with(network if tuning is None else trained()[0], x, labels, events, tuning)
-    fresh = ResNet18(3, 200, 50.0, width=4, **RECIPE)
+    fresh = ResNet18Encoder(3, 200, 50.0, width=4, **RECIPE)
     with pytest.raises(NotFittedError, match="ResNet18 has not been trained yet"):
         Linear(32, 2).fit_with(fresh, x, y, groups, Tuning())
     with pytest.raises(NotFittedError, match="Linear has no coefficients yet"):
         Linear(32, 2).fit_with(trained()[0], x, y, groups, Tuning())
-    with pytest.raises(ConfigurationError, match="freeze must be up to 5, the number of stages of ResNet18, but is 6"):
+    with pytest.raises(
+        ConfigurationError, match="freeze must be up to 5, the number of stages of ResNet18Encoder, but is 6"
+    ):
         head.fit_with(trained()[0], x, y, groups, Tuning(freeze=6))
 
 
@@ -390,7 +392,7 @@ class Spectral(FeatureExtractor):
     def __init__(self, in_channels, in_samples, sampling_rate, **recipe):
         super().__init__(in_channels, in_samples, sampling_rate)
         self.n_features = 6
-        self.recipe = Recipe(**recipe)
+        self.recipe = TrainingRecipe(**recipe)
         n_values = in_channels * (in_samples // 2 + 1)
         self.stages = nn.Sequential(nn.Linear(n_values, 10), nn.Sequential(nn.ReLU(), nn.Linear(10, 6), nn.ReLU()))
         self.register_buffer("epochs_trained", torch.tensor(torch.nan))

@@ -11,7 +11,7 @@ from sklearn.linear_model import RidgeClassifierCV
 from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError, WindowError
 from seisbench_lcl.heads import Ridge
 from seisbench_lcl.heads.ridge import DEFAULT_ALPHAS
-from seisbench_lcl.rows import RowFile
+from seisbench_lcl.storage.rows import RowFile
 
 
 def clouds(counts, n_features=20, distance=1.0, seed=0):

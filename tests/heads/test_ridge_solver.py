@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from seisbench_lcl.heads import _banded, _ridge_solver
 from seisbench_lcl.heads._ridge_solver import Design, Solver
-from seisbench_lcl.rows import RowFile
+from seisbench_lcl.storage.rows import RowFile
 
 
 @st.composite

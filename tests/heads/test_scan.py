@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError
 from seisbench_lcl.heads import SCAN
-from seisbench_lcl.heads._scan_layers import Mates, scan_loss
+from seisbench_lcl.heads._scan_layers import EventNeighbours, scan_loss
 
 QUICK = {"n_neighbours": 5, "n_heads": 3, "epochs": 20, "batch_size": 32}
 
@@ -100,9 +100,9 @@ def test_windows_of_one_event_are_drawn_together():
 
 def test_mates_are_the_other_windows_of_the_event():
     groups = torch.tensor([7, 3, 7, 5, 3, 7])
-    mates = Mates(groups)
-    assert mates.has.tolist() == [True, True, True, False, True, True]
-    drawn = [mates.draw(torch.arange(6)) for _ in range(60)]
+    event_neighbours = EventNeighbours(groups)
+    assert event_neighbours.has.tolist() == [True, True, True, False, True, True]
+    drawn = [event_neighbours.draw(torch.arange(6)) for _ in range(60)]
     for i, expected in enumerate([{2, 5}, {4}, {0, 5}, {3}, {1}, {0, 2}]):
         assert {int(found[i]) for found in drawn} == expected
 

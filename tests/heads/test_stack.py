@@ -9,7 +9,7 @@ from scipy.special import log_softmax
 
 from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError
 from seisbench_lcl.heads import Ridge, Stack
-from seisbench_lcl.rows import RowFile
+from seisbench_lcl.storage.rows import RowFile
 
 
 def events(telling=(1.5, 1.0), widths=(6, 50), n_events=12, classes=(0, 1, 1, 2), seed=0, noise=0):

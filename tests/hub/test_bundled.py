@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from seisbench_lcl import weights
-from seisbench_lcl.ensemble import model_class
+from seisbench_lcl.hub import weights
 from seisbench_lcl.hub.hubs import Hub
 from seisbench_lcl.hub.publishing import verify
+from seisbench_lcl.models.lookup import model_class
 
 HUB = Hub.at(str(weights.bundled()))
 OFFERS = {f"{offer.model}/{offer.name}.{offer.version}": offer for offer in HUB.offers()}

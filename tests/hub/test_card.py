@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from seisbench_lcl import weights
 from seisbench_lcl.errors import HubError
+from seisbench_lcl.hub import weights
 from seisbench_lcl.hub.card import MAX_SIZE, Card
 from seisbench_lcl.hub.head import join
 

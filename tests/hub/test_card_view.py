@@ -4,7 +4,7 @@ from io import StringIO
 
 from rich.console import Console
 
-from seisbench_lcl import weights
+from seisbench_lcl.hub import weights
 from seisbench_lcl.hub.card import Card
 from seisbench_lcl.hub.card_view import render
 

@@ -17,9 +17,8 @@ from loopback import fail, serving
 from small_hub import BODY, FOLDER, NAME, contents, declare, fitted, make_hub, save, windows
 
 import seisbench_lcl as lcl
-from seisbench_lcl import weights
 from seisbench_lcl.errors import HubError, WeightsError
-from seisbench_lcl.hub import hubs
+from seisbench_lcl.hub import hubs, weights
 from seisbench_lcl.hub.hubs import Hub, known_hubs, offered
 
 Model = lcl.WaveformKMeans

@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seisbench_lcl import weights
 from seisbench_lcl.errors import HubError
-from seisbench_lcl.hub import names
+from seisbench_lcl.hub import names, weights
 
 GOOD = "MiniRocketRidge", "mixed-3c", "1.0"
 

@@ -17,7 +17,7 @@ from seisbench_lcl.hub import hubs, publishing
 from seisbench_lcl.hub.head import join
 from seisbench_lcl.hub.hubs import Hub, Offer
 from seisbench_lcl.hub.pulling import pull
-from seisbench_lcl.hub.schema import Registry
+from seisbench_lcl.hub.schema import HubRegistry
 
 Model = lcl.WaveformKMeans
 
@@ -54,7 +54,7 @@ def test_what_is_added_is_offered(tmp_path: Path) -> None:
     ]
     publishing.verify(Model, offer)
     text = (hub / "registry.json").read_text()
-    assert Registry.parse(text.encode(), "here").to_text() == text
+    assert HubRegistry.parse(text.encode(), "here").to_text() == text
 
 
 def test_twice_is_once_and_a_version_never_changes(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from seisbench_lcl.errors import HubError
-from seisbench_lcl.hub.schema import LARGEST, LARGEST_REGISTRY, Entry, File, Registry
+from seisbench_lcl.hub.schema import LARGEST, LARGEST_REGISTRY, Entry, File, HubRegistry
 
 
 def a_file(path: str, size: int = 5, sha256: str = "0" * 64) -> dict[str, Any]:
@@ -32,19 +32,19 @@ def content() -> dict[str, Any]:
     return {"schema_version": 1, "weights": {"MiniRocketRidge": {"mixed-3c": {"1": an_entry()}}}}
 
 
-def parse(content: Any) -> Registry:
-    return Registry.parse(json.dumps(content).encode(), "https://hub.example")
+def parse(content: Any) -> HubRegistry:
+    return HubRegistry.parse(json.dumps(content).encode(), "https://hub.example")
 
 
 def test_a_registry_survives_the_round_trip_in_one_and_the_same_text(content: dict[str, Any]) -> None:
     registry = parse(content)
     assert registry.weights["MiniRocketRidge"]["mixed-3c"]["1"].files["json"].size == 5
     assert json.loads(registry.to_text()) == content
-    assert Registry.parse(registry.to_text().encode(), "here") == registry
+    assert HubRegistry.parse(registry.to_text().encode(), "here") == registry
     content["weights"] = {"ResNet18": {"a": {"1": an_entry(model="resnet18", name="a")}}} | content["weights"]
     turned = {"weights": dict(reversed(content["weights"].items())), "schema_version": 1}
     assert parse(turned).to_text() == parse(content).to_text()
-    assert Registry.parse(Registry.empty().to_text().encode(), "here").weights == {}
+    assert HubRegistry.parse(HubRegistry.empty().to_text().encode(), "here").weights == {}
 
 
 def test_what_no_registry_may_hold_is_not_written(content: dict[str, Any]) -> None:
@@ -157,12 +157,12 @@ def test_nothing_may_be_missing(content: dict[str, Any], missing: tuple[str, ...
 )
 def test_no_registry_at_all(data: bytes) -> None:
     with pytest.raises(HubError, match="the registry of here"):
-        Registry.parse(data, "here")
+        HubRegistry.parse(data, "here")
 
 
 def test_a_key_that_stands_twice_is_refused() -> None:
     with pytest.raises(HubError, match="a key stands twice"):
-        Registry.parse(b'{"schema_version": 1, "weights": {}, "weights": {}}', "here")
+        HubRegistry.parse(b'{"schema_version": 1, "weights": {}, "weights": {}}', "here")
 
 
 def test_a_registry_that_is_too_large_is_not_even_parsed() -> None:
@@ -170,7 +170,7 @@ def test_a_registry_that_is_too_large_is_not_even_parsed() -> None:
     tracemalloc.start()
     try:
         with pytest.raises(HubError, match="16,000,000 are allowed"):
-            Registry.parse(data, "here")
+            HubRegistry.parse(data, "here")
         assert tracemalloc.get_traced_memory()[1] < 100_000
     finally:
         tracemalloc.stop()
@@ -220,10 +220,10 @@ def test_fuzzed_registries_raise_our_own_error_or_are_sound(content: dict[str, A
                 raw[place : place + rng.randint(0, 3)] = rng.randbytes(rng.randint(0, 3))
             data = bytes(raw)
         try:
-            registry = Registry.parse(data, "here")
+            registry = HubRegistry.parse(data, "here")
         except HubError as error:
             refused.append(str(error))
         else:
-            assert Registry.parse(registry.to_text().encode(), "here") == registry
+            assert HubRegistry.parse(registry.to_text().encode(), "here") == registry
     assert len(refused) > 800
     assert max(map(len, refused)) < 6000

@@ -9,11 +9,11 @@ import pytest
 from matplotlib.figure import Figure
 
 from seisbench_lcl.errors import ConfigurationError, DatasetError
+from seisbench_lcl.optim.loop import History
 from seisbench_lcl.plotting import cluster_number_figure, embedding_map, exemplars, loss_curves
 from seisbench_lcl.plotting import embedding as embedding_module
-from seisbench_lcl.preprocessing import Preprocessing
-from seisbench_lcl.rows import RowFile
-from seisbench_lcl.training.loop import History
+from seisbench_lcl.storage.rows import RowFile
+from seisbench_lcl.waveforms.preprocessing import Preprocessing
 
 PREPROCESSING = Preprocessing(sampling_rate=50, in_samples=300, component_order="ZN", band=(1, 20), before=1)
 

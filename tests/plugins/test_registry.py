@@ -12,7 +12,7 @@ from seisbench_lcl import _version, plugins
 from seisbench_lcl.errors import MissingPluginError, PluginError, WeightsError
 from seisbench_lcl.extractors import MiniRocket
 from seisbench_lcl.heads import Ridge
-from seisbench_lcl.models import every_model, named
+from seisbench_lcl.models.lookup import model_class, model_classes
 from seisbench_lcl.plugins import Registry, registry
 
 GOOD = """
@@ -95,7 +95,7 @@ def test_the_built_in_classes_are_a_plugin_like_others():
 def test_every_model_of_the_package_is_registered():
     models = Registry().plugins[0].classes.models
     assert {name for name in lcl.__all__ if getattr(getattr(lcl, name), "pair", None)} == set(models)
-    assert set(models) <= set(every_model())
+    assert set(models) <= set(model_classes())
 
 
 def test_an_installed_distribution_is_found_with_its_version(install):
@@ -213,7 +213,7 @@ def test_a_name_that_is_taken_is_refused_with_its_owner_and_the_plugin_as_a_whol
     registry = Registry()
     assert found(registry) == {"lcl-test-greedy:plugin": ("failed", f"{taken} {_version.__version__}")}
     assert registry.head("ridge") is Ridge
-    assert named("MiniRocketRidge") is lcl.MiniRocketRidge
+    assert model_class("MiniRocketRidge") is lcl.MiniRocketRidge
     with pytest.raises(MissingPluginError):
         registry.extractor("greedy")
 
@@ -321,7 +321,7 @@ def test_a_missing_name_says_what_there_is_and_what_to_install():
     with pytest.raises(MissingPluginError, match=r"no extractor is called 'x'; .*minirocket.* pip install 'lcl-x'$"):
         registry.extractor("x", source="lcl-x")
     with pytest.raises(MissingPluginError, match=r"no model is called 'X'; installed are .*MiniRocketRidge"):
-        named("X")
+        model_class("X")
 
 
 class TestWeightsOfPlugins:
@@ -330,7 +330,7 @@ class TestWeightsOfPlugins:
     @pytest.fixture
     def saved(self, install, tmp_path):
         install("lcl-test-good", GOOD.format(name="power"), version="2.3")
-        model = named("PowerRidge")(labels=["low", "high"], in_samples=500, normalisation="joint-std", before=1.0)
+        model = model_class("PowerRidge")(labels=["low", "high"], in_samples=500, normalisation="joint-std", before=1.0)
         model.fit(WINDOWS, LABELS).save(tmp_path / "weights" / "model")
         return tmp_path / "weights" / "model"
 
@@ -345,18 +345,20 @@ class TestWeightsOfPlugins:
             install(distribution, GOOD.format(name="power"), version=version, folder=tmp_path / "other")
 
     def test_they_come_back_as_they_were(self, saved, install, tmp_path, monkeypatch):
-        model = named("PowerRidge").load(saved)
+        model = model_class("PowerRidge").load(saved)
         expected = model.predict_proba(WINDOWS)
         self.change(install, tmp_path, monkeypatch, ("lcl-test-good", "2.10"))
-        assert (named("PowerRidge").load(saved).predict_proba(WINDOWS) == expected).all()
+        assert (model_class("PowerRidge").load(saved).predict_proba(WINDOWS) == expected).all()
 
     def test_without_the_plugin_they_say_what_to_install(self, saved, install, tmp_path, monkeypatch, run):
-        cls = named("PowerRidge")
+        cls = model_class("PowerRidge")
         self.change(install, tmp_path, monkeypatch)
         message = r"no extractor is called 'power'; installed are .* pip install 'lcl-test-good>=2.3'"
         with pytest.raises(MissingPluginError, match=message):
             cls.load(saved)
-        monkeypatch.setattr("seisbench_lcl.models._family", lambda cls: [])  # as in a process that never imported it
+        monkeypatch.setattr(
+            "seisbench_lcl.models.lookup._descendants", lambda cls: []
+        )  # as in a process that never imported it
         done = run("classify", "any.mseed", "--weights", saved)
         assert done.returncode == 2
         assert "no model is called 'PowerRidge'" in done.stderr
@@ -374,10 +376,10 @@ class TestWeightsOfPlugins:
     ):
         self.change(install, tmp_path, monkeypatch, installed)
         with pytest.raises(MissingPluginError, match=message):
-            named("PowerRidge").load(saved)
+            model_class("PowerRidge").load(saved)
 
     def test_of_a_plugin_that_is_set_aside_they_say_why(self, saved, monkeypatch):
-        cls = named("PowerRidge")
+        cls = model_class("PowerRidge")
         monkeypatch.setenv("SEISBENCH_LCL_PLUGINS", "none")
         registry.cache_clear()
         with pytest.raises(
@@ -403,12 +405,12 @@ class TestWeightsOfPlugins:
         description["seisbench_lcl"]["requires"] = requires
         saved.with_suffix(".json").write_text(json.dumps(description))
         with pytest.raises(WeightsError, match="does not say what it requires in a way that can be read"):
-            named("PowerRidge").load(saved)
+            model_class("PowerRidge").load(saved)
         done = run("classify", "any.mseed", "--weights", saved)
         assert (done.returncode, "what it requires" in done.stderr) == (2, True)
 
     def test_an_ensemble_names_what_its_members_need(self, saved, install, tmp_path, monkeypatch):
-        members = [named("PowerRidge").load(saved), named("PowerRidge").load(saved)]
+        members = [model_class("PowerRidge").load(saved), model_class("PowerRidge").load(saved)]
         lcl.DiscriminatorEnsemble(members).save(tmp_path / "weights" / "both")
         assert lcl.DiscriminatorEnsemble.load(tmp_path / "weights" / "both").predict_proba(WINDOWS).shape == (12, 2)
         self.change(install, tmp_path, monkeypatch)

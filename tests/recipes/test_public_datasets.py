@@ -12,8 +12,7 @@ from seisbench.data import WaveformDataWriter
 
 from seisbench_lcl import EnvelopePhysicalRidge, MiniRocketSCAN
 from seisbench_lcl.errors import DatasetError
-from seisbench_lcl.hub.card import Card
-from seisbench_lcl.hub.card import Recipe as Committed
+from seisbench_lcl.hub.card import Card, RecipeReference
 from seisbench_lcl.recipes import Recipe, Reproduced, reproduce
 from seisbench_lcl.recipes.datasets import EVENT, LABEL, SPLIT, deal, open_datasets
 
@@ -170,7 +169,7 @@ def reproduced(recipe: str, data: Path, out: Path, **changes: Any) -> Reproduced
     copy.parent.mkdir(parents=True)
     copy.write_text(tomlkit.dumps(text))
     copy.with_suffix(".md").write_text((RECIPES / f"{recipe}.md").read_text())
-    return reproduce(copy, data, out, source=Committed(path=f"weights/recipes/{recipe}.toml", commit="0" * 40))
+    return reproduce(copy, data, out, source=RecipeReference(path=f"weights/recipes/{recipe}.toml", commit="0" * 40))
 
 
 SMALL = {"length": 25.0, "extractor_arg": {"envelope>minirocket": {"minirocket": {"max_features": 168}}}}

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import tomlkit
 
-from seisbench_lcl import weights
 from seisbench_lcl.errors import ConfigurationError
+from seisbench_lcl.hub import weights
 from seisbench_lcl.hub.card import Card
-from seisbench_lcl.models import named
+from seisbench_lcl.models.lookup import model_class
 from seisbench_lcl.recipes import Recipe
 
 RECIPES = Path(__file__).parents[2] / "weights" / "recipes"
@@ -21,7 +21,7 @@ def test_recipes_of_the_package(path: Path) -> None:
     recipe = Recipe.read(path)
     assert path.parent.name in (recipe.model.lower(), "discriminatorensemble")
     assert path.with_suffix(".md").read_text().endswith("rows are the truth.\n\n")
-    recipe.cuts().check(recipe.preprocessing(named(recipe.model).default_normalisation))
+    recipe.cuts().check(recipe.preprocessing(model_class(recipe.model).default_normalisation))
     base = weights.bundled() / path.parent.name / path.stem
     if not base.with_suffix(".md").exists():
         return  # a recipe alone: nobody has trained it yet

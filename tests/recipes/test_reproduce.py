@@ -8,11 +8,11 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
-from seisbench_lcl import MiniRocketRidge, weights
+from seisbench_lcl import MiniRocketRidge
 from seisbench_lcl.cli.reproduce import reproduce as command
 from seisbench_lcl.errors import ConfigurationError, DatasetError, OutputError
-from seisbench_lcl.hub.card import Card
-from seisbench_lcl.hub.card import Recipe as Committed
+from seisbench_lcl.hub import weights
+from seisbench_lcl.hub.card import Card, RecipeReference
 from seisbench_lcl.recipes import reproduce
 from seisbench_lcl.recipes.commits import committed
 
@@ -52,7 +52,7 @@ sources = ["a generator of random numbers"]
 licence = "none"
 """
 
-SOURCE = Committed(path="r.toml", commit="1" * 40)
+SOURCE = RecipeReference(path="r.toml", commit="1" * 40)
 
 
 @pytest.fixture
@@ -122,7 +122,7 @@ def test_a_recipe_is_known_by_its_commit(recipe: Path, tmp_path: Path) -> None:
     (tmp_path / "other").touch()
     git(tmp_path, "add", "other")
     git(tmp_path, "commit", "--quiet", "--message", "Add something else")
-    assert committed(recipe) == Committed(path="recipes/high-low.toml", commit=first)
+    assert committed(recipe) == RecipeReference(path="recipes/high-low.toml", commit=first)
     recipe.write_text(recipe.read_text() + "\n")
     with pytest.raises(ConfigurationError, match="is not committed as it is"):
         committed(recipe)

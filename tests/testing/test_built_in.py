@@ -5,33 +5,33 @@ from functools import partial
 import pytest
 
 from seisbench_lcl.extractors import (
-    VGG16,
-    Inception10,
+    Inception10Encoder,
     MiniRocket,
     Physical,
     Raw,
-    ResNet18,
+    ResNet18Encoder,
     SimCLR,
     SpectrogramAutoencoder,
-    SpectrogramCNN,
+    SpectrogramCNNEncoder,
     SpectrogramUNet,
+    VGG16Encoder,
 )
-from seisbench_lcl.heads import DEC, GMM, SCAN, KMeans, Linear, Ridge, Stack
+from seisbench_lcl.heads import GMM, SCAN, DECHead, KMeans, Linear, Ridge, Stack
 from seisbench_lcl.testing import parametrize_with_checks
 
 QUICK = [
-    partial(Inception10, epochs=1, width=4, in_samples=400),
+    partial(Inception10Encoder, epochs=1, width=4, in_samples=400),
     partial(MiniRocket, max_features=200),
     Physical,
     partial(Raw, n_components=4),
     Raw,
-    partial(ResNet18, epochs=1, width=4, in_samples=400),
+    partial(ResNet18Encoder, epochs=1, width=4, in_samples=400),
     partial(SimCLR, epochs=1, width=8),
     partial(SpectrogramAutoencoder, epochs=1),
-    partial(SpectrogramCNN, epochs=1, in_channels=1),
+    partial(SpectrogramCNNEncoder, epochs=1, in_channels=1),
     partial(SpectrogramUNet, epochs=1, batch_size=24, in_channels=1),
-    partial(VGG16, epochs=1, width=4, in_samples=400),
-    DEC,
+    partial(VGG16Encoder, epochs=1, width=4, in_samples=400),
+    DECHead,
     GMM,
     partial(GMM, n_components=3, covariance="tied"),
     KMeans,

@@ -48,9 +48,9 @@ import seisbench_lcl as lcl
 from seisbench_lcl.errors import TrainingError
 from seisbench_lcl.evaluation import event_folds
 from seisbench_lcl.heads import GMM, Head, KMeans
-from seisbench_lcl.matching import UNKNOWN, name_by_labels
-from seisbench_lcl.preprocessing import Preprocessing
+from seisbench_lcl.heads.matching import UNKNOWN, name_by_labels
 from seisbench_lcl.training import LabelledWindows, open_dataset, read_windows
+from seisbench_lcl.waveforms.preprocessing import Preprocessing
 
 Indices = NDArray[np.integer[Any]]
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError
+from seisbench_lcl.extractors.pca import PCA
 from seisbench_lcl.heads import Head
-from seisbench_lcl.pca import PCA
 from seisbench_lcl_hdbscan._families import NO_FAMILY, Selection, best_reach, find_families
 
 logger = logging.getLogger("seisbench")

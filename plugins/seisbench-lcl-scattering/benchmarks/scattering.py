@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 import seisbench_lcl as lcl
 from seisbench_lcl.evaluation import event_folds, held_out_probabilities, mean_by_event
-from seisbench_lcl.models import named
-from seisbench_lcl.plugins import registry
-from seisbench_lcl.preprocessing import Preprocessing
+from seisbench_lcl.models.lookup import model_class
+from seisbench_lcl.models.registry import registry
 from seisbench_lcl.training import LabelledWindows, open_dataset, read_windows
+from seisbench_lcl.waveforms.preprocessing import Preprocessing
 
 MODELS = ("ScatteringRidge", "MiniRocketRidge", "PhysicalRidge")
 REPEATS = 7
@@ -39,7 +39,7 @@ def main() -> None:
     dataset = open_dataset(arguments.folder, arguments.components)
     data = read_windows(dataset, Preprocessing(component_order=arguments.components))
     labels = sorted(set(data.labels.tolist()))
-    models = [named(name)(labels=labels, component_order=arguments.components) for name in MODELS]
+    models = [model_class(name)(labels=labels, component_order=arguments.components) for name in MODELS]
     hits = [correct(model, data, arguments.folds, arguments.seeds) for model in models]
     milliseconds = times(models, data)
     print(f"{len(data)} windows of {len(set(data.groups))} events, {arguments.folds} folds, {arguments.seeds} seeds\n")

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from seisbench_lcl.errors import ConfigurationError, WindowError
 from seisbench_lcl.extractors import FeatureExtractor
-from seisbench_lcl.resampling import PASSED
+from seisbench_lcl.waveforms.resampling import PASSED
 from seisbench_lcl_scattering.cascade import Cascade, Pooling
 from seisbench_lcl_scattering.wavelets import Morlet, bank, count_down_to, lowest_within, quality
 

@@ -1,0 +1,17 @@
+"""Labelled windows from SeisBench datasets, and datasets from continuous records."""
+
+from seisbench_lcl.datasets.cuts import Cuts
+from seisbench_lcl.datasets.detection import DetectionSummary, detect_windows, read_archive
+from seisbench_lcl.datasets.manifest import split_manifest
+from seisbench_lcl.datasets.windows import LabelledWindows, open_dataset, read_windows
+
+__all__ = [
+    "Cuts",
+    "DetectionSummary",
+    "LabelledWindows",
+    "detect_windows",
+    "open_dataset",
+    "read_archive",
+    "read_windows",
+    "split_manifest",
+]

@@ -1,0 +1,318 @@
+"""Training windows from SeisBench datasets, through the same preprocessing as `annotate`."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import seisbench
+import seisbench.data
+from numpy.typing import NDArray
+from seisbench.data import WaveformDataset
+from typing_extensions import Self
+
+from seisbench_lcl.datasets.cuts import Cuts, signal_to_noise
+from seisbench_lcl.errors import DatasetError, WaveformError
+from seisbench_lcl.storage.rows import RowFile
+from seisbench_lcl.waveforms.preprocessing import Preprocessing
+from seisbench_lcl.waveforms.records import read_array
+
+_PICKS = ("trace_p_arrival_sample", "trace_P_arrival_sample", "trace_Pg_arrival_sample", "trace_Pn_arrival_sample")
+_AS_PICKED = Cuts()
+
+
+@dataclass(frozen=True)
+class LabelledWindows:
+    """Windows with what is known of them.
+
+    Attributes
+    ----------
+    windows : (N, C, T) float32 ndarray or RowFile
+        In the rate and band of the model, not normalised.
+    labels, groups, splits : (N,) ndarray of str
+        Class, event and split ("" where the dataset has no split).
+    metadata : pandas.DataFrame
+        The rows of the dataset, in the same order; a trace with several windows has its row as often.
+    shifts : (N,) float32 ndarray
+        How much later than picked each window starts, in s: 0 for the window as picked, another number for its copies.
+    snr : (N,) float32 ndarray
+        How far P rises above the noise of the trace, in dB (`seisbench_lcl.datasets.cuts.signal_to_noise`); NaN
+        without P, or where that cannot be told.
+    notes : dict from remark to number of traces
+        What was left out and why, and what was done where the dataset says nothing.
+    has_p : (N,) bool ndarray, optional
+        Whether the dataset has a P arrival of the trace; None where that is not known.
+    """
+
+    windows: NDArray[np.float32] | RowFile
+    labels: NDArray[np.str_]
+    groups: NDArray[np.str_]
+    splits: NDArray[np.str_]
+    metadata: pd.DataFrame
+    shifts: NDArray[np.float32]
+    snr: NDArray[np.float32]
+    notes: dict[str, int]
+    has_p: NDArray[np.bool_] | None = None
+
+    def __len__(self) -> int:
+        return len(self.windows)
+
+    def select(self, rows: NDArray[Any]) -> Self:
+        """Return the windows of a boolean mask or of indices."""
+        return type(self)(
+            self.windows.select(rows) if isinstance(self.windows, RowFile) else self.windows[rows],
+            self.labels[rows],
+            self.groups[rows],
+            self.splits[rows],
+            self.metadata[rows] if rows.dtype == bool else self.metadata.iloc[rows],
+            self.shifts[rows],
+            self.snr[rows],
+            self.notes,
+            None if self.has_p is None else self.has_p[rows],
+        )
+
+    def in_split(self, *names: str) -> Self:
+        """Return the windows of the named splits.
+
+        Raises
+        ------
+        DatasetError
+            If there are none; the message names the splits that there are.
+        """
+        rows = np.isin(self.splits, names)
+        if not rows.any():
+            there = ", ".join(sorted(set(self.splits.tolist()) - {""})) or "none: the dataset has no split column"
+            raise DatasetError(f"no usable window is in split {' or '.join(names)}; splits are {there}")
+        return self.select(rows)
+
+    def as_picked(self) -> Self:
+        """Return the windows without their shifted copies."""
+        rows = self.shifts == 0
+        return self if rows.all() else self.select(rows)
+
+    def truth(self, labels: Sequence[str]) -> NDArray[np.int64]:
+        """Return the index of each window's class in `labels`, (N,)."""
+        return np.array([labels.index(label) for label in self.labels], dtype=np.int64)
+
+    def shared_events(self) -> list[str]:
+        """Return the events that have windows in more than one split."""
+        pairs = pd.DataFrame({"event": self.groups, "split": self.splits}).drop_duplicates()
+        return sorted(pairs["event"][pairs["event"].duplicated()].unique())
+
+
+def open_dataset(name: str | Path, component_order: str = "ZNE") -> WaveformDataset:
+    """Open a SeisBench dataset: a folder with metadata and waveforms, or the name of one of `seisbench.data`.
+
+    Raises
+    ------
+    DatasetError
+        If there is neither; a dataset by name is downloaded by SeisBench where it is not in its cache.
+    """
+    if Path(name).is_dir():
+        try:
+            with without_warnings():
+                return WaveformDataset(Path(name), component_order=component_order, dimension_order="NCW")
+        except (FileNotFoundError, ValueError, KeyError, IndexError) as error:
+            raise DatasetError(f"{name} is a folder, but no SeisBench dataset: {error}") from error
+    known = getattr(seisbench.data, str(name), None)
+    if not (isinstance(known, type) and issubclass(known, seisbench.data.BenchmarkDataset)):
+        raise DatasetError(f"{name} is neither a folder nor the name of a dataset of seisbench.data")
+    with without_warnings():
+        return known(component_order=component_order, dimension_order="NCW")
+
+
+def labels_in(dataset: WaveformDataset, column: str) -> list[str]:
+    """Return the labels that occur in a column of a dataset, sorted.
+
+    Raises
+    ------
+    DatasetError
+        If there is no such column, or no label in it.
+    """
+    _check_columns(dataset.metadata, column)
+    labels = set(dataset.metadata[column].dropna().astype(str)) - {""}
+    if not labels:
+        raise DatasetError(f"no trace has a label in {column!r}")
+    return sorted(labels)
+
+
+def read_windows(
+    dataset: WaveformDataset,
+    preprocessing: Preprocessing,
+    *,
+    label_column: str = "source_type",
+    group_column: str = "source_id",
+    split_column: str = "split",
+    pick_column: str | None = None,
+    labels: Iterable[str] | None = None,
+    unlabelled: bool = False,
+    min_coverage: float = 0.95,
+    memory: float = np.inf,
+    cuts: Cuts = _AS_PICKED,
+    progress: Callable[[Iterable[int]], Iterable[int]] = iter,
+) -> LabelledWindows:
+    """Cut windows from each trace of a dataset that has a label, or from all.
+
+    A trace gives one window, followed by its shifted copies where `cuts` asks for them. One with a P pick is cut
+    `preprocessing.before` seconds before it; one without, such as noise, in its middle. Traces that cannot give a whole
+    window (sampled too slowly for the band, component missing, too short, gap, NaN) are left out. A trace without event
+    is taken for an event of its own. All of this is counted in `notes`; only a copy that does not fit is left out
+    without a word.
+
+    Parameters
+    ----------
+    dataset : seisbench.data.WaveformDataset
+        Its waveforms are read as they are stored, each at its native rate.
+    preprocessing : Preprocessing
+        Of the model to be trained.
+    label_column, group_column, split_column : str
+        Columns with class, event and split. A dataset may lack the last.
+    pick_column : str, optional
+        Column with the P arrival in samples of the stored trace. By default, for each trace, the first of SeisBench's
+        usual columns for P, Pg and Pn that has one.
+    labels : iterable of str, optional
+        Classes to read; all by default.
+    unlabelled : bool
+        Whether to read traces without label, too; theirs is "". The dataset may then lack the column.
+    min_coverage : float
+        As in `Discriminator.annotate`.
+    memory : float
+        In GB. If more windows are to be read than that, they go to a temporary file, from which
+        `Discriminator.fit` takes them block by block.
+    cuts : Cuts
+        How windows lie around P: as picked, by default.
+    progress : callable
+        Wraps the sequence of traces, for a progress bar.
+
+    Returns
+    -------
+    LabelledWindows
+
+    Raises
+    ------
+    ConfigurationError
+        If `cuts` would move P out of the window.
+    DatasetError
+        If a column is missing or unusable, or a wanted label does not occur or gives no window.
+    """
+    cuts.check(preprocessing)
+    metadata = dataset.metadata.reset_index(drop=True)  # a filtered dataset counts its waveforms anew
+    if unlabelled and label_column not in metadata:
+        metadata[label_column] = None
+    _check_columns(metadata, label_column, group_column, *filter(None, [pick_column]))
+    names = metadata[label_column]
+    names = (names.fillna("") if unlabelled else names.dropna()).astype(str)
+    wanted = sorted(set(names) - {""}) if labels is None else list(labels)
+    wanted += [""] if unlabelled and "" in set(names) else []
+    if not wanted:
+        raise DatasetError(f"no trace has a label in {label_column!r}")
+    if absent := [label for label in wanted if label not in set(names)]:
+        raise DatasetError(f"no trace is labelled {absent} in {label_column!r}; labels are {sorted(set(names))}")
+    picks = metadata[[pick_column] if pick_column else [column for column in _PICKS if column in metadata]]
+    try:
+        picks = picks.astype(float)
+    except ValueError as error:
+        raise DatasetError(f"column {', '.join(picks.columns)} does not hold P arrivals in samples: {error}") from error
+    p_arrival = picks.bfill(axis=1).iloc[:, 0] if len(picks.columns) else pd.Series(np.nan, index=metadata.index)
+    notes: Counter[str] = Counter()
+    indices = names.index[names.isin(wanted)].tolist()
+    shape = len(preprocessing.component_order), preprocessing.in_samples
+    rows: list[int] = []
+    shifts: list[float] = []
+    snr: list[float] = []
+    windows: list[NDArray[np.float32]] | RowFile = []
+    if 4e-9 * len(indices) * (1 + cuts.copies) * prod(shape) > memory:
+        windows = RowFile(*shape)
+    for index in progress(indices):
+        pick = float(p_arrival[index])
+        try:
+            trace = _cut(dataset, index, metadata.loc[index], pick, preprocessing, cuts, min_coverage)
+        except WaveformError as error:
+            notes[f"left out: {error.summary}"] += 1
+            continue
+        windows.extend(trace.windows)
+        shifts.extend(trace.shifts)
+        rows += [index] * len(trace.windows)
+        snr += [trace.snr] * len(trace.windows)
+        if np.isnan(pick):
+            notes[f"no P arrival, cut in the middle: {names[index] or 'without label'}"] += 1
+    lost = [label for label in wanted if not names[rows].eq(label).any()]
+    if lost and not (unlabelled and rows):  # who learns without labels can do without a class
+        what = f"no trace of {lost} gives a window" if any(lost) else "no trace gives a window"
+        raise DatasetError(f"{what}: {dict(notes)}; choose other labels, or another band")
+    chosen = metadata.loc[rows].reset_index(drop=True)
+    own = pd.Series([f"trace {index}" for index in rows])
+    if n_without := int(chosen[group_column].isna()[np.equal(shifts, 0)].sum()):
+        notes["no event, taken for one of its own"] = n_without
+    splits = chosen[split_column].fillna("") if split_column in chosen else pd.Series([""] * len(chosen))
+    return LabelledWindows(
+        windows if isinstance(windows, RowFile) else np.stack(windows),
+        names[rows].to_numpy(dtype=str),
+        chosen[group_column].astype(object).where(chosen[group_column].notna(), own).astype(str).to_numpy(dtype=str),
+        splits.astype(str).to_numpy(dtype=str),
+        chosen,
+        np.array(shifts, dtype=np.float32),
+        np.array(snr, dtype=np.float32),
+        dict(notes),
+        p_arrival[rows].notna().to_numpy(dtype=bool),
+    )
+
+
+def _check_columns(metadata: pd.DataFrame, *columns: str) -> None:
+    for column in columns:
+        if column not in metadata:
+            raise DatasetError(f"the dataset has no column {column!r}; it has: {', '.join(sorted(metadata.columns))}")
+
+
+class _Trace(NamedTuple):
+    windows: NDArray[np.float32]
+    shifts: NDArray[np.float64]
+    snr: float
+
+
+def _cut(
+    dataset: WaveformDataset,
+    index: int,
+    row: pd.Series,
+    pick: float,
+    preprocessing: Preprocessing,
+    cuts: Cuts,
+    min_coverage: float,
+) -> _Trace:
+    if missing := set(preprocessing.component_order) - set(str(row["trace_component_order"])):
+        raise WaveformError(f"component missing: {', '.join(sorted(missing))}")
+    own_rate, rate = float(row["trace_sampling_rate_hz"]), preprocessing.sampling_rate
+    record = read_array(dataset.get_waveforms(index), own_rate, preprocessing)
+    length, found = preprocessing.in_samples, record.data.shape[1]
+    shifts = cuts.shifts(int(dataset.metadata.index[index]))  # which a filtered dataset keeps
+    if np.isnan(pick):
+        arrival = np.nan
+        starts = (found - length) // 2 + np.rint(shifts * rate)
+    else:
+        arrival = cuts.refined(record, pick / own_rate, preprocessing)
+        starts = np.rint((arrival - preprocessing.before + shifts) * rate)
+    fits = (starts >= 0) & (starts + length <= found)
+    if not fits[0]:
+        raise WaveformError("trace does not hold the whole window")
+    starts, shifts = starts[fits].astype(np.int64), shifts[fits]
+    covered = record.coverage(starts, length).min(axis=1) >= min_coverage
+    if not covered[0]:
+        raise WaveformError("gap or flat line in the window")
+    snr = np.nan if np.isnan(pick) else signal_to_noise(record, arrival, rate)
+    return _Trace(record.cut(starts[covered], length), shifts[covered], snr)
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """Silence SeisBench's warning of mixed sampling rates: native rates are what is wanted here."""
+    level = seisbench.logger.level
+    seisbench.logger.setLevel("ERROR")
+    try:
+        yield
+    finally:
+        seisbench.logger.setLevel(level)

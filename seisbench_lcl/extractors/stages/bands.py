@@ -1,0 +1,169 @@
+"""Power over time in frequency bands, at a low sampling rate."""
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+
+from seisbench_lcl.errors import ConfigurationError, WindowError
+from seisbench_lcl.waveforms.resampling import PASSED
+
+N_BANDS = 4
+_EDGE = 0.25  # octaves over which a band rises and falls
+_HALF_EDGE = 2 ** (_EDGE / 2)
+_MARGIN = 1.0  # periods of the lowest frequency by which a window is mirrored at its ends
+
+
+class BandPower(nn.Module):
+    """Squared envelopes |a(t)|² of the analytic signal a(t) in several bands, sampled no faster than they vary.
+
+    One Fourier transform serves all bands. The coefficients of a band, tapered by a cosine a quarter of an octave wide
+    around each end, are moved to frequency zero, which leaves |a| as it is, and transformed back with as few samples as
+    hold them (complex demodulation). Windows are mirrored at their ends, so that the end of the coda does not wrap
+    around into what comes before P. A sine of amplitude A inside a band has the power A².
+
+    Parameters
+    ----------
+    in_samples : int
+    sampling_rate : float
+        In Hz.
+    bands : sequence of (float, float), optional
+        In Hz. By default four of equal width in octaves, over what of `frequency_range` the resampling lets pass.
+    rate : float
+        Least sampling rate of the output in Hz. It is higher where a band is wider than that, and the sampling rate of
+        the windows is always a whole multiple of it.
+    frequency_range : (float, float)
+        In Hz, for the default bands.
+
+    Attributes
+    ----------
+    bands : list of (float, float)
+    undefined : list of (float, float)
+        Those that reach above half the sampling rate: their power is NaN.
+    out_samples : int
+    out_rate : float
+        In Hz.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no band, one is not 0 < lowest < highest, or so narrow that no frequency of the window lies in it;
+        if `rate` is not positive or above the sampling rate.
+    WindowError
+        If the window is not longer than two periods of the lowest frequency, in whole samples of the output.
+    """
+
+    _tapers: Tensor
+
+    def __init__(
+        self,
+        in_samples: int,
+        sampling_rate: float,
+        bands: Sequence[Sequence[float]] | None = None,
+        rate: float = 20.0,
+        frequency_range: Sequence[float] = (1.0, 18.0),
+    ) -> None:
+        super().__init__()
+        self.bands = _checked(_octaves(*frequency_range) if bands is None else bands)
+        self.undefined = [band for band in self.bands if band[1] > sampling_rate / 2]
+        if not 0 < rate <= sampling_rate:
+            raise ConfigurationError(
+                f"rate of the envelopes must lie above 0 and up to the {sampling_rate:g} Hz of the windows, but is "
+                f"{rate!r}"
+            )
+        self.rate = float(rate)
+        widest = max(min(high * _HALF_EDGE, sampling_rate / 2) - low / _HALF_EDGE for low, high in self.bands)
+        self.step = math.floor(sampling_rate / max(rate, widest) + 1e-9)
+        self.out_rate = sampling_rate / self.step
+        self.out_samples = in_samples // self.step
+        margin = math.ceil(_MARGIN / min(low for low, _ in self.bands) * self.out_rate) * self.step
+        if in_samples <= 2 * margin:
+            raise WindowError(
+                f"bands from {min(self.bands)[0]:g} Hz need windows of more than {2 * margin / sampling_rate:g} s, but "
+                f"these have {in_samples / sampling_rate:g} s: take longer windows or higher bands"
+            )
+        self._margins = margin, margin + -(in_samples + 2 * margin) % self.step
+        n = in_samples + sum(self._margins)
+        frequencies = torch.arange(n // 2 + 1, dtype=torch.float64) * sampling_rate / n
+        tapers, self._first = [], []
+        for low, high in self.bands:
+            if (low, high) in self.undefined:
+                self._first.append(0)
+                tapers.append(torch.full((n // self.step,), torch.nan, dtype=torch.float64))
+                continue
+            taper = 2 * _rise(frequencies / low) * _rise(high / frequencies.clamp_min(1e-9))
+            passed = torch.nonzero(taper).flatten()
+            if not len(passed):
+                raise ConfigurationError(
+                    f"the band from {low:g} to {high:g} Hz is too narrow for windows of "
+                    f"{in_samples / sampling_rate:g} s: take wider bands or longer windows"
+                )
+            first = int(passed[0])
+            self._first.append(first)
+            tapers.append(pad(taper, (0, n // self.step))[first : first + n // self.step])
+        # They follow from the arguments, so they need no place in a weights file.
+        self.register_buffer("_tapers", (torch.stack(tapers) / self.step).float(), persistent=False)
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """Return the power (B, C, bands, out_samples) of windows (B, C, T), not negative.
+
+        Sample k belongs to the time of sample ``k × step`` of the window.
+        """
+        if not len(windows):  # which Fourier transforms refuse
+            return windows.new_zeros(0, windows.shape[1], len(self.bands), self.out_samples)
+        spectrum = torch.fft.rfft(pad(windows, self._margins, mode="reflect"))
+        n = self._tapers.shape[-1]
+        spectrum = pad(spectrum, (0, n))
+        parts = torch.stack([spectrum[..., first : first + n] for first in self._first], dim=-2)
+        analytic = torch.fft.ifft(parts * self._tapers)
+        first = self._margins[0] // self.step
+        return (analytic.real.square() + analytic.imag.square())[..., first : first + self.out_samples]
+
+
+def in_range(windows: Tensor, over: tuple[int, ...]) -> Tensor:
+    """Multiply windows by a power of two, so that their largest sample is about 1 and its square no overflow.
+
+    Nothing is rounded, so units do not matter to what is computed from it.
+    """
+    peak = windows.abs().amax(dim=over, keepdim=True).clamp(torch.finfo(windows.dtype).tiny, 2.0**125)
+    return windows * torch.exp2(-peak.log2().floor())
+
+
+def running_mean(values: Tensor, n: int) -> Tensor:
+    """Average not negative values (..., T) over n samples, i − ⌊n/2⌋ to i − ⌊n/2⌋ + n − 1; fewer at the ends."""
+    if n == 1:
+        return values
+    total = pad(values.double().cumsum(dim=-1), (1, 0))
+    samples = torch.arange(values.shape[-1], device=values.device)
+    first, last = (samples - n // 2).clamp_min(0), (samples - n // 2 + n).clamp_max(values.shape[-1])
+    return ((total[..., last] - total[..., first]) / (last - first)).clamp_min(0).to(values.dtype)
+
+
+def _octaves(lowest: float, highest: float) -> list[tuple[float, float]]:
+    if not 0 < lowest < PASSED * highest < math.inf:
+        raise ConfigurationError(
+            f"the first of frequency_range must lie between 0 and {PASSED:.0%} of the second, up to which the "
+            f"resampling passes, but they are {lowest!r} and {highest!r} Hz: widen the range, or give bands"
+        )
+    edges = [float(f) for f in torch.logspace(math.log2(lowest), math.log2(PASSED * highest), N_BANDS + 1, base=2)]
+    edges = [round(f, 3) for f in edges]
+    return list(pairwise(edges))
+
+
+def _checked(bands: Sequence[Sequence[float]]) -> list[tuple[float, float]]:
+    try:
+        found = [(float(low), float(high)) for low, high in bands]
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"bands must be pairs of frequencies in Hz, but are {bands!r}") from error
+    if not found or not all(0 < low < high < math.inf for low, high in found):
+        raise ConfigurationError(f"bands must be one or more with 0 < lowest < highest in Hz, but are {found}")
+    return found
+
+
+def _rise(ratio: Tensor) -> Tensor:
+    """Rise from 0 to 1 within a quarter of an octave around a ratio of frequencies of 1."""
+    octaves = ratio.clamp_min(1e-9).log2().div(_EDGE).clamp(-0.5, 0.5)
+    return torch.sin(torch.pi / 2 * (octaves + 0.5))

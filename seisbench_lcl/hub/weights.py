@@ -1,0 +1,203 @@
+"""Weights files: SeisBench's layout, written whole or not at all, read without unpickling anything.
+
+A model called NAME in version V is ``NAME.json.vV`` (arguments of the constructor and metadata),
+``NAME.safetensors.vV`` (its tensors, which this package reads) and ``NAME.pt.vV`` (the same tensors, for stock
+SeisBench code).
+"""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import torch
+from packaging.utils import canonicalize_name
+from packaging.version import InvalidVersion, Version
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as dump_tensors
+from torch import Tensor
+
+from seisbench_lcl.errors import WeightsError
+from seisbench_lcl.storage.files import replace
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def paths(path: str | os.PathLike[str], version: str | None) -> dict[str, Path]:
+    """Return the three files of a model, keyed "json", "safetensors" and "pt"."""
+    base = Path(path)
+    if not base.name:
+        raise WeightsError(f"{str(path)!r} does not name a file of weights")
+    suffix = "" if version is None else f".v{version}"
+    return {kind: base.with_name(f"{base.name}.{kind}{suffix}") for kind in ("json", "safetensors", "pt")}
+
+
+def resolve(path: str | os.PathLike[str]) -> tuple[Path, str | None]:
+    """Find saved weights: return their path without suffix, and their version.
+
+    Parameters
+    ----------
+    path : path
+        Without suffix, or the JSON file of the weights. A path without suffix means the weights without a version if
+        these exist, otherwise the newest version.
+    """
+    given = Path(path)
+    stem, marker, version = given.name.partition(".json")
+    if marker and given.is_file():
+        return given.with_name(stem), version.removeprefix(".v") or None
+    versions = available([given.parent]).get(given.name, {})
+    if not versions or paths(given, None)["json"].exists():
+        return given, None
+    return given, newest(versions)
+
+
+def write(
+    path: str | os.PathLike[str], version: str | None, metadata: dict[str, Any], tensors: Mapping[str, Tensor]
+) -> None:
+    """Write the three files, each complete and synced before it takes its name; the JSON file comes last.
+
+    Raises
+    ------
+    WeightsError
+        If the folder cannot be written to.
+    """
+    files = paths(path, version)
+    content = dump_tensors({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+    digests = {"sha256": hashlib.sha256(content).hexdigest(), "description_sha256": _digest(metadata)}
+    metadata["seisbench_lcl"] |= digests
+    text = json.dumps(metadata, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    try:
+        replace(files["safetensors"], lambda file: file.write_bytes(content))
+        replace(files["pt"], lambda file: torch.save(dict(tensors), file))
+        replace(files["json"], lambda file: file.write_text(text, encoding="utf-8"))
+    except OSError as error:
+        raise WeightsError(f"cannot write weights to {files['json'].parent}: {error}") from error
+
+
+def read(path: str | os.PathLike[str], version: str | None) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Read metadata and tensors, and check that they belong together.
+
+    Raises
+    ------
+    WeightsError
+        If a file is missing, truncated or was changed, or a tensor is not finite.
+    """
+    files = paths(path, version)
+    try:
+        metadata = json.loads(files["json"].read_text(encoding="utf-8"))
+        content = files["safetensors"].read_bytes()
+    except FileNotFoundError as error:
+        pickled = files["pt"].exists() and not files["safetensors"].exists()
+        hint = (
+            f"; {files['pt'].name} is there, but it is a pickle, which seisbench_lcl does not open: save the model "
+            "again with its save method"
+            if pickled
+            else "; check the path, which goes without .json or .safetensors"
+        )
+        raise WeightsError(f"no weights file {error.filename}{hint}") from error
+    except (OSError, RecursionError, ValueError) as error:
+        raise WeightsError(f"cannot read {files['json']}: {error}; copy or download the weights anew") from error
+    ours = metadata.get("seisbench_lcl") if isinstance(metadata, dict) else None
+    if not isinstance(ours, dict) or not isinstance(metadata.get("model_args"), dict):
+        raise WeightsError(f"{files['json']} does not describe a model of seisbench_lcl")
+    _check_requirements(files["json"], ours.get("requires", {}))
+    found = hashlib.sha256(content).hexdigest()
+    if found != ours.get("sha256"):
+        raise WeightsError(
+            f"{files['safetensors']} is truncated or changed: its SHA-256 is {found}, but {files['json'].name} "
+            f"names {ours.get('sha256')}; copy or download the weights anew"
+        )
+    if _digest(metadata) != ours.get("description_sha256"):
+        raise WeightsError(
+            f"the description of the model in {files['json']} was changed, so its tensors could be read wrongly: copy "
+            "or download the weights anew; to change what a model is, load it and save it again"
+        )
+    try:
+        tensors = load_tensors(content)
+    except SafetensorError as error:
+        raise WeightsError(f"{files['safetensors']} is no safetensors file: {error}") from error
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise WeightsError(f"tensor {name!r} of {files['safetensors']} holds NaN or infinite values")
+    return metadata, tensors
+
+
+def origin(path: str | os.PathLike[str], version: str | None) -> tuple[str, str | None]:
+    """Return the name of the model class that saved weights are of, and what to install for it, if it is a plugin's.
+
+    Raises
+    ------
+    WeightsError
+        As `read`.
+    """
+    ours = read(path, version)[0]["seisbench_lcl"]
+    needed = ours.get("requires", {}).get("model")
+    return str(ours.get("model")), needed and f"{needed['distribution']}>={needed['version']}"
+
+
+def _check_requirements(file: Path, requires: Any) -> None:
+    """Refuse what could not be asked of the plugins that are installed, or told to a shell."""
+    try:
+        for part, needed in requires.items():
+            canonicalize_name(needed["distribution"], validate=True)
+            Version(needed["version"])
+            if not isinstance(needed["name"], str) or part.split()[-1:] not in (["extractor"], ["head"], ["model"]):
+                raise ValueError(f"{part!r} is {needed!r}")
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise WeightsError(
+            f"{file} does not say what it requires in a way that can be read ({type(error).__name__}: {error}): copy "
+            "or download the weights anew"
+        ) from error
+
+
+def bundled() -> Path:
+    """Return the folder of the weights that come with the package."""
+    installed = Path(str(resources.files("seisbench_lcl"))) / "weights"
+    return installed if installed.is_dir() else installed.parents[1] / "weights"
+
+
+def available(folders: list[Path]) -> dict[str, dict[str, Path]]:
+    """List weights as name to version to path (without suffixes); an earlier folder hides a later one."""
+    found: dict[str, dict[str, Path]] = {}
+    for folder in folders:
+        for file in sorted(folder.glob("*.json.v*")) if folder.is_dir() else []:
+            name, version = file.name.split(".json.v", 1)
+            if paths(folder / name, version)["safetensors"].exists():
+                found.setdefault(name, {}).setdefault(version, folder / name)
+    return found
+
+
+def check_name(name: str) -> None:
+    """Refuse names that could leave the folder.
+
+    Raises
+    ------
+    WeightsError
+    """
+    if not _NAME.fullmatch(name):
+        raise WeightsError(
+            f"{name!r} is no name of pretrained weights: letters, digits, '.', '_' and '-' only; "
+            "to read a file, use load(path)"
+        )
+
+
+def newest(versions: Iterable[str]) -> str:
+    """Return the highest version."""
+
+    def order(version: str) -> Version:
+        try:
+            return Version(version)
+        except InvalidVersion:
+            return Version("0")
+
+    return max(versions, key=order)
+
+
+def _digest(metadata: Mapping[str, Any]) -> str:
+    """Hash what decides how the tensors are read, such as the order of the labels."""
+    return hashlib.sha256(json.dumps(metadata["model_args"], sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,291 @@
+"""Models on streams: `annotate` and `classify`, from records to windows to decisions."""
+
+import asyncio
+import logging
+from abc import abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+import obspy
+import torch
+from numpy.typing import NDArray
+from seisbench.util import ClassifyOutput
+from torch import Tensor
+
+from seisbench_lcl.errors import ConfigurationError, WaveformError
+from seisbench_lcl.labels import NOISE
+from seisbench_lcl.models._windows import Picks, Windows
+from seisbench_lcl.models.prediction import Prediction
+from seisbench_lcl.models.pretrained import PretrainedModel
+from seisbench_lcl.models.results import StationWindows, WindowList
+from seisbench_lcl.waveforms.preprocessing import Preprocessing
+from seisbench_lcl.waveforms.records import Record, Unusable, read_stream
+
+logger = logging.getLogger("seisbench")
+
+# Hooks of SeisBench's own annotate and classify, which a stream model replaces.
+_NEVER_CALLED = {
+    "annotate_batch_post",
+    "annotate_stream_pre",
+    "annotate_stream_validate",
+    "classify_aggregate",
+    "classify_stream_pre",
+    "detections_from_annotations",
+    "picks_from_annotations",
+    "resample",
+    "stream_to_array",
+}
+
+
+class _Limits(NamedTuple):
+    """Limits beyond which a model abstains."""
+
+    min_coverage: float
+    max_novelty: float
+    reject_below: float
+
+
+class StreamModel(PretrainedModel):
+    """A SeisBench model that decides on windows of streams, and abstains where a window is incomplete.
+
+    A subclass sets `preprocessing` and `event_types` and implements `predict_proba` and `_predict_record`.
+    """
+
+    preprocessing: Preprocessing
+    event_types: dict[str, str | None]
+    labels: list[str]
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if ignored := sorted(_NEVER_CALLED & vars(cls).keys()):
+            raise TypeError(
+                f"{cls.__name__} overrides {', '.join(ignored)}, which seisbench_lcl never calls: prepare records by "
+                "Preprocessing, change windows in annotate_batch_pre, and change results by overriding classify"
+            )
+
+    _annotate_args: ClassVar[dict[str, tuple[str, Any]]] = {
+        "batch_size": ("Windows computed at once", 256),
+        "stride": ("Samples between windows, at the sampling rate of the model; None means one second", None),
+        "min_coverage": ("Smallest fraction of samples that each component of a window must have", 0.95),
+        "strict": ("If true, no sample may be missing: the same as min_coverage=1", False),
+        "flexible_horizontal_components": PretrainedModel._annotate_args["flexible_horizontal_components"],
+        "threshold": ("Smallest probability of a detection (classify)", 0.5),
+        "max_novelty": ("Abstain above this novelty; 1 is the limit of the weights, None turns it off", 1.0),
+        "reject_below": ("Abstain if no label is more probable than this", 0.0),
+    }
+
+    def annotate(self, stream: obspy.Stream, copy: bool = True, **kwargs: Any) -> obspy.Stream:
+        """Return the class probabilities over time as a stream.
+
+        Parameters
+        ----------
+        stream : obspy.Stream
+            Never modified, whatever `copy` is.
+        copy : bool
+            As in SeisBench; has no effect.
+        **kwargs
+            ``stride``, ``batch_size``, ``min_coverage``, ``strict``, ``flexible_horizontal_components``,
+            ``max_novelty``, ``reject_below``.
+
+        Returns
+        -------
+        obspy.Stream
+            One trace per station, label and stretch without abstention, named ``MODEL_label``, at the sampling rate
+            divided by the stride. The time of a sample is that of the P arrival in its window.
+
+        Raises
+        ------
+        WaveformError
+            If the stream is empty, or none of its stations can be read.
+        ConfigurationError
+            If an argument is out of range or unknown.
+        """
+        return self._classify_windows(stream, kwargs).to_stream(self.name, self.preprocessing.before)
+
+    async def annotate_async(self, stream: obspy.Stream, copy: bool = True, **kwargs: Any) -> obspy.Stream:
+        """Run `annotate` in a worker thread; its exceptions are raised here."""
+        return await asyncio.to_thread(self.annotate, stream, copy, **kwargs)
+
+    def classify(self, stream: obspy.Stream, parallelism: int | None = None, **kwargs: Any) -> ClassifyOutput:
+        """Classify every window of a stream.
+
+        Parameters
+        ----------
+        stream : obspy.Stream
+        parallelism : int, optional
+            As in SeisBench; has no effect.
+        **kwargs
+            Those of `annotate`, and ``threshold``, the smallest probability of a detection.
+
+        Returns
+        -------
+        seisbench.util.ClassifyOutput
+            With `windows`, a `WindowList`, and `detections`, a `LabelledDetectionList`.
+
+        Raises
+        ------
+        WaveformError
+            If the stream is empty, or none of its stations can be read.
+        ConfigurationError
+            If an argument is out of range or unknown.
+        """
+        threshold = self._fraction(kwargs, "threshold")
+        windows = self._classify_windows(stream, kwargs)
+        noise = [label for label in self.labels if self.event_types[label] is None or label.lower() == NOISE]
+        return ClassifyOutput(self.name, windows=windows, detections=windows.detections(threshold, ignore=noise))
+
+    async def classify_async(self, stream: obspy.Stream, **kwargs: Any) -> ClassifyOutput:
+        """Run `classify` in a worker thread; its exceptions are raised here."""
+        return await asyncio.to_thread(self.classify, stream, **kwargs)
+
+    def _classify_windows(self, stream: obspy.Stream, kwargs: dict[str, Any]) -> WindowList:
+        if not isinstance(stream, obspy.Stream):
+            hint = ": wrap it in obspy.Stream([trace])" if isinstance(stream, obspy.Trace) else ""
+            raise WaveformError(f"the input must be an ObsPy Stream, but is a {type(stream).__name__}{hint}")
+        self._check_names(kwargs)
+        stride = self._argument(kwargs, "stride")
+        stride = round(self.sampling_rate) if stride is None else stride
+        batch_size = self._argument(kwargs, "batch_size")
+        for name, value in (("stride", stride), ("batch_size", batch_size)):
+            if not isinstance(value, int | np.integer) or value < 1:
+                raise ConfigurationError(f"{name} must be a whole number of 1 or more, but is {value!r}")
+        limits = _Limits(
+            1.0 if self._argument(kwargs, "strict") else self._fraction(kwargs, "min_coverage"),
+            self._max_novelty(kwargs),
+            self._reject_below(kwargs),
+        )
+        records, unusable = read_stream(
+            stream, self.preprocessing, self._argument(kwargs, "flexible_horizontal_components")
+        )
+        blocks = [self._classify_record(record, int(stride), int(batch_size), limits) for record in records]
+        blocks += [self._abstain(part) for part in unusable]
+        for part in unusable:
+            logger.warning("%s abstained: %s", part.station, part.reason)
+        return WindowList(self.labels, sorted(blocks, key=lambda block: (block.station, block.start)))
+
+    def _classify_record(self, record: Record, stride: int, batch_size: int, limits: _Limits) -> StationWindows:
+        offsets = np.arange(0, record.data.shape[1] - self.in_samples + 1, stride)
+        coverage = record.coverage(offsets, self.in_samples)
+        least = coverage.min(axis=1)
+        probabilities = np.full((len(offsets), len(self.labels)), np.nan, dtype=np.float32)
+        diagnostics = {name: np.full(len(offsets), np.nan, dtype=np.float32) for name in self._diagnostics()}
+        complete = np.flatnonzero(least >= limits.min_coverage)
+        for start in range(0, len(complete), batch_size):
+            batch = complete[start : start + batch_size]
+            prediction = self._predict_record(record, offsets[batch], stride)
+            probabilities[batch] = prediction.probabilities.cpu().numpy()
+            for name, values in prediction.diagnostics.items():
+                diagnostics[name][batch] = values.cpu().numpy()
+        reasons = np.full(len(offsets), "", dtype=object)
+        for i in np.flatnonzero(least < limits.min_coverage):
+            component = self.component_order[int(coverage[i].argmin())]
+            reasons[i] = (
+                f"{100 * least[i]:.4g}% of component {component} present (gap, conflicting overlap or flat line)"
+            )
+        novelty = diagnostics.get("novelty", least * 0)
+        for i in np.flatnonzero(novelty > limits.max_novelty):
+            reasons[i] = f"unlike the training data (novelty {novelty[i]:.2f}, limit {limits.max_novelty:g})"
+        for i in np.flatnonzero((probabilities.max(axis=1) < limits.reject_below) & (reasons == "")):
+            best = self.labels[probabilities[i].argmax()]
+            reasons[i] = f"not sure enough ({best} {probabilities[i].max():.2f}, limit {limits.reject_below:g})"
+        probabilities[reasons != ""] = np.nan
+        rate = self.sampling_rate
+        return StationWindows(
+            record.station,
+            record.start,
+            stride / rate,
+            self.in_samples / rate,
+            probabilities,
+            least,
+            reasons,
+            diagnostics,
+        )
+
+    def _abstain(self, part: Unusable) -> StationWindows:
+        return StationWindows(
+            part.station,
+            part.start,
+            step=part.end - part.start,
+            length=part.end - part.start,
+            probabilities=np.full((1, len(self.labels)), np.nan, dtype=np.float32),
+            coverage=np.zeros(1, dtype=np.float32),
+            reasons=np.array([part.reason], dtype=object),
+            diagnostics={name: np.full(1, np.nan, dtype=np.float32) for name in self._diagnostics()},
+        )
+
+    def _check_names(self, kwargs: dict[str, Any]) -> None:
+        for name in kwargs.keys() - self._annotate_args.keys():
+            near = get_close_matches(name, self._annotate_args, 1)
+            hint = f"did you mean {near[0]}?" if near else f"the arguments are {', '.join(self._annotate_args)}"
+            raise ConfigurationError(f"{self.name} has no argument {name!r}: {hint}")
+
+    def _argument(self, kwargs: dict[str, Any], name: str) -> Any:
+        return {**self.default_args, **kwargs}.get(name, self._annotate_args[name][1])
+
+    def _fraction(self, kwargs: dict[str, Any], name: str) -> float:
+        value = self._argument(kwargs, name)
+        if not isinstance(value, int | float | np.number) or not 0 < value <= 1:
+            raise ConfigurationError(f"{name} must be a number above 0 and up to 1, but is {value!r}")
+        return float(value)
+
+    def _max_novelty(self, kwargs: dict[str, Any]) -> float:
+        value = self._argument(kwargs, "max_novelty")
+        if value is None:
+            return np.inf
+        if not isinstance(value, int | float | np.number) or not value > 0:
+            raise ConfigurationError(f"max_novelty must be a positive number, or None, but is {value!r}")
+        return float(value)
+
+    def _reject_below(self, kwargs: dict[str, Any]) -> float:
+        value = self._argument(kwargs, "reject_below")
+        if not isinstance(value, int | float | np.number) or not 0 <= value < 1:
+            raise ConfigurationError(f"reject_below must be a number from 0 to below 1, but is {value!r}")
+        return float(value)
+
+    @abstractmethod
+    def predict_proba(self, windows: Windows, s_arrivals: Picks = None) -> NDArray[np.float32]:
+        """Return class probabilities (N, K) of windows (N, C, T)."""
+
+    def predict(self, windows: Windows, s_arrivals: Picks = None) -> NDArray[np.str_]:
+        """Return the most probable label of windows (N, C, T) as (N,) strings.
+
+        `classify` abstains from incomplete, novel and uncertain windows; this method never does.
+        """
+        return np.array(self.labels)[self.predict_proba(windows, s_arrivals).argmax(axis=1)]
+
+    @abstractmethod
+    def _predict_record(self, record: Record, offsets: NDArray[np.int64], stride: int) -> Prediction:
+        """Predict the windows of a record that begin at these samples; neighbours are one stride apart."""
+
+    @abstractmethod
+    def _diagnostics(self) -> list[str]:
+        """Return the names of the diagnostics of a prediction."""
+
+    @contextmanager
+    def _inference(self) -> Iterator[None]:
+        """Compute in evaluation mode, without gradients, in a sufficient precision."""
+        if self.dtype not in (torch.float32, torch.float64):
+            raise ConfigurationError(
+                f"the model was cast to {self.dtype}, which is too coarse for its weights: call model.float()"
+            )
+        if self.training:
+            self.eval()
+        with torch.no_grad():
+            yield
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the model; SeisBench looks at parameters only, and a model may have none."""
+        return self._some_tensor().device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Type of the model's floating-point tensors."""
+        return self._some_tensor().dtype
+
+    def _some_tensor(self) -> Tensor:
+        tensors = [*self.state_dict().values(), *self.buffers()]  # the latter include what is not saved
+        return next((tensor for tensor in tensors if tensor.is_floating_point()), torch.zeros(()))

@@ -1,7 +1,0 @@
-"""What windows may pass through before an extractor: windows in, windows out."""
-
-from seisbench_lcl.stages.base import Stage
-from seisbench_lcl.stages.component_std import ComponentStd
-from seisbench_lcl.stages.envelope import Envelope
-
-__all__ = ["ComponentStd", "Envelope", "Stage"]

@@ -1,0 +1,7 @@
+"""From streams and dataset arrays to records on the time grid of a model, with gaps marked."""
+
+from seisbench_lcl.waveforms.onset import aic_onset
+from seisbench_lcl.waveforms.preprocessing import Normalisation, Preprocessing
+from seisbench_lcl.waveforms.records import Record, Unusable, read_array, read_stream
+
+__all__ = ["Normalisation", "Preprocessing", "Record", "Unusable", "aic_onset", "read_array", "read_stream"]

@@ -1,0 +1,307 @@
+"""Streams and dataset arrays as station records on the time grid of the model, with what is missing in them."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import islice, takewhile
+from math import ceil
+from typing import Any
+
+import numpy as np
+import obspy
+from numpy.typing import NDArray
+from obspy import UTCDateTime
+
+from seisbench_lcl.errors import ComponentError, EmptyStreamError, NonFiniteError, WaveformError
+from seisbench_lcl.waveforms.preprocessing import Preprocessing
+from seisbench_lcl.waveforms.segments import dead_runs, gapless, join
+
+_GRID_TOLERANCE = 1e-3  # of a sample: time stamps are rounded to microseconds
+
+
+@dataclass(frozen=True)
+class Record:
+    """Conditioned samples of one station.
+
+    Attributes
+    ----------
+    station : str
+        NET.STA.LOC and band and instrument code, for example "BW.RJOB..EH": a seismometer and an accelerometer of one
+        site are two stations here.
+    start : UTCDateTime
+        Time of the first sample.
+    data : (C, n) float32 ndarray
+        Zero where a component is missing.
+    present : (C, n) bool ndarray
+    """
+
+    station: str
+    start: UTCDateTime
+    data: NDArray[np.float32]
+    present: NDArray[np.bool_]
+
+    def cut(self, offsets: NDArray[np.int64], length: int) -> NDArray[np.float32]:
+        """Copy windows (B, C, length) that start at the given samples."""
+        views = np.lib.stride_tricks.sliding_window_view(self.data, length, axis=1)
+        return np.ascontiguousarray(views[:, offsets].swapaxes(0, 1))
+
+    def runs(self, offsets: NDArray[np.int64], stride: int, preprocessing: Preprocessing) -> list[NDArray[np.float32]]:
+        """Normalise the stretches (C, n) under windows that follow each other by the stride and have the same peaks.
+
+        Parameters
+        ----------
+        offsets : (B,) int64 ndarray
+            First samples of the windows, ascending.
+        stride : int
+            In samples.
+        preprocessing : Preprocessing
+            Of a model that divides windows by their peaks.
+        """
+        length = preprocessing.in_samples
+        data, offsets = self.data[:, offsets[0] : offsets[-1] + length], offsets - offsets[0]
+        peaks = preprocessing.peaks(data, offsets)
+        breaks = (np.diff(offsets) != stride) | (np.diff(peaks, axis=0) != 0).any(axis=1)
+        first = np.concatenate([[0], np.flatnonzero(breaks) + 1])
+        last = np.append(first[1:], len(offsets)) - 1
+        return [data[:, offsets[i] : offsets[j] + length] / peaks[i, :, None] for i, j in zip(first, last, strict=True)]
+
+    def coverage(self, offsets: NDArray[np.int64], length: int) -> NDArray[np.float32]:
+        """Return the fraction of samples present in each component of each window, (B, C)."""
+        if self.present.all():
+            return np.ones((len(offsets), len(self.present)), dtype=np.float32)
+        columns = []
+        for present in self.present:
+            count = np.concatenate([[0], np.cumsum(present, dtype=np.int32)])
+            columns.append((count[offsets + length] - count[offsets]) / length)
+        return np.stack(columns, axis=1).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Unusable:
+    """A station, or a stretch of one, that gives no window at all, and why."""
+
+    station: str
+    start: UTCDateTime
+    end: UTCDateTime
+    reason: str
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A gapless segment of one component on the grid; `first` counts samples from the epoch."""
+
+    row: int
+    first: int
+    data: NDArray[np.float32]
+    present: NDArray[np.bool_]
+
+    @property
+    def end(self) -> int:
+        return self.first + len(self.data)
+
+
+def read_stream(
+    stream: obspy.Stream, preprocessing: Preprocessing, flexible: bool = True
+) -> tuple[list[Record], list[Unusable]]:
+    """Condition a stream, station by station; the stream itself is left as it is.
+
+    One station that cannot be read does not stop the others: it is returned with its reason. If none can be read, the
+    reason is raised. A station that merely lacks data (a component, or the length of a window) is never an error.
+
+    Parameters
+    ----------
+    stream : obspy.Stream
+        Any number of stations; gaps, masked samples, any start times and sampling rates.
+    preprocessing : Preprocessing
+    flexible : bool
+        Whether components 1 and 2 may stand in for N and E.
+
+    Returns
+    -------
+    records : list of Record
+        Each at least one window long; a gap longer than a window starts another record.
+    unusable : list of Unusable
+
+    Raises
+    ------
+    EmptyStreamError
+        If there is no trace, or no sample that is not masked.
+    WaveformError, ComponentError, SamplingRateError
+        If no station of the stream can be read.
+    """
+    if len(stream) == 0:
+        raise EmptyStreamError("the stream holds no trace; check that reading and selecting found the data")
+    stations: dict[str, list[obspy.Trace]] = defaultdict(list)
+    for trace in stream:
+        for segment in gapless(trace):
+            stats = segment.stats
+            station = f"{stats.network}.{stats.station}.{stats.location}.{stats.channel[:-1]}"
+            stations[station].append(segment)
+    if not stations:
+        raise EmptyStreamError(
+            f"none of the {len(stream)} traces holds a sample: all are empty or masked throughout; "
+            "check the time span that was requested"
+        )
+    records: list[Record] = []
+    unusable: list[Unusable] = []
+    failures: list[WaveformError] = []
+    for station, traces in sorted(stations.items()):
+        start = min(trace.stats.starttime for trace in traces)
+        end = max(trace.stats.endtime + trace.stats.delta for trace in traces)
+        try:
+            missing = _missing_components(traces, preprocessing, flexible)
+            if missing:
+                unusable.append(Unusable(station, start, end, missing))
+                continue
+            for record in _records(station, traces, preprocessing, flexible):
+                found = record.data.shape[1]
+                if found >= preprocessing.in_samples:
+                    records.append(record)
+                    continue
+                rate = preprocessing.sampling_rate
+                reason = f"{found / rate:g} s of {preprocessing.seconds:g} s"
+                unusable.append(Unusable(station, record.start, record.start + found / rate, reason))
+        except WaveformError as error:
+            failures.append(type(error)(f"station {station}: {error}", error.summary))
+            unusable.append(Unusable(station, start, end, str(error)))
+    if len(failures) == len(stations):
+        raise failures[0]
+    return records, unusable
+
+
+def read_array(data: NDArray[np.floating], rate: float, preprocessing: Preprocessing) -> Record:
+    """Condition one (C, n) array whose components start together, such as a trace of a SeisBench dataset.
+
+    Parameters
+    ----------
+    data : (C, n) ndarray
+        Raw samples in the order of the model's components.
+    rate : float
+        In Hz.
+    preprocessing : Preprocessing
+
+    Returns
+    -------
+    Record
+        Without station; its first sample is the first of the array.
+
+    Raises
+    ------
+    WaveformError
+        If samples are NaN or infinite.
+    SamplingRateError
+        If the rate is too low for the band.
+    """
+    epoch = UTCDateTime(0)
+    pieces = []
+    for row, samples in enumerate(data):
+        _check_finite(samples, epoch, rate)
+        pieces.append(_piece(row, samples, rate, epoch, preprocessing))
+    return _assemble("", pieces, preprocessing)
+
+
+def _missing_components(traces: list[obspy.Trace], preprocessing: Preprocessing, flexible: bool) -> str | None:
+    found = {trace.stats.channel[-1:] for trace in traces}
+    rows = preprocessing.component_rows(found, flexible)
+    order = preprocessing.component_order
+    listed = ", ".join(sorted(code or "(none)" for code in found))
+    if not rows:
+        raise ComponentError(f"has components {listed}, but the model needs {order}")
+    if len(set(rows.values())) < len(rows):
+        raise ComponentError(
+            f"has components {listed}, of which two are the same to the model: select one set, or pass "
+            "flexible_horizontal_components=False"
+        )
+    missing = [code for row, code in enumerate(order) if row not in rows.values()]
+    return f"component {', '.join(missing)} missing: found {listed} of {order}" if missing else None
+
+
+def _records(station: str, traces: list[obspy.Trace], preprocessing: Preprocessing, flexible: bool) -> Iterator[Record]:
+    rows = preprocessing.component_rows({trace.stats.channel[-1:] for trace in traces}, flexible)
+    pieces = []
+    for code, row in rows.items():
+        component = [trace for trace in traces if trace.stats.channel[-1:] == code]
+        for trace in component:
+            _check_finite(trace.data, trace.stats.starttime, trace.stats.sampling_rate)
+        own = [
+            _piece(row, data, stats.sampling_rate, stats.starttime, preprocessing) for data, stats in join(component)
+        ]
+        _mask_conflicts(own)
+        pieces += own
+    cluster: list[_Piece] = []
+    end = 0
+    for piece in sorted(pieces, key=lambda piece: piece.first):
+        if cluster and piece.first > end + preprocessing.in_samples:
+            yield _assemble(station, cluster, preprocessing)
+            cluster = []
+        cluster.append(piece)
+        end = max(end, piece.end) if len(cluster) > 1 else piece.end
+    yield _assemble(station, cluster, preprocessing)
+
+
+def _check_finite(data: NDArray[np.floating], start: UTCDateTime, rate: float) -> None:
+    if not len(data):
+        raise WaveformError("has no samples")
+    if data.dtype.kind not in "iuf":
+        raise WaveformError(f"samples are not numbers but of type {data.dtype}: remove log channels")
+    finite = np.isfinite(data)
+    if not finite.all():
+        first = int(np.argmin(finite))
+        raise NonFiniteError(
+            f"{np.count_nonzero(~finite)} samples are NaN or infinite, the first at {start + first / rate}; mask them "
+            "with trace.data = numpy.ma.masked_invalid(trace.data) to treat them as a gap",
+            summary="samples are NaN or infinite",
+        )
+
+
+def _piece(
+    row: int, data: NDArray[np.floating], rate: float, start: UTCDateTime, preprocessing: Preprocessing
+) -> _Piece:
+    """Condition a segment onto the grid of whole samples since the epoch, and note where it is dead."""
+    target = preprocessing.sampling_rate
+    position = start.ns * Fraction(target) / 10**9  # exact: a float would lose microseconds
+    first = ceil(position - Fraction(_GRID_TOLERANCE))
+    offset = max(0.0, float(first - position) / target)
+    dead = list(dead_runs(data, rate))
+    with np.errstate(over="ignore"):
+        conditioned = preprocessing.condition(_bridge(data, dead), rate, offset)
+    if not np.isfinite(conditioned).all():
+        raise WaveformError("amplitudes are too large for single precision: rescale the record")
+    present = np.ones(len(conditioned), dtype=bool)
+    for run in dead:
+        present[ceil(max(0.0, run.start / rate - offset) * target) : ceil((run.stop / rate - offset) * target)] = False
+    return _Piece(row, first, conditioned, present)
+
+
+def _bridge(data: NDArray[Any], dead: list[slice]) -> NDArray[Any]:
+    """Draw a straight line over dead stretches: the step to a filled gap would ring in the samples beside it."""
+    live = np.ones(len(data), dtype=bool)
+    for run in dead:
+        live[run] = False
+    if live.all() or not live.any():
+        return data
+    return np.interp(np.arange(len(data)), np.flatnonzero(live), data[live])
+
+
+def _mask_conflicts(pieces: list[_Piece]) -> None:
+    """Mark as missing where segments of one component overlap: those that agreed were joined before."""
+    pieces = sorted(pieces, key=lambda piece: piece.first)
+    for i, one in enumerate(pieces):
+        for other in takewhile(lambda piece: piece.first < one.end, islice(pieces, i + 1, None)):  # noqa: B023
+            end = min(one.end, other.end)
+            one.present[other.first - one.first : end - one.first] = False
+            other.present[: end - other.first] = False
+
+
+def _assemble(station: str, pieces: list[_Piece], preprocessing: Preprocessing) -> Record:
+    first = min(piece.first for piece in pieces)
+    shape = (len(preprocessing.component_order), max(piece.end for piece in pieces) - first)
+    data = np.zeros(shape, dtype=np.float32)
+    present = np.zeros(shape, dtype=bool)
+    for piece in pieces:
+        span = slice(piece.first - first, piece.end - first)
+        np.copyto(data[piece.row, span], piece.data, where=piece.present)
+        present[piece.row, span] |= piece.present
+    start = UTCDateTime(ns=round(first * 10**9 / Fraction(preprocessing.sampling_rate)))
+    return Record(station, start, data, present)

@@ -1,0 +1,346 @@
+"""Distances to the nearest training features, and what of it streams make."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import obspy
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
+from sklearn.decomposition import PCA
+from torch import Tensor
+
+import seisbench_lcl as lcl
+from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError
+from seisbench_lcl.models import novelty
+from seisbench_lcl.models.novelty import BANK, DIMENSIONS, NoveltyDetector
+
+
+def rows(n: int, n_features: int, seed: int = 0) -> Tensor:
+    """Features that are correlated, and of very different scales."""
+    generator = torch.Generator().manual_seed(seed)
+    mixing = torch.randn(n_features, n_features, generator=torch.Generator().manual_seed(99))
+    return torch.randn(n, n_features, generator=generator) @ mixing * torch.logspace(-3, 3, n_features) + 7
+
+
+def slow_threshold(features: Tensor, events: list[int], rate: float, unseen: set[int]) -> tuple[float, np.ndarray]:
+    """Threshold and projected rows, row by row; for so few rows that the bank holds all that were learnt from."""
+    x = features.double().numpy()
+    x = (x - x.mean(axis=0)) / x.std(axis=0, ddof=1)
+    z = PCA(min(DIMENSIONS, x.shape[1]), svd_solver="full").fit_transform(x)
+    nearest = []
+    for i in range(len(z)):
+        if unseen and i not in unseen:
+            continue
+        others = [j for j in range(len(z)) if events[j] != events[i] and j not in unseen]
+        nearest.append(min(np.sqrt(((z[i] - z[j]) ** 2).sum()) for j in others))
+    return float(np.quantile(nearest, 1 - rate)), z
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    n=st.integers(20, 60),
+    n_features=st.integers(1, 24),
+    n_events=st.integers(4, 15),
+    rate=st.floats(0.01, 0.9),
+    held_out=st.booleans(),
+)
+def test_distances_and_threshold_are_those_of_loops(
+    n: int, n_features: int, n_events: int, rate: float, held_out: bool
+) -> None:
+    features = rows(n, n_features)
+    events = [i % n_events for i in range(n)]
+    unseen = {i for i in range(n) if events[i] < 2} if held_out else set()
+    model = NoveltyDetector(n_features, rate).fit(
+        features, torch.tensor(events), torch.tensor(sorted(unseen)) if unseen else None
+    )
+    threshold, z = slow_threshold(features, events, rate, unseen)
+    assert model.threshold.item() == pytest.approx(threshold, rel=2e-3)
+    learnt = [i for i in range(n) if i not in unseen]
+    expected = [min(np.sqrt(((row - z[j]) ** 2).sum()) for j in learnt) / threshold for row in z]
+    np.testing.assert_allclose(model(features).numpy(), expected, rtol=5e-3, atol=5e-3)
+    assert model(features).dtype == torch.float32
+
+
+def test_without_events_each_row_is_one_of_its_own() -> None:
+    features = rows(40, 6)
+    alone, grouped = NoveltyDetector(6).fit(features), NoveltyDetector(6).fit(features, torch.arange(40))
+    assert alone.threshold == grouped.threshold
+    twins = features.repeat_interleave(2, dim=0)  # stations of one event, which are near to one another
+    torch.testing.assert_close(
+        NoveltyDetector(6).fit(twins, torch.arange(80) // 2).threshold, alone.threshold, rtol=0.05, atol=0
+    )
+    assert NoveltyDetector(6).fit(twins).threshold < 0.01 * alone.threshold
+
+
+@pytest.mark.parametrize("n", [300, 1000, 3000])
+@pytest.mark.parametrize("held_out", [False, True])
+def test_of_new_windows_like_the_known_ones_as_many_are_rejected_as_were_allowed(n: int, held_out: bool) -> None:
+    """With more rows than the bank holds, too: distances to fewer rows are longer."""
+    shares = []
+    for seed in range(8):
+        unseen = torch.randperm(n, generator=torch.Generator().manual_seed(seed))[: n // 2] if held_out else None
+        model = NoveltyDetector(8, 0.1).fit(rows(n, 8, seed), unseen=unseen)
+        shares.append((model(rows(2000, 8, 100 + seed)) > 1).float().mean().item())
+    assert np.mean(shares) == pytest.approx(0.1, abs=0.03)
+
+
+@pytest.mark.parametrize("n_features", [1, 5, 500])
+def test_what_is_far_away_is_rejected_however_far(n_features: int) -> None:
+    features = rows(100, n_features)
+    model = NoveltyDetector(n_features).fit(features)
+    for factor in (10, 1e4, 1e12):
+        far = features.mean(dim=0) + factor * features.std(dim=0) * torch.sign(model.project.components[0])
+        assert model(far[None]).item() > factor**0.5
+        assert torch.isfinite(model(far[None])).all()
+
+
+def test_fewer_rows_than_dimensions_and_features_that_do_not_vary() -> None:
+    features = rows(5, 40)
+    features[:, 3] = 12.5
+    features[:, 4] = 0
+    features[:, 5] = 1e9 + torch.arange(5)  # no more than rounding
+    model = NoveltyDetector(40).fit(features)
+    assert model.bank.shape == (BANK, DIMENSIONS)
+    assert all(torch.isfinite(tensor).all() for tensor in model.state_dict().values())
+    assert (model(features) < 1e-2).all()
+    moved = features.clone()
+    moved[:, 3:6] += 1e6
+    torch.testing.assert_close(model(moved), model(features), atol=1e-2, rtol=0)
+
+
+def test_one_event_may_fill_the_bank() -> None:
+    """Of its windows none is near another event that is kept: only those of the other event tell."""
+    features = rows(3000, 4)
+    events = (torch.arange(3000) == 2999).long()
+    model = NoveltyDetector(4).fit(features, events)
+    assert 0 < model.threshold < torch.inf
+    assert torch.isfinite(model(features)).all()
+
+
+@settings(max_examples=20, deadline=None)
+@given(size=st.integers(1, 60), factor=st.sampled_from([1, 1e3]))
+def test_a_row_has_one_novelty_whatever_its_company(size: int, factor: float) -> None:
+    model = NoveltyDetector(30).fit(rows(200, 30))
+    new = factor * rows(60, 30, seed=1)
+    torch.testing.assert_close(model(new[:size]), model(new)[:size], rtol=1e-5, atol=1e-5)
+
+
+def test_windows_of_which_each_comes_twice_have_a_threshold_all_the_same() -> None:
+    features = rows(20, 3).repeat(2, 1)
+    model = NoveltyDetector(3).fit(features)
+    assert model.threshold > 0
+    assert not torch.isnan(model(features)).any()
+    assert model(features + 5 * features.std(dim=0)).max() > 1
+
+
+@pytest.mark.parametrize(
+    ("features", "groups", "message"),
+    [
+        (rows(6, 3), torch.zeros(6, dtype=torch.int64), "takes two events at least to tell, but there is one"),
+        (rows(1, 3), None, "takes two events at least to tell, but there is one"),
+        (torch.ones(6, 3), None, "cannot be told from 6 windows that are all alike: give others, or novelty_rate=None"),
+    ],
+)
+def test_what_tells_nothing(features: Tensor, groups: Tensor | None, message: str) -> None:
+    model = NoveltyDetector(3)
+    with pytest.raises(TrainingError, match=message):
+        model.fit(features, groups)
+
+
+@pytest.mark.parametrize("rate", [0, 1, -0.1, 5, float("nan"), float("inf"), "0.1"])
+def test_rates_that_are_none(rate: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"novelty_rate, .*must lie between 0 and 1, but is"):
+        NoveltyDetector(3, rate)
+    with pytest.raises(ConfigurationError, match="novelty_rate"):
+        lcl.MiniRocketRidge(labels=["a", "b"], novelty_rate=rate)
+
+
+def test_nothing_to_compare_with_yet() -> None:
+    with pytest.raises(NotFittedError, match="no threshold yet"):
+        NoveltyDetector(3)(rows(2, 3))
+
+
+def test_the_state_travels_through_safetensors(tmp_path: Path) -> None:
+    features = rows(50, 20)
+    model = NoveltyDetector(20).fit(features)
+    save_file(model.state_dict(), tmp_path / "state.safetensors")
+    other = NoveltyDetector(20)
+    other.load_state_dict(load_file(tmp_path / "state.safetensors"))
+    torch.testing.assert_close(other(features), model(features), rtol=0, atol=0)
+    double = NoveltyDetector(20).double().fit(features.double())
+    assert double(features).dtype == torch.float32
+    torch.testing.assert_close(double.threshold.float(), model.threshold, rtol=1e-3, atol=0)
+
+
+def test_a_model_of_few_held_out_rows_among_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However few of the windows tell what the training data are like, those held out are among them."""
+    monkeypatch.setattr("seisbench_lcl.models.discriminator._NOVELTY_ROWS", 12)
+    windows = np.random.default_rng(0).normal(size=(120, 1, 64)).astype(np.float32)
+    model = lcl.ResNet18(
+        labels=["a", "b"],
+        in_samples=64,
+        sampling_rate=32,
+        band=(1, 16),
+        before=0,
+        component_order="Z",
+        extractor_args={"width": 1, "epochs": 1, "held_out": 0.001},
+    )
+    model.fit(windows, ["a", "b"] * 60)
+    assert len(model.extractor.unseen) == 2
+    assert 0 < model.novelty_detector.threshold < torch.inf
+
+
+# Streams ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def small() -> lcl.MiniRocketRidge:
+    """Tells smooth noise from white noise, and knows nothing else; windows of 5 s."""
+    model = lcl.MiniRocketRidge(
+        labels=["earthquake", "noise"],
+        in_samples=250,
+        sampling_rate=50,
+        band=(1, 20),
+        component_order="Z",
+        extractor_args={"max_features": 168},
+    )
+    rng = np.random.default_rng(0)
+    smooth = np.stack([np.convolve(rng.normal(size=260), np.ones(11), "valid") for _ in range(80)])
+    labels = np.array(["earthquake", "noise"] * 40)
+    smooth[labels == "noise"] = rng.normal(size=(40, 250))
+    return model.fit(smooth[:, None], labels, np.arange(80) // 4 * 2 + np.arange(80) % 2)
+
+
+@pytest.fixture
+def strange(make_stream: Callable) -> obspy.Stream:
+    """Half a minute of noise, then half a minute of a spike every two seconds, which the model has never met."""
+    stream = make_stream(60, rate=50, components="Z")
+    spikes = 1000 * (np.arange(1500) % 100 == 0) + np.random.default_rng(1).normal(size=1500)
+    stream[0].data = np.concatenate([stream[0].data[:1500], spikes])
+    return stream
+
+
+def test_windows_beyond_the_limit_abstain_everywhere(small: lcl.MiniRocketRidge, strange: obspy.Stream) -> None:
+    result = small.classify(strange, stride=50, threshold=0.1)
+    frame = result.windows.to_dataframe()
+    beyond = frame["novelty"] > 1
+    assert beyond[31:].all()
+    assert (~beyond[:20]).any()
+    assert (frame["label"].isna() == beyond).all()
+    assert frame.loc[beyond, small.labels].isna().all(axis=None)
+    for value, reason in zip(frame["novelty"], frame["reason"], strict=True):
+        assert reason == (f"unlike the training data (novelty {value:.2f}, limit 1)" if value > 1 else "")
+    assert result.windows[40].reason.startswith("unlike the training data (novelty ")
+    assert all(d.start_time < strange[0].stats.starttime + 30 for d in result.detections)
+    last = max(trace.stats.endtime for trace in small.annotate(strange, stride=50))
+    assert last <= strange[0].stats.starttime + 30 + small.preprocessing.before
+
+
+def test_limits_are_what_a_call_or_the_weights_say(small: lcl.MiniRocketRidge, strange: obspy.Stream) -> None:
+    free = small.classify(strange, max_novelty=None).windows.to_dataframe()
+    assert free["label"].notna().all()
+    assert (free["reason"] == "").all()
+    assert (free["novelty"] > 1).any()
+    wide = small.classify(strange, max_novelty=float(np.ceil(free["novelty"].max()))).windows.to_dataframe()
+    assert wide["label"].notna().all()
+    small.default_args = {"max_novelty": None}
+    try:
+        assert small.classify(strange).windows.to_dataframe()["label"].notna().all()
+        assert small.classify(strange, max_novelty=1).windows.to_dataframe()["label"].isna().any()
+    finally:
+        small.default_args = {}
+
+
+def test_what_is_not_probable_enough_is_rejected(small: lcl.MiniRocketRidge, strange: obspy.Stream) -> None:
+    free = small.classify(strange, max_novelty=None).windows.to_dataframe()
+    best = free[small.labels].max(axis=1)
+    limit = float(best.median()) + 1e-4
+    found = small.classify(strange, max_novelty=None, reject_below=limit).windows.to_dataframe()
+    doubtful = best < limit
+    assert doubtful.any()
+    assert not doubtful.all()
+    assert (found["label"].isna() == doubtful).all()
+    expected = [
+        f"not sure enough ({label} {value:.2f}, limit {limit:g})" if low else ""
+        for label, value, low in zip(free["label"], best, doubtful, strict=True)
+    ]
+    assert found["reason"].tolist() == expected
+    both = small.classify(strange, reject_below=limit).windows.to_dataframe()
+    assert (both["label"].isna() == (doubtful | (free["novelty"] > 1))).all()
+    assert both["reason"][free["novelty"] > 1].str.startswith("unlike the training data").all()
+
+
+def test_gaps_and_other_stations_have_no_novelty(small: lcl.MiniRocketRidge, make_stream: Callable) -> None:
+    stream = make_stream(40, rate=50, components="Z")
+    stream[0].data = np.ma.masked_array(stream[0].data, mask=False)
+    stream[0].data[900:1100] = np.ma.masked
+    frame = small.classify(stream + make_stream(2, rate=50, station="YY.SHORT..HH")).windows.to_dataframe()
+    whole = frame["coverage"] >= 0.95
+    assert whole.any()
+    assert (frame["novelty"].notna() == whole).all()
+    assert "spread" not in frame
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"max_novelty": 0}, "max_novelty must be a positive number, or None, but is 0"),
+        ({"max_novelty": float("nan")}, "max_novelty must be a positive number"),
+        ({"max_novelty": "1"}, "max_novelty must be a positive number, or None, but is '1'"),
+        ({"reject_below": 1}, "reject_below must be a number from 0 to below 1, but is 1"),
+        ({"reject_below": None}, "reject_below must be a number from 0"),
+        ({"reject_below": -0.1}, "reject_below must be a number from 0"),
+    ],
+)
+def test_limits_out_of_range(small: lcl.MiniRocketRidge, strange: obspy.Stream, arguments: Any, message: str) -> None:
+    for method in (small.classify, small.annotate):
+        with pytest.raises(ConfigurationError, match=message):
+            method(strange, **arguments)
+
+
+def test_a_model_without_limit(small: lcl.MiniRocketRidge, strange: obspy.Stream, tmp_path: Path) -> None:
+    model = lcl.MiniRocketRidge(**small.get_model_args() | {"novelty_rate": None})
+    state = small.state_dict()
+    model.load_state_dict({name: state[name] for name in model.state_dict()})
+    model.save(tmp_path / "w")
+    model = lcl.MiniRocketRidge.load(tmp_path / "w")
+    frame = model.classify(strange).windows.to_dataframe()
+    assert frame["label"].notna().all()
+    assert "novelty" not in frame
+    with pytest.raises(ConfigurationError, match="MiniRocketRidge was made without novelty_rate"):
+        model.novelty(np.ones((1, 1, 250)))
+
+
+def test_novelty_of_windows_is_that_of_streams(
+    small: lcl.MiniRocketRidge, strange: obspy.Stream, tmp_path: Path
+) -> None:
+    small.save(tmp_path / "w")
+    loaded = lcl.MiniRocketRidge.load(tmp_path / "w")
+    frame = loaded.classify(strange, stride=50, batch_size=7).windows.to_dataframe()
+    again = small.classify(strange, stride=50).windows.to_dataframe()
+    np.testing.assert_allclose(frame["novelty"], again["novelty"], rtol=1e-4)
+    windows = np.random.default_rng(0).normal(size=(300, 1, 250))
+    np.testing.assert_allclose(loaded.novelty(windows)[:5], small.novelty(windows[:5]), rtol=1e-4)
+    assert small.novelty(windows).mean() < 1.2
+
+
+def test_clusters_have_a_limit_where_they_are_asked_for_one() -> None:
+    windows = np.random.default_rng(0).normal(size=(60, 1, 100))
+    arguments: dict[str, Any] = {
+        "clusters": 2,
+        "in_samples": 100,
+        "sampling_rate": 50,
+        "band": (1, 20),
+        "before": 0,
+        "component_order": "Z",
+    }
+    assert lcl.WaveformKMeans(**arguments).novelty_detector is None
+    model = lcl.WaveformKMeans(**arguments, novelty_rate=0.2).fit(windows)
+    assert model.fresh().novelty_detector.rate == 0.2
+    assert novelty.DIMENSIONS == 16
+    assert (model.novelty(windows) < 1e-2).all()
