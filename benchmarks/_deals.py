@@ -1,4 +1,4 @@
-"""What the benchmarks of supervised models share: the dataset, events dealt to training and test, tables of scores."""
+"""Shared code of the benchmarks of supervised models: the dataset, the split of events, and scores."""
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -14,9 +14,9 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 import seisbench_lcl as lcl
+from seisbench_lcl.datasets import LabelledWindows, open_dataset, read_windows
 from seisbench_lcl.evaluation import bootstrap_intervals, event_folds, mean_by_event
 from seisbench_lcl.models.seeds import with_seed
-from seisbench_lcl.training import LabelledWindows, open_dataset, read_windows
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
 
 data: LabelledWindows
@@ -24,7 +24,7 @@ components: str
 
 
 def deal(seed: int, n_test: int = 3) -> tuple[LabelledWindows, LabelledWindows]:
-    """Deal the events of each class out: seven of ten to training, the others to test."""
+    """Split the events of each class at random: 70 % for training, 30 % for the test."""
     test = np.isin(event_folds(data, 10, seed), [f"fold {k + 1}" for k in range(n_test)])
     return data.select(~test), data.select(test)
 
@@ -32,15 +32,15 @@ def deal(seed: int, n_test: int = 3) -> tuple[LabelledWindows, LabelledWindows]:
 def run(
     folder: str | None, order: str, jobs: int, task: Callable[..., dict[str, Any]], calls: Iterable[tuple[Any, ...]]
 ) -> list[dict[str, Any]]:
-    """Run a task in processes that each hold the dataset, if there is one; what fails is told and left out."""
+    """Run a task in processes that each hold the dataset, if one is given; failed tasks are reported and left out."""
     rows = []
-    # Processes by spawn: torch does not survive a fork.
+    # Processes are spawned, because torch does not survive a fork.
     with ProcessPoolExecutor(jobs, get_context("spawn"), initializer=_read, initargs=(folder, order)) as pool:
         tasks = {pool.submit(task, *call): call for call in calls}
         for done in as_completed(tasks):
             try:
                 rows.append(done.result())
-            except Exception as error:  # one failure must not lose the hours of the others
+            except Exception as error:  # a failure must not discard hours of other results
                 print(f"# failed: {tasks[done]}: {type(error).__name__}: {error}", flush=True)
             else:
                 print("#", {k: v for k, v in rows[-1].items() if not isinstance(v, np.ndarray)}, flush=True)
@@ -56,13 +56,13 @@ def metadata(part: LabelledWindows) -> NDArray[np.str_]:
 
 
 def metadata_model(part: LabelledWindows) -> Pipeline:
-    """Fit a logistic regression on metadata alone: what a model could reach that hears nothing."""
+    """Fit a logistic regression on metadata, as a baseline without waveforms."""
     regression = LogisticRegression(class_weight="balanced", max_iter=1000)
     return make_pipeline(OneHotEncoder(handle_unknown="ignore"), regression).fit(metadata(part), part.labels)
 
 
 def levels(probabilities: NDArray[Any], test: LabelledWindows, labels: list[str]) -> dict[str, NDArray[Any]]:
-    """Return predictions per station and per event, with what the intervals need."""
+    """Return predictions, truth and events per station and per event, as needed by `intervals`."""
     truth = test.truth(labels)
     by_event, event_truth, events = mean_by_event(probabilities, truth, test.groups)
     return {
@@ -74,7 +74,7 @@ def levels(probabilities: NDArray[Any], test: LabelledWindows, labels: list[str]
 def intervals(rows: list[dict[str, Any]], level: str, labels: list[str]) -> dict[str, Any]:
     """Score the predictions of all seeds together, with 95 % intervals from resampled events.
 
-    An event that several seeds have tested is drawn with all that they say of it.
+    A resampled event brings its predictions of all seeds.
     """
     parts = [np.concatenate([row[key] for row in rows]) for key in (level, f"{level} truth", f"{level} event")]
     return bootstrap_intervals(*parts, labels)
@@ -89,7 +89,7 @@ def _read(folder: str | None, order: str) -> None:
 
 
 def make(name: str, seed: int, labels: list[str]) -> lcl.Discriminator:
-    """Make an unfitted model by name; the seed is that of its extractor, if that has one."""
+    """Make an unfitted model by name, with the seed for its extractor if that has one."""
     cls, parts = described(name)
     plain = cls(**parts, labels=labels, component_order=components)
     return cls(
@@ -101,7 +101,7 @@ def make(name: str, seed: int, labels: list[str]) -> lcl.Discriminator:
 
 
 def parts_of(repository: str) -> tuple[LabelledWindows, LabelledWindows]:
-    """Return the windows of the other repositories, and those of this one whose class the others have."""
+    """Return the windows of the other repositories, and the windows of this one whose class occurs in the others."""
     here = (data.metadata["origin_repository"] == repository).to_numpy()
     source = data.select(~here)
     return source, data.select(here & np.isin(data.labels, list(set(source.labels.tolist()))))

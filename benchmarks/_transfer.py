@@ -1,4 +1,4 @@
-"""The cases of transfer.py, and their predictions on events that they never saw."""
+"""The cases of transfer.py, and their predictions of held-out events."""
 
 from dataclasses import dataclass, field
 from functools import cache
@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 import seisbench_lcl as lcl
+from seisbench_lcl.datasets import Cuts, LabelledWindows, open_dataset, read_windows
 from seisbench_lcl.evaluation import event_folds, held_out_probabilities
 from seisbench_lcl.extractors.physical import DEFAULT_GROUPS
 from seisbench_lcl.models.seeds import with_seed
-from seisbench_lcl.training import Cuts, LabelledWindows, open_dataset, read_windows
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
 
 Scores = NDArray[np.float64]
@@ -32,18 +32,18 @@ NEW = ("PhysicalRidge", "EnvelopeMiniRocketRidge", "HybridRidge", "EnvelopePhysi
 
 @dataclass(frozen=True)
 class Case:
-    """A model and how it is trained."""
+    """A model and its training."""
 
     model: str
     arguments: dict[str, Any] = field(default_factory=dict)
     copies: int = 0
     min_snr: float | None = None
-    window: tuple[float, float] = (2.0, 20.0)  # s before P, and s in all
-    shown: str = ""  # in tables, instead of the title
+    window: tuple[float, float] = (2.0, 20.0)  # s before P, and length in s
+    shown: str = ""  # shown in tables instead of the title
 
     @property
     def title(self) -> str:
-        """What the row of a table is called."""
+        """Name of the row in a table."""
         words = [self.model]
         words += [f"{key} {value}" for part in self.arguments.values() for key, value in part.items()]
         if self.copies:
@@ -111,7 +111,7 @@ def read(folder: str, components: str, window: tuple[float, float], copies: int,
 
 
 def held_out(folder: str, components: str, case: Case, seed: int, by_repository: bool) -> Scores:
-    """Return the probabilities of all windows as picked, from models that did not know repository or event."""
+    """Return the probabilities of all unshifted windows, from models trained without their repository or event."""
     data = read(folder, components, case.window, case.copies, seed)
     repositories = data.metadata["origin_repository"].to_numpy(dtype=str)
     folds = repositories if by_repository else event_folds(data, 5, seed)
@@ -122,7 +122,7 @@ def held_out(folder: str, components: str, case: Case, seed: int, by_repository:
 
 
 def at_wrong_picks(folder: str, components: str, case: Case, seed: int) -> Scores:
-    """Return the probabilities (errors, N, K) of windows cut at wrong picks; NaN of events that were trained on."""
+    """Return the probabilities (errors, N, K) of windows cut at wrong picks; NaN for training events."""
     data = read(folder, components, case.window, case.copies, seed)
     wide = wide_windows(folder, components)
     labels = sorted(set(data.labels.tolist()))
@@ -139,19 +139,19 @@ def at_wrong_picks(folder: str, components: str, case: Case, seed: int) -> Score
         first = round(100 * (error - ERRORS[0]))
         given = model.predict_proba(np.asarray(wide.windows[rows])[:, :, first : first + model.in_samples])
         found[i, rows] = 0
-        for k, label in enumerate(model.labels):  # clusters may have missed a class
+        for k, label in enumerate(model.labels):  # a class may have no cluster
             if label in labels:
                 found[i, rows, labels.index(label)] = given[:, k]
     return found
 
 
 def wide_windows(folder: str, components: str) -> LabelledWindows:
-    """Return windows that hold those at all errors of the pick."""
+    """Return windows long enough for all errors of the pick."""
     return read(folder, components, (2.0 - ERRORS[0], 20.0 + ERRORS[-1] - ERRORS[0]), 0, 0)
 
 
 def kept(path: str, task: str, folder: str, components: str, case: Case, seed: int) -> dict[str, Any]:
-    """Compute the predictions of a case, unless they are kept from before."""
+    """Compute the predictions of a case, unless a file holds them already."""
     file = place_of(path, task, folder, components, case, seed)
     if not file.exists():
         if task == "picks":

@@ -2,13 +2,13 @@
 
     python benchmarks/continuous.py --hours 1 6 24 --stations 1 2 4 --repeats 3 --plot docs/figures/continuous.svg
 
-Each run is a process of its own, so that its peak memory is its own. The stream lies in memory before the clock starts;
-a first short call pays for imports and compiled code, and is reported by itself. Prints medians: first by hours and
-stations, then where the time of the longest record goes, then what a fresh process takes until its first result.
+Each run is a separate process, with its own peak memory. The stream is in memory before the clock starts; a short first
+call covers imports and compilation, and is reported separately. Prints medians: by hours and stations, then the parts
+of the time of the longest record, then the time of a fresh process until its first result.
 
-The records are noise in 32-bit integers: what they hold does not matter to windows that are normalised one by one. How
-long overlapping windows keep their largest amplitude does matter to `mixed-3c-fast`; noise with an earthquake's
-amplitudes every few minutes, as drawn here, is neither its best case nor its worst.
+The records are noise in 32-bit integers; their content does not affect the speed of windows that are normalised one by
+one. `mixed-3c-fast` is faster the longer overlapping windows share their peak amplitude; the noise with an earthquake's
+amplitudes every few minutes used here is neither its best nor its worst case.
 """
 
 import argparse
@@ -24,7 +24,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-WEIGHTS = ("mixed-3c", "mixed-3c-fast", "EnvelopePhysicalRidge/mixed-3c")  # of MiniRocketRidge unless a class is named
+WEIGHTS = ("mixed-3c", "mixed-3c-fast", "EnvelopePhysicalRidge/mixed-3c")  # a MiniRocketRidge, unless a class is named
 
 
 def load(name: str) -> Any:
@@ -52,7 +52,7 @@ def stream(hours: float, stations: int) -> Any:
 
 
 def first_call(name: str) -> dict[str, float]:
-    """Take the time from import to the first result, in a process of its own."""
+    """Measure the time from import to the first result."""
     start = time.perf_counter()
     import seisbench_lcl  # noqa: F401
 
@@ -65,7 +65,7 @@ def first_call(name: str) -> dict[str, float]:
 
 
 def measure(name: str, hours: float, stations: int) -> dict[str, float]:
-    """Classify once, in a process of its own; also write and read the record as miniSEED."""
+    """Classify once; also write and read the record as miniSEED."""
     import obspy
 
     from seisbench_lcl.models import stream_model as streams
@@ -129,7 +129,7 @@ def plot(rows: list[tuple[str, float, int, dict[str, float]]], path: Path) -> No
     figure, axes = plt.subplots(1, 2, figsize=(8, 3.2), layout="constrained", sharey=True)
     hours = max(row[1] for row in rows if row[2] == 1)
     several = max((row[1] for row in rows if row[2] > 1), default=hours)
-    for name, marker in zip(WEIGHTS, "os", strict=True):
+    for name, marker in zip(WEIGHTS, "os^", strict=True):
         one = [(h, found["seconds"]) for which, h, n, found in rows if which == name and n == 1]
         many = [(n, found["seconds"]) for which, h, n, found in rows if which == name and h == several]
         for axis, points in zip(axes, (one, many), strict=True):
@@ -151,7 +151,7 @@ def plot(rows: list[tuple[str, float, int, dict[str, float]]], path: Path) -> No
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hours", type=float, nargs="+", default=[1, 6, 24])
-    parser.add_argument("--stations", type=int, nargs="+", default=[1, 2, 4], help="each with records of 6 hours")
+    parser.add_argument("--stations", type=int, nargs="+", default=[1, 2, 4], help="each with 6 hours")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--plot", type=Path, help="figure to write")
     parser.add_argument("--single", nargs="+", help=argparse.SUPPRESS)
@@ -163,7 +163,9 @@ def main() -> None:
     import torch
 
     print(f"{torch.get_num_threads()} threads, medians of {arguments.repeats}\n")
-    print("| weights | hours | stations | windows | seconds | ms a window | peak memory, MB | before the call |")
+    print(
+        "| weights | hours | stations | windows | seconds | ms per window | peak memory (MB) | before the call (MB) |"
+    )
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     sizes = [(hours, 1) for hours in arguments.hours] + [(6.0, n) for n in arguments.stations if n > 1]
     rows = []
@@ -182,7 +184,7 @@ def main() -> None:
     for part in sorted(parts, key=lambda part: -longest[WEIGHTS[0]][part]):
         print(f"| {part[5:]} | {' | '.join(f'{longest[name][part]:.1f}' for name in WEIGHTS)} |")
     reading = [f"{longest[name]['reading']:.1f}" for name in WEIGHTS]
-    print(f"| (reading as miniSEED, before) | {' | '.join(reading)} |")
+    print(f"| (reading the miniSEED file, not included) | {' | '.join(reading)} |")
     first = median_of(arguments.repeats, WEIGHTS[0])
     print("\nFirst result in a fresh process: " + ", ".join(f"{key} {value:.1f} s" for key, value in first.items()))
     if arguments.plot:

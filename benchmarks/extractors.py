@@ -2,8 +2,8 @@
 
     python benchmarks/extractors.py --windows 256 --repeats 7
 
-Milliseconds a window, median over the repeats, which take the extractors in turn; and the ratio to MiniRocket, median
-of the ratios within each turn. Networks are not here: they are timed in networks.py.
+Each repeat runs all extractors in turn. Prints the median milliseconds per window, and the median over the repeats of
+the ratio to MiniRocket. Networks are timed in networks.py.
 """
 
 import argparse
@@ -34,7 +34,7 @@ def main() -> None:
     times = np.array([
         [seconds(extractor, windows) for extractor in extractors.values()] for _ in range(arguments.repeats + 1)
     ])[1:]  # fmt: skip
-    print("| extractor | features | ms a window | ratio to MiniRocket |\n| --- | ---: | ---: | ---: |")
+    print("| extractor | features | ms per window | ratio to MiniRocket |\n| --- | ---: | ---: | ---: |")
     milliseconds = np.median(times, axis=0) / arguments.windows * 1e3
     ratios = np.median(times / times[:, :1], axis=0)
     for (name, extractor), ms, ratio in zip(extractors.items(), milliseconds, ratios, strict=True):

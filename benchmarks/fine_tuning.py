@@ -1,14 +1,14 @@
-"""Learning curves of a new region: from scratch, fine-tuned, and as an ensemble.
+"""Learning curves of a new region: trained from scratch, fine-tuned, and as an ensemble.
 
     python benchmarks/fine_tuning.py FOLDER --target "AI4EPS/PhaseNet" --seeds 5 --plot docs/figures/fine_tuning.svg
 
-FOLDER is a SeisBench dataset with the columns source_type, source_id and origin_repository, one of which is the target.
-Its events are dealt to two halves for each seed. Models learn from 5, 10, 20, 50 and all events of one half, classes in
-turn, and are tested on the other: from scratch on these events alone, or fine-tuned from the other repositories, each
-alone and the networks as an ensemble of five, too. With 0 events stands the model of the other repositories as it is.
-Mean and standard deviation over the seeds of the balanced accuracy over the classes of the target, and of the expected
-calibration error per station. Those from the other repositories choose among their classes, of which the target may
-have fewer; those from scratch know the target's alone.
+FOLDER is a SeisBench dataset with the columns source_type, source_id and origin_repository. The target is one of the
+repositories. Each seed splits its events into two halves. Models are trained on 5, 10, 20, 50 and all events of one
+half, taking the classes in turn, and tested on the other half. They are trained from scratch on these events alone, or
+fine-tuned after training on the other repositories; networks also form an ensemble of five. The column of 0 events is
+the model of the other repositories without fine-tuning. Tables show the mean and standard deviation over the seeds of
+the balanced accuracy and of the expected calibration error per station. Models of the other repositories choose among
+all their classes, which may be more than those of the target; models trained from scratch know only its classes.
 """
 
 import argparse
@@ -22,8 +22,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from seisbench_lcl.datasets import LabelledWindows
 from seisbench_lcl.evaluation import score
-from seisbench_lcl.training import LabelledWindows
 
 MEMBERS = 5
 SIZES = (5, 10, 20, 50, 10_000)
@@ -33,12 +33,12 @@ CURVES = (*MODELS, f"{MEMBERS} × {MODELS[1]}")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder")
-    parser.add_argument("--target", default="AI4EPS/PhaseNet")
-    parser.add_argument("--components", default="ZNE")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--plot", type=Path)
+    parser.add_argument("folder", help="SeisBench dataset")
+    parser.add_argument("--target", default="AI4EPS/PhaseNet", help="repository to learn")
+    parser.add_argument("--components", default="ZNE", help="components to use")
+    parser.add_argument("--seeds", type=int, default=5, help="number of seeds")
+    parser.add_argument("--jobs", type=int, default=2, help="number of processes")
+    parser.add_argument("--plot", type=Path, help="file for the figure")
     arguments = parser.parse_args()
     calls = [(arguments.target, name, seed) for seed in range(arguments.seeds) for name in MODELS]
     rows = _deals.run(arguments.folder, arguments.components, arguments.jobs, learn, calls)
@@ -69,7 +69,7 @@ def learn(repository: str, name: str, seed: int) -> dict[str, Any]:
                 "ece": score(probabilities, truth, order)["ece"],
             })  # fmt: skip
 
-    add("as it is", 0, [model.predict_proba(test.windows) for model in pretrained], labels)
+    add("without fine-tuning", 0, [model.predict_proba(test.windows) for model in pretrained], labels)
     for size in SIZES:
         part = pool.select(in_turn(pool, size))
         n_events = len(set(part.groups))
@@ -89,7 +89,7 @@ def halves(data: LabelledWindows, seed: int) -> tuple[LabelledWindows, LabelledW
 
 
 def in_turn(data: LabelledWindows, n_events: int) -> NDArray[np.bool_]:
-    """Choose events, one of each class in turn; two of each at least."""
+    """Choose events from the classes in turn, at least two of each class."""
     labels = sorted(set(data.labels.tolist()))
     chosen: list[str] = []
     for k, label in enumerate(labels):
@@ -122,10 +122,10 @@ def draw(table: pd.DataFrame, plot: Path) -> None:
     for axes, (quantity, title) in zip(panels, quantities.items(), strict=True):
         for k, ((model, how), part) in enumerate(table.groupby(["model", "how"])):
             found = part.groupby("events")[quantity].agg(["mean", "std"])
-            if how == "as it is":
+            if how == "without fine-tuning":
                 axes.axhline(found["mean"].iloc[0], color=colours[model], lw=1.2, ls=":")
                 continue
-            x = found.index * 1.015 ** (k - 4)  # side by side, so that no bar hides another
+            x = found.index * 1.015 ** (k - 4)  # shifted, so that the bars do not overlap
             label = f"{model}, {how}"
             axes.errorbar(
                 x,
@@ -144,7 +144,7 @@ def draw(table: pd.DataFrame, plot: Path) -> None:
         axes.minorticks_off()
         axes.spines[["top", "right"]].set_visible(False)
     handles = panels[0].get_legend_handles_labels()
-    figure.legend(*handles, loc="outside right center", frameon=False, title="dotted: as it is")
+    figure.legend(*handles, loc="outside right center", frameon=False, title="dotted: without fine-tuning")
     figure.savefig(plot)
 
 

@@ -1,20 +1,20 @@
-"""Compare the models that learn without labels, on events that they never saw, beside a supervised one.
+"""Compare models that learn without labels with a supervised model, on held-out events.
 
     python benchmarks/label_free.py FOLDER --seeds 10
     python benchmarks/label_free.py FOLDER --components Z --seeds 10
     python benchmarks/label_free.py FOLDER --models MiniRocketKMeans scattering:kmeans
 
---models takes any model that learns without labels, of plugins too, and pairs of extractor and head. FOLDER is a
-SeisBench dataset with the columns source_type and source_id; traces without label are trained on, too. Each seed deals
-the labelled events of each class out anew, seven of ten to training, and is the seed of the models. A model learns from
-the training windows without their labels, which then name its clusters, one label to each (Hungarian assignment).
-Scores are those of the windows of the other events, as mean and standard deviation over the seeds: weighted precision
-(the "accuracy" of Yin et al. 2022), recall (which is the accuracy) and F1, normalised mutual information, and accuracy
-by event. Seconds are those of `fit` on one thread, the median, with as many trainings at a time as there are --jobs. A
-training that ends in an error counts as failed, and is left out of the means.
+--models accepts any model that learns without labels, including those of plugins, and pairs of extractor and head.
+FOLDER is a SeisBench dataset with the columns source_type and source_id; traces without label are used for training.
+Each seed splits the labelled events of each class at random, 70 % for training, and is also the seed of the models. A
+model is trained without labels. The labels of the training windows then name its clusters, one label per cluster
+(Hungarian assignment). Scores are the mean and standard deviation over the seeds on the windows of the other events:
+weighted precision (the "accuracy" of Yin et al. 2022), recall (which equals the accuracy) and F1, normalised mutual
+information, and accuracy per event. Seconds are the median time of `fit` on one thread, with --jobs trainings at a
+time. A training that ends in an error counts as failed and is left out of the means.
 
-Networks have their default number of epochs for up to 1,000 windows, and see no more windows in all where there are
-more.
+Networks use their default number of epochs for up to 1,000 windows, and fewer epochs for more windows, so that the
+total number of training windows does not grow further.
 """
 
 import argparse
@@ -30,9 +30,9 @@ from _models import described
 from sklearn.metrics import normalized_mutual_info_score
 
 import seisbench_lcl as lcl
+from seisbench_lcl.datasets import LabelledWindows, open_dataset, read_windows
 from seisbench_lcl.errors import TrainingError
 from seisbench_lcl.evaluation import event_folds, mean_by_event, score
-from seisbench_lcl.training import LabelledWindows, open_dataset, read_windows
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
 
 NO_EVENTS = {"head_args": {"event_share": 0.0}}
@@ -48,8 +48,8 @@ MODELS: dict[str, tuple[type[lcl.Discriminator], dict[str, Any]]] = {
 }
 ABLATIONS: dict[str, tuple[type[lcl.Discriminator], dict[str, Any]]] = {
     "k-means": (lcl.MiniRocketKMeans, {}),
-    "SCAN, neighbours alone, λ = 2": (lcl.MiniRocketSCAN, NO_EVENTS),
-    "SCAN, 5 neighbours alone": (lcl.MiniRocketSCAN, {"head_args": {"event_share": 0.0, "n_neighbours": 5}}),
+    "SCAN, neighbours only, λ = 2": (lcl.MiniRocketSCAN, NO_EVENTS),
+    "SCAN, 5 neighbours only": (lcl.MiniRocketSCAN, {"head_args": {"event_share": 0.0, "n_neighbours": 5}}),
     "SCAN, events": (lcl.MiniRocketSCAN, {}),
     "SCAN, events, a quarter of the batches": (lcl.MiniRocketSCAN, {"head_args": {"epochs": 50}}),
     "SCAN, events, λ = 1": (lcl.MiniRocketSCAN, {"head_args": {"entropy_weight": 1.0}}),
@@ -65,18 +65,18 @@ NAMES = ("precision", "recall", "f1", "nmi", "event accuracy", "seconds")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder")
-    parser.add_argument("--components", default="ZNE")
-    parser.add_argument("--seeds", type=int, default=10)
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--models", nargs="*", help="only these, or others")
-    parser.add_argument("--ablations", action="store_true", help="what the cluster head owes to its parts")
+    parser.add_argument("folder", help="SeisBench dataset")
+    parser.add_argument("--components", default="ZNE", help="components to use")
+    parser.add_argument("--seeds", type=int, default=10, help="number of seeds")
+    parser.add_argument("--jobs", type=int, default=2, help="number of processes")
+    parser.add_argument("--models", nargs="*", help="models to compare, instead of the default list")
+    parser.add_argument("--ablations", action="store_true", help="compare variants of the cluster head instead")
     arguments = parser.parse_args()
 
     chosen = list(ABLATIONS if arguments.ablations else MODELS)
     chosen = arguments.models or chosen
     rows = []
-    # Processes by spawn: torch does not survive a fork. Each reads the dataset for itself.
+    # Processes are spawned, because torch does not survive a fork. Each reads the dataset.
     with ProcessPoolExecutor(
         arguments.jobs, get_context("spawn"), initializer=_read, initargs=(arguments.folder, arguments.components)
     ) as pool:
@@ -98,8 +98,8 @@ def main() -> None:
             gain = (table[table["model"] == name].set_index("seed")[measure] - base[measure]).dropna()
             if len(gain) > 1:
                 print(
-                    f"{name}: {measure} {gain.mean():+.3f} ± {gain.std(ddof=1):.3f} over MiniRocket and k-means, "
-                    f"more in {(gain > 0).sum()} of {len(gain)} seeds"
+                    f"{name}: {measure} {gain.mean():+.3f} ± {gain.std(ddof=1):.3f} over MiniRocket with k-means, "
+                    f"higher in {(gain > 0).sum()} of {len(gain)} seeds"
                 )
 
 
@@ -126,7 +126,7 @@ def _describe() -> str:
 def _run(name: str, seed: int) -> dict[str, Any]:
     try:
         return {"model": name, "seed": seed} | _scores(name, seed)
-    except TrainingError as error:  # such as a network whose features are the same for all windows
+    except TrainingError as error:  # such as a network with equal features for all windows
         return {"model": name, "seed": seed, "reason": str(error)} | dict.fromkeys(NAMES, np.nan)
 
 
@@ -155,7 +155,7 @@ def _scores(name: str, seed: int) -> dict[str, float]:
         model.name_clusters(known.windows, known.labels)
     probabilities = np.zeros((len(test), len(classes) + 1))
     for label, values in zip(model.labels, model.predict_proba(data.windows[test]).T, strict=True):
-        # A cluster without a labelled window has no name; what falls into it is wrong.
+        # A cluster without labelled windows has no name; its windows count as errors.
         probabilities[:, classes.index(label) if label in classes else -1] += values
     columns = [*classes, "no name"]
     scores = score(probabilities, truth, columns)
@@ -173,7 +173,7 @@ def _scores(name: str, seed: int) -> dict[str, float]:
 def _described(
     cls: type[lcl.Discriminator], arguments: dict[str, Any], n_classes: int, seed: int, n_windows: int
 ) -> dict[str, Any]:
-    """Return what the constructor takes, with the seed and the number of epochs set where they are arguments."""
+    """Return the arguments of the constructor, with the seed and the number of epochs where it has them."""
     named = {key: arguments[key] for key in ("extractor", "head") if key in arguments}
     plain = cls(**named, clusters=2, component_order=components)
     parts = {}

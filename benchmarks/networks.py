@@ -1,16 +1,16 @@
-"""Compare the supervised models on events that they never saw, beside what metadata alone would give.
+"""Compare the supervised models on held-out events with a baseline that uses metadata only.
 
     python benchmarks/networks.py FOLDER --seeds 5
     python benchmarks/networks.py FOLDER --components Z --seeds 5
     python benchmarks/networks.py FOLDER --models MiniRocketRidge ScatteringRidge scattering:linear
 
---models takes any model that learns from labels, of plugins too, and pairs of extractor and head. FOLDER is a SeisBench
-dataset with the columns source_type and source_id. Each seed deals the events of each class out anew, seven of ten to
-training, and is the seed of the networks. Scores are those of the other events, of all seeds together, with 95 %
-intervals from 1,000 resamples of whole events, per station and per event (mean of its stations). "Metadata" is a
-logistic regression on native sampling rate, band code and network code: what a model could reach that hears nothing.
-Seconds are those of `fit`, and milliseconds those of a window in `predict_proba`: processor time on one thread, which
-other work on the machine changes little; medians over the seeds.
+--models accepts any model that learns from labels, including those of plugins, and pairs of extractor and head. FOLDER
+is a SeisBench dataset with the columns source_type and source_id. Each seed splits the events of each class at random,
+70 % for training, and is also the seed of the networks. Scores cover the other events of all seeds together, per
+station and per event (mean of its stations), with 95 % intervals from 1,000 resamples of whole events. "metadata" is a
+logistic regression on native sampling rate, band code and network code, a baseline without waveforms. Times are
+processor times on one thread, medians over the seeds: seconds of `fit`, and milliseconds per window of
+`predict_proba`.
 """
 
 import argparse
@@ -29,11 +29,11 @@ SHOWN = ("accuracy", "balanced_accuracy", "macro_f1", "ece", "brier")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder")
-    parser.add_argument("--components", default="ZNE")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--models", nargs="*", default=[BASELINE, *MODELS])
+    parser.add_argument("folder", help="SeisBench dataset")
+    parser.add_argument("--components", default="ZNE", help="components to use")
+    parser.add_argument("--seeds", type=int, default=5, help="number of seeds")
+    parser.add_argument("--jobs", type=int, default=2, help="number of processes")
+    parser.add_argument("--models", nargs="*", default=[BASELINE, *MODELS], help="models to compare")
     arguments = parser.parse_args()
 
     calls = [(name, seed) for seed in range(arguments.seeds) for name in arguments.models]
@@ -45,7 +45,7 @@ def main() -> None:
             own = [row for row in rows if row["model"] == name]
             found = _deals.intervals(own, level, labels)
             print(f"| {name} ({len(own)} seeds) | {' | '.join(str(found[key]) for key in SHOWN)} |")
-    print("\n| model | parameters | MB on disk | s to train | epochs | ms a window |\n| --- |" + " ---: |" * 5)
+    print("\n| model | parameters | MB on disk | s to train | epochs | ms per window |\n| --- |" + " ---: |" * 5)
     for name in arguments.models:
         own = [row for row in rows if row["model"] == name and "size" in row]
         if own:

@@ -1,9 +1,9 @@
-"""Compare normalisations, ways to combine components and padding, by event-grouped cross-validation on a dataset.
+"""Compare normalisations, component sums and paddings by event-grouped cross-validation on a dataset.
 
     python benchmarks/normalisation.py FOLDER --folds 5 --seeds 5
 
-FOLDER is a SeisBench dataset with the columns source_type and source_id. Every choice is scored on the same folds of
-whole events, all splits together; a score is the mean over the seeds of the folds, with the range of those seeds.
+FOLDER is a SeisBench dataset with the columns source_type and source_id. All combinations are scored on the same folds
+of whole events from all splits; a score is the mean over the seeds of the folds, with their range.
 """
 
 import argparse

@@ -1,15 +1,19 @@
-"""Time the ridge head beside scikit-learn's RidgeClassifierCV, or a training from a dataset larger than memory.
+"""Time the ridge head against scikit-learn's RidgeClassifierCV, its decomposition, or a training larger than memory.
 
     python benchmarks/ridge.py --rows 2000 5000 --repeats 3
+    python benchmarks/ridge.py --decompose 1536 4096 10000
     python benchmarks/ridge.py --windows 100000
 
-With rows: random features (9,996 columns of float32), ten penalties, the fits in turn, each in a process of its own.
-Both leave out one row at a time; ours, once more, events of three. Prints medians of seconds, their ratio (in brackets
-its range within the repeats), peak memory with features, and whether the penalty and the decisions on 2,000 fresh rows
-are those of scikit-learn.
+--rows: random features (9,996 columns of float32) and ten penalties. Both heads hold out one row at a time; ours also
+runs with events of three rows. The fits alternate, each in its own process. Prints the median seconds, the ratio to
+scikit-learn (with its range over the repeats in brackets), the peak memory including the features, and whether penalty
+and decisions on 2,000 fresh rows equal those of scikit-learn.
 
-With windows: writes a SeisBench dataset of so many traces of 3 × 3000 samples to a temporary folder, and trains
-MiniRocketRidge on it in a process of its own, with at most --memory GB of windows held.
+--decompose: reduces a random Gram matrix of that size to a band and factors the band for the 17 default penalties, or
+computes its eigenvectors by torch.linalg.eigh. Prints wall and CPU seconds, each run in its own process.
+
+--windows: writes a SeisBench dataset of that many traces of 3 × 3000 samples to a temporary folder, and trains
+MiniRocketRidge on it in its own process, with at most --memory GB of windows in memory.
 """
 
 import argparse
@@ -30,8 +34,10 @@ from seisbench.data import WaveformDataWriter
 from sklearn.linear_model import RidgeClassifierCV
 
 import seisbench_lcl as lcl
+from seisbench_lcl.datasets import open_dataset, read_windows
 from seisbench_lcl.heads import Ridge
-from seisbench_lcl.training import open_dataset, read_windows
+from seisbench_lcl.heads._banded import WIDTH, Banded
+from seisbench_lcl.heads.ridge import DEFAULT_ALPHAS
 
 N_FEATURES = 9_996
 N_FRESH = 2_000
@@ -62,6 +68,19 @@ def fit(which: str, n_rows: int) -> dict[str, Any]:
         head, seconds = timed(lambda: Ridge(N_FEATURES, 3, alphas=ALPHAS, class_weight=None).fit(x, y, events))
         alpha, decisions = head.alpha.item(), head(torch.from_numpy(fresh)).argmax(dim=1).numpy()
     return {"seconds": seconds, "peak": peak(), "alpha": alpha, "decisions": decisions.tolist()}
+
+
+def decompose(which: str, size: int) -> dict[str, Any]:
+    """Decompose a Gram matrix once."""
+    padded = -(-size // WIDTH) * WIDTH
+    rows = torch.randn(padded, padded, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    gram = rows @ rows.T
+    del rows
+    alphas = torch.tensor(DEFAULT_ALPHAS, dtype=torch.float64)
+    calls = {"band": lambda: Banded.of(gram).factor(alphas), "torch.linalg.eigh": lambda: torch.linalg.eigh(gram)}
+    started = time.process_time()
+    _, seconds = timed(calls[which])
+    return {"seconds": seconds, "cpu": time.process_time() - started, "peak": peak()}
 
 
 def train(folder: str, memory: float) -> dict[str, Any]:
@@ -114,7 +133,7 @@ def peak() -> float:
 
 
 def alone(function: Callable[..., dict[str, Any]], *arguments: Any) -> dict[str, Any]:
-    """Call a function of this file in a process of its own."""
+    """Call a function of this file in a separate process."""
     command = [sys.executable, __file__, "--call", function.__name__, json.dumps(arguments)]
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
@@ -141,21 +160,30 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="+", default=[])
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--peer-up-to", type=int, default=5000, help="rows from which on ours is alone")
+    parser.add_argument("--peer-up-to", type=int, default=5000, help="most rows that scikit-learn fits as well")
+    parser.add_argument("--decompose", type=int, nargs="+", default=[], help="sizes of Gram matrices")
     parser.add_argument("--windows", type=int, nargs="+", default=[])
-    parser.add_argument("--memory", type=float, default=1.0, help="GB of windows to hold")
+    parser.add_argument("--memory", type=float, default=1.0, help="GB of windows to hold in memory")
     parser.add_argument("--call", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.call:
-        function = {"fit": fit, "train": train}[arguments.call[0]]
+        function = {"fit": fit, "decompose": decompose, "train": train}[arguments.call[0]]
         print(json.dumps(function(*json.loads(arguments.call[1]))))
         return
     print(f"{torch.get_num_threads()} threads\n")
     if arguments.rows:
-        print("| rows | fit | seconds | of scikit-learn's | peak memory, GiB | same penalty | same decisions |")
+        print("| rows | fit | seconds | ratio to scikit-learn | peak memory, GiB | same penalty | same decisions |")
         print("| ---: | --- | ---: | ---: | ---: | --- | ---: |")
     for n_rows in arguments.rows:
         compare(n_rows, arguments.repeats, n_rows <= arguments.peer_up_to)
+    if arguments.decompose:
+        print("| size | decomposition | seconds | CPU seconds | peak memory, GiB |")
+        print("| ---: | --- | ---: | ---: | ---: |")
+    for size in arguments.decompose:
+        for which in ("band", "torch.linalg.eigh"):
+            found = alone(decompose, which, size)
+            cells = f"{found['seconds']:.1f} | {found['cpu']:.1f} | {found['peak']:.1f}"
+            print(f"| {size} | {which} | {cells} |", flush=True)
     if arguments.windows:
         print("| windows | reading, s | features, s | head, s | peak memory, GiB | held-out accuracy |")
         print("| ---: | ---: | ---: | ---: | ---: | ---: |")

@@ -1,11 +1,10 @@
-"""Time the cluster head SCAN on many windows: neighbours, training, and what an index of neighbours misses.
+"""Time the cluster head SCAN on many windows: neighbours, training, and the recall of an index of neighbours.
 
     python benchmarks/scan.py --rows 20000
     python benchmarks/scan.py --rows 20000 --index
 
-Features are made up, 9,996 a row as MiniRocket has: clusters of unequal size in a subspace, and noise. With --index the
-neighbours come from the index that serves more than 50,000 windows, and its recall is measured. Each line is one run in
-a process of its own.
+Features are synthetic, 9,996 per row as for MiniRocket: unequal clusters in a subspace, plus noise. With --index the
+neighbours come from the index that is used beyond 50,000 windows, and its recall is measured.
 """
 
 import argparse
@@ -19,7 +18,7 @@ import torch
 from seisbench_lcl.heads import SCAN, KMeans, neighbours, scan
 
 N_FEATURES = 9_996
-SHARES = (0.4, 0.25, 0.15, 0.12, 0.08)
+FRACTIONS = (0.4, 0.25, 0.15, 0.12, 0.08)
 
 
 def main() -> None:
@@ -43,28 +42,28 @@ def main() -> None:
     exact_up_to = 0 if arguments.index else neighbours.EXACT_UP_TO
     scan.nearest = timed("neighbours", lambda rows, k, seed: find(rows, k, exact_up_to, seed))
     scan.optimise = timed("training", scan.optimise)
-    KMeans.fit = timed("k-means beside it", KMeans.fit)
+    KMeans.fit = timed("k-means for comparison", KMeans.fit)
 
-    features, truth = made_up(arguments.rows)
-    head = SCAN(N_FEATURES, len(SHARES))
+    features, truth = synthetic(arguments.rows)
+    head = SCAN(N_FEATURES, len(FRACTIONS))
     timed("whole fit", head.fit)(features)
     found = head(features).argmax(dim=1)
     purity = sum(int(torch.bincount(truth[found == k]).max()) for k in found.unique()) / len(features)
-    beside = sum(int(torch.bincount(truth[head.kmeans == k]).max()) for k in head.kmeans.unique()) / len(features)
+    kmeans = sum(int(torch.bincount(truth[head.kmeans == k]).max()) for k in head.kmeans.unique()) / len(features)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     cells = {"rows": arguments.rows, "neighbours": "index" if arguments.index else "exact"}
     cells |= {f"{name}, s": f"{value:.0f}" for name, value in seconds.items()}
-    cells |= {"recall": f"{head.recall:.3f}", "purity": f"{purity:.3f}", "purity of k-means": f"{beside:.3f}"}
+    cells |= {"recall": f"{head.recall:.3f}", "purity": f"{purity:.3f}", "purity of k-means": f"{kmeans:.3f}"}
     cells |= {"peak, GiB": f"{peak:.1f}"}
     print(f"| {' | '.join(cells)} |\n|{' ---: |' * len(cells)}\n| {' | '.join(map(str, cells.values()))} |")
 
 
-def made_up(n_rows: int) -> tuple[torch.Tensor, torch.Tensor]:
+def synthetic(n_rows: int) -> tuple[torch.Tensor, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
-    truth = torch.multinomial(torch.tensor(SHARES), n_rows, replacement=True, generator=generator)
-    # As in MiniRocket's features, many columns say the same: windows vary along a few directions.
+    truth = torch.multinomial(torch.tensor(FRACTIONS), n_rows, replacement=True, generator=generator)
+    # As in MiniRocket, many features are redundant: windows vary along a few directions.
     directions = torch.randn(20, N_FEATURES, generator=generator)
-    centres = 3 * torch.randn(len(SHARES), 20, generator=generator)
+    centres = 3 * torch.randn(len(FRACTIONS), 20, generator=generator)
     features = (centres[truth] + torch.randn(n_rows, 20, generator=generator)) @ directions
     features += torch.randn(n_rows, N_FEATURES, generator=generator)
     return features, truth

@@ -1,18 +1,18 @@
-"""What carries over to a region never seen, and what stands in its way.
+"""Transfer of models to a region that was held out, and its obstacles.
 
     python benchmarks/transfer.py repositories FOLDER    each repository held out in turn, every model
-    python benchmarks/transfer.py events FOLDER          five folds of events, AUC; for two classes, vertical component
-    python benchmarks/transfer.py groups FOLDER FOLDER   both, without and with each group of physical features alone
+    python benchmarks/transfer.py events FOLDER          five folds of events, AUC; two classes, vertical component
+    python benchmarks/transfer.py groups FOLDER FOLDER   both, without each group of physical features, and with it only
     python benchmarks/transfer.py picks FOLDER           accuracy against the error of the P pick
 
-FOLDER is a SeisBench dataset with the columns source_type, source_id and origin_repository; `groups` takes one of
-three components and one of the vertical. Each of --seeds is the seed of models, folds and shifts. Scores are of windows
-cut at the pick, of all seeds together, with 95 % intervals from 1,000 resamples of whole events; per event means the
-mean of its stations' probabilities. Windows of a class that only the repository held out has are not scored.
+FOLDER is a SeisBench dataset with the columns source_type, source_id and origin_repository; `groups` needs one with
+three components and one with the vertical component. A seed applies to models, folds and shifts. Scores are for windows
+cut at the pick, of all seeds together, with 95 % intervals from 1,000 resamples of whole events. Per event, the mean of
+the stations' probabilities is scored. Classes that occur only in the held-out repository are not scored.
 
-"+ shifts" means that each trace was also learnt from in two copies whose P is moved by up to 1 s at random, "SNR > 3"
-that traces whose P does not rise 3 dB above the noise were not learnt from; all are tested. Predictions are kept in
---keep, and what is there is not computed again.
+"+ shifts" means that two more copies of each training trace are used, with P moved at random by up to 1 s. "SNR > 3"
+means that training traces whose P is less than 3 dB above the noise are left out; all traces are tested. Predictions
+are stored in --keep and reused.
 """
 
 import argparse
@@ -26,8 +26,8 @@ from _transfer import ERRORS, UNLABELLED, Case, Scores, kept, place_of, predicti
 from numpy.typing import NDArray
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
-from seisbench_lcl.evaluation import event_folds, mean_by_event
-from seisbench_lcl.training import LabelledWindows
+from seisbench_lcl.datasets import LabelledWindows
+from seisbench_lcl.evaluation import Interval, event_folds, mean_by_event
 
 RESAMPLES = 1000
 
@@ -68,11 +68,11 @@ def show_events(read_case: Any, cases: list[tuple[Case, list[Scores]]], seeds: i
         if found:
             print(f"| {case.shown or case.title} | {len(found)} | {' | '.join(event_scores(read_case(case), found))} |")
     data = read_case(Case("MiniRocketRidge"))
-    found = [without_hearing(data, event_folds(data, 5, seed)) for seed in range(seeds)]
-    print(f"| metadata alone | {len(found)} | {' | '.join(event_scores(data, found))} |")
+    found = [metadata_only(data, event_folds(data, 5, seed)) for seed in range(seeds)]
+    print(f"| metadata only | {len(found)} | {' | '.join(event_scores(data, found))} |")
 
 
-def without_hearing(data: LabelledWindows, folds: NDArray[np.str_]) -> Scores:
+def metadata_only(data: LabelledWindows, folds: NDArray[np.str_]) -> Scores:
     found = np.empty((len(data), len(set(data.labels.tolist()))))
     for fold in set(folds.tolist()):
         test = folds == fold
@@ -82,7 +82,7 @@ def without_hearing(data: LabelledWindows, folds: NDArray[np.str_]) -> Scores:
 
 
 def event_scores(data: LabelledWindows, found: list[Scores]) -> list[str]:
-    """Return AUC and balanced accuracy of the events of two classes, means over seeds, with their intervals."""
+    """Return AUC and balanced accuracy of the events of two classes, averaged over seeds, with their intervals."""
     labels = sorted(set(data.labels.tolist()))
     levels = [mean_by_event(p, data.truth(labels), data.groups) for p in found]
     second, truth = np.stack([p[:, 1] for p, _, _ in levels]), levels[0][1]
@@ -92,8 +92,7 @@ def event_scores(data: LabelledWindows, found: list[Scores]) -> list[str]:
     cells = []
     for score in (roc_auc_score, lambda y, p: balanced_accuracy_score(y, p > 0.5)):
         values = [np.mean([score(truth[draw], row[draw]) for row in second]) for draw in draws]
-        low, high = np.percentile(values[1:], [2.5, 97.5])
-        cells.append(f"{values[0]:.3f} [{low:.3f}, {high:.3f}]")
+        cells.append(str(Interval.from_draws(values[0], np.array(values[1:]))))
     return cells
 
 
@@ -125,11 +124,11 @@ def show_picks(data: LabelledWindows, cases: list[tuple[Case, list[Scores]]], pl
 
 
 def show_limits(data: LabelledWindows, title: str, found: list[Scores], rows: NDArray[np.bool_]) -> None:
-    """Print the recall by signal-to-noise ratio, and by how the onset was picked."""
+    """Print the recall by signal-to-noise ratio and by the status of the pick."""
     labels = sorted(set(data.labels.tolist()))
     right = np.mean([p.argmax(axis=1) == data.truth(labels) for p in found], axis=0)
     status = data.metadata["trace_p_status"].to_numpy(dtype=str)
-    print(f"\n| {title} | traces | right |\n| --- | ---: | ---: |")
+    print(f"\n| {title} | traces | correct |\n| --- | ---: | ---: |")
     for low, high in ((-99, 0), (0, 3), (3, 6), (6, 12), (12, 99)):
         for label in labels:
             mine = rows & (data.snr >= low) & (data.snr < high) & (data.labels == label)
@@ -142,20 +141,20 @@ def show_limits(data: LabelledWindows, title: str, found: list[Scores], rows: ND
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("table", choices=list(tables()))
-    parser.add_argument("folders", nargs="+")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--models", nargs="*", help="only these")
-    parser.add_argument("--keep", default="kept", help="folder of predictions")
-    parser.add_argument("--show", action="store_true", help="compute nothing: tables of what is kept")
-    parser.add_argument("--plot", help="figure of the picks")
+    parser.add_argument("table", choices=list(tables()), help="table to make")
+    parser.add_argument("folders", nargs="+", help="SeisBench datasets")
+    parser.add_argument("--seeds", type=int, default=5, help="number of seeds")
+    parser.add_argument("--jobs", type=int, default=2, help="number of processes")
+    parser.add_argument("--models", nargs="*", help="models to compare, by default all of the table")
+    parser.add_argument("--keep", default="kept", help="folder for predictions")
+    parser.add_argument("--show", action="store_true", help="only show tables of stored predictions")
+    parser.add_argument("--plot", help="file for the figure of the picks")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     cases = [c for c in tables()[arguments.table] if not arguments.models or c.model in arguments.models]
     components = {"repositories": ["ZNE"], "picks": ["ZNE"], "events": ["Z"], "groups": ["ZNE", "Z"]}[arguments.table]
     if len(arguments.folders) != len(components):
-        parser.error(f"{arguments.table} takes {len(components)} folder(s)")
+        parser.error(f"{arguments.table} needs {len(components)} dataset{'s' * (len(components) > 1)}")
     places = list(zip(arguments.folders, components, strict=True))
     calls = [(arguments.keep, arguments.table, folder, order, case, seed)
              for seed in range(arguments.seeds) for case in cases for folder, order in places]  # fmt: skip

@@ -1,14 +1,14 @@
-"""Time the MiniRocket transform beside aeon's and sktime's, in turn, in one process.
+"""Compare the speed of the MiniRocket transform with aeon's and sktime's, in turn in one process.
 
     python benchmarks/transform.py --windows 500 --repeats 7
 
-Prints medians over the repeats, and the median and range of the ratios within each repeat: the machine's speed drifts,
-and what ran together drifts together. First calls, with an empty cache of compiled code and with a full one, and peak
-memory are taken in processes of their own. Needs aeon and sktime (``pip install seisbench-lcl[benchmarks]``).
+Prints medians over the repeats, and the median and range of the ratios within each repeat, which cancel drifts of the
+machine's speed. First calls (with an empty and with a full cache of compiled code) and peak memory are measured in
+separate processes. Needs aeon and sktime (``pip install seisbench-lcl[benchmarks]``).
 
-The limit: the outputs of all kernels cost three additions each, their comparison with the biases one and the count
-another one. For 3 x 2000 samples and 9,996 features that makes 6.0 million AVX2 instructions, and three a cycle at
-4 GHz take 0.50 ms a window and thread. AVX-512 needs half as many, at up to two a cycle.
+The lower limit: each kernel output costs three additions, and each bias one comparison and one count. For 3 x 2000
+samples and 9,996 features that makes 6.0 million AVX2 instructions; at three per cycle and 4 GHz they take 0.50 ms per
+window and thread. AVX-512 needs half the instructions, at up to two per cycle.
 """
 
 import argparse
@@ -29,13 +29,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-LIMIT = 0.50  # ms a window and thread
+LIMIT = 0.50  # ms per window and thread
 NAMES = ("ours", "aeon", "sktime")
 SHAPE = (3, 2000)
 
 
 def transform(name: str, windows: NDArray[np.float32]) -> Callable[[NDArray[np.float32], int], object]:
-    """Fit one of the three; return what transforms windows with a number of threads."""
+    """Fit one of the three; return a function of windows and number of threads that transforms."""
     if name == "ours":
         from seisbench_lcl.extractors import MiniRocket
 
@@ -78,7 +78,7 @@ def seconds(function: Callable[[], object]) -> float:
 
 
 def alone(name: str, n: int) -> dict[str, float]:
-    """Fit and transform once, in a process of its own: the time of the first call and the memory beside the output."""
+    """Fit and transform once in a separate process: seconds of the first call, and MB of memory besides the output."""
     few = data(16)
     found: list[Callable[[NDArray[np.float32], int], object]] = []
 
@@ -92,11 +92,11 @@ def alone(name: str, n: int) -> dict[str, float]:
     before = memory("VmRSS")
     output = found[0](windows, 2)
     beside = memory("VmHWM") - before - np.asarray(output).nbytes / 2**20
-    return {"seconds": took, "beside": max(0.0, beside)}  # less than nothing, where freed memory is used again
+    return {"seconds": took, "beside": max(0.0, beside)}  # negative if freed memory is reused
 
 
 def memory(which: str) -> float:
-    """Return a figure of this process's memory in MB, as Linux tells it."""
+    """Return a memory figure of this process in MB from Linux."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(which)) / 1024
 
@@ -123,8 +123,8 @@ def main() -> None:
     functions = {name: transform(name, windows[:16]) for name in NAMES}
     print(f"{platform.processor() or platform.machine()}, Python {platform.python_version()}")
     print(", ".join(f"{name} {version(name)}" for name in ("seisbench-lcl", "aeon", "sktime", "numba", "numpy")))
-    print(f"\n{arguments.windows} windows, ms a window, {arguments.repeats} repeats\n")
-    print("| threads | ours | aeon | sktime | aeon / ours | sktime / ours | part of the limit |")
+    print(f"\n{arguments.windows} windows, ms per window, {arguments.repeats} repeats\n")
+    print("| threads | ours | aeon | sktime | aeon / ours | sktime / ours | limit / ours |")
     print("| ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
     for threads in (1, 2):
         rows = [
@@ -143,12 +143,12 @@ def main() -> None:
     for name in NAMES:
         with tempfile.TemporaryDirectory() as cache:
             cold[name], warm[name] = (fresh(name, arguments.windows, cache) for _ in range(2))
-    for what, runs, key, unit in (
-        ("import, fit, first call; nothing compiled", cold, "seconds", "s"),
-        ("the same, compiled code in numba's cache", warm, "seconds", "s"),
-        ("peak memory beside the output, 2 threads", warm, "beside", "MB"),
+    for row, runs, key, unit in (
+        ("import, fit, first call; empty numba cache", cold, "seconds", "s"),
+        ("the same with a full numba cache", warm, "seconds", "s"),
+        ("peak memory besides the output, 2 threads", warm, "beside", "MB"),
     ):
-        print(f"| {what} | {' | '.join(f'{runs[name][key]:.1f} {unit}' for name in NAMES)} |")
+        print(f"| {row} | {' | '.join(f'{runs[name][key]:.1f} {unit}' for name in NAMES)} |")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""A class that was never trained on: how much of it is rejected as unlike the training data.
+"""Rejection of a class that is missing from the training data.
 
     python benchmarks/unknown_class.py FOLDER --unknown "surface event" --seeds 5
 
-FOLDER is a SeisBench dataset with the columns source_type and source_id. For each seed the events of the known classes
-are dealt out, seven of ten to training. Rejected is what lies beyond the limit that the weights store (set for 5 % of
-the windows of known classes, on training windows alone); "at 5 %" is what is rejected where the limit is set on the
-known test windows themselves, so that scores can be compared. Scores: the novelty of the package; the energy of the
-logits; one minus the highest probability. Means over the seeds, with their standard deviation.
+FOLDER is a SeisBench dataset with the columns source_type and source_id. Each seed splits the events of the known
+classes at random, 70 % for training. Windows beyond the limit in the weights are rejected; training sets it to reject
+5 % of the windows of known classes. For "at 5 %", the limit is set on the known test windows instead, so that scores
+can be compared. Scores are the novelty of the package, the energy of the logits, and one minus the highest probability.
+Tables show means and standard deviations over the seeds.
 """
 
 import argparse
@@ -26,12 +26,12 @@ MODELS = ("MiniRocketRidge", "SpectrogramCNN", "ResNet18")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder")
-    parser.add_argument("--unknown", default="surface event")
-    parser.add_argument("--components", default="ZNE")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--models", nargs="*", default=MODELS)
+    parser.add_argument("folder", help="SeisBench dataset")
+    parser.add_argument("--unknown", default="surface event", help="class to leave out of the training")
+    parser.add_argument("--components", default="ZNE", help="components to use")
+    parser.add_argument("--seeds", type=int, default=5, help="number of seeds")
+    parser.add_argument("--jobs", type=int, default=2, help="number of processes")
+    parser.add_argument("--models", nargs="*", default=MODELS, help="models to compare")
     arguments = parser.parse_args()
     calls = [(arguments.unknown, name, seed) for seed in range(arguments.seeds) for name in arguments.models]
     rows = _deals.run(arguments.folder, arguments.components, arguments.jobs, reject, calls)

@@ -1,9 +1,8 @@
 """The exceptions of the package: one small hierarchy, whose messages say what was found and what to do."""
 
+import math
 from numbers import Integral
-
-import torch
-from torch import Tensor
+from typing import Any
 
 __all__ = [
     "ComponentError",
@@ -30,19 +29,19 @@ __all__ = [
 
 
 class SeisBenchLCLError(Exception):
-    """Base of everything that this package raises on purpose."""
+    """Base class of all exceptions of this package."""
 
 
 class ConfigurationError(SeisBenchLCLError, ValueError):
-    """A model, extractor, head or option was described in a way that cannot work."""
+    """A setting of a model, extractor, head or command is invalid."""
 
 
 class NotFittedError(SeisBenchLCLError, RuntimeError):
-    """A model was asked for probabilities before it was fitted or loaded."""
+    """A model was used before it was fitted or loaded."""
 
 
 class WindowError(SeisBenchLCLError, ValueError):
-    """An array of windows has the wrong shape, is too short, or holds values that are not finite."""
+    """An array of windows has the wrong shape, is too short, or holds NaN or infinite values."""
 
 
 class WaveformError(SeisBenchLCLError, ValueError):
@@ -61,7 +60,7 @@ class WaveformError(SeisBenchLCLError, ValueError):
 
 
 class EmptyStreamError(WaveformError):
-    """A stream holds no trace, or no sample that is not masked."""
+    """A stream holds no trace, or only masked samples."""
 
 
 class ComponentError(WaveformError):
@@ -77,11 +76,11 @@ class SamplingRateError(WaveformError):
 
 
 class DatasetError(SeisBenchLCLError, ValueError):
-    """A training or evaluation dataset lacks a column, a label or a trace that was asked for."""
+    """A dataset lacks a requested column, label or trace."""
 
 
 class TrainingError(SeisBenchLCLError, ValueError):
-    """Labels or groups do not allow the fit: one class only, or fewer events than folds."""
+    """Labels or groups do not allow the fit, for example one class only, or fewer events than folds."""
 
 
 class OutputError(SeisBenchLCLError, OSError):
@@ -89,19 +88,19 @@ class OutputError(SeisBenchLCLError, OSError):
 
 
 class WeightsError(SeisBenchLCLError, ValueError):
-    """A weights file is missing, truncated, tampered with, or does not fit the model that it describes."""
+    """A weights file is missing, truncated or changed, or does not fit its model."""
 
 
 class HubError(WeightsError):
-    """A hub cannot be reached, or what it holds is not what it declares."""
+    """A hub cannot be reached, or its files differ from its registry."""
 
 
 class PluginError(SeisBenchLCLError):
-    """A plugin cannot be used: it was made for another version, or what it registers does not fit."""
+    """A plugin was made for another version, or registers classes that do not fit."""
 
 
 class ConformanceError(PluginError, AssertionError):
-    """An extractor or a head does not do what every model relies on."""
+    """An extractor or a head fails a check of the conformance kit."""
 
 
 class MissingPluginError(WeightsError):
@@ -132,15 +131,15 @@ def is_whole(value: object, least: int) -> bool:
     return isinstance(value, Integral) and int(value) >= least
 
 
-def check_is_fitted(part: object, state: Tensor, learn: str = "fit") -> None:
+def check_is_fitted(part: object, state: Any, learn: str = "fit") -> None:
     """Refuse to compute with a part whose state is NaN, because it was neither fitted nor loaded.
 
     Parameters
     ----------
     part : object
         An extractor, head or other module, for its name.
-    state : Tensor
-        A buffer or parameter that is NaN until the part is fitted; its first element is looked at.
+    state : torch.Tensor
+        A buffer or parameter whose first element is NaN until the part is fitted.
     learn : str
         The call that fits it, such as "fit(windows)".
 
@@ -148,5 +147,5 @@ def check_is_fitted(part: object, state: Tensor, learn: str = "fit") -> None:
     ------
     NotFittedError
     """
-    if torch.isnan(state.flatten()[0]):
+    if math.isnan(float(state.detach().flatten()[0])):
         raise NotFittedError(f"{type(part).__name__} is not fitted: call {learn} first, or load weights")

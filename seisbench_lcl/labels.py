@@ -1,4 +1,4 @@
-"""Class labels: free text, the event types of QuakeML that they stand for, and their indices in training."""
+"""Class labels: free text, their QuakeML event types, and their indices in training."""
 
 import re
 from collections import Counter
@@ -13,15 +13,15 @@ from torch import Tensor
 from seisbench_lcl.errors import ConfigurationError, TrainingError
 
 NOISE = "noise"
-"""The one label that is no event: it has no QuakeML type and makes no detection."""
+"""The label that is not an event: it has no QuakeML type and no detections."""
 
 OTHER = "other event"
 
 UNKNOWN = "unknown"
-"""What a head that finds the number of clusters itself says of windows in none of them: no type, no detection."""
+"""Label of windows outside all clusters, of a head that finds the number of clusters; no type, no detections."""
 
 UNNAMED = "not reported"
-"""QuakeML type of a cluster that has no name yet."""
+"""QuakeML type of an unnamed cluster."""
 
 _COMMON = {
     "blast": "explosion",
@@ -46,7 +46,7 @@ def check_labels(labels: Sequence[str] | None) -> list[str]:
     Raises
     ------
     ConfigurationError
-        If they are not two or more distinct names, or one is the name of a column of the results.
+        If they are not at least two distinct names, or one is a column name of the results.
     """
     if labels is None or isinstance(labels, str) or len(labels) < 2:
         raise ConfigurationError(
@@ -54,37 +54,37 @@ def check_labels(labels: Sequence[str] | None) -> list[str]:
         )
     names = [str(label) for label in labels]
     if not all(isinstance(label, str) and label.strip() for label in labels):
-        raise ConfigurationError(f"labels must be names, but are {list(labels)}")
+        raise ConfigurationError(f"labels must be non-empty text, but are {list(labels)}")
     if len(set(names)) < len(names):
         raise ConfigurationError(f"labels must be distinct, but are {names}")
     if clash := sorted(_RESERVED & set(names)):
-        raise ConfigurationError(f"labels {clash} are names of columns in the results: choose others")
+        raise ConfigurationError(f"labels {clash} are column names of the results: choose others")
     return names
 
 
 def named_clusters(
     head: str, open_ended: bool, labels: Sequence[str] | None, clusters: int | Sequence[str] | None
 ) -> list[str]:
-    """Return the name of each cluster; a number gives names that say that they are none yet.
+    """Return the name of each cluster; for a number, "cluster 0", "cluster 1" and so on.
 
     Parameters
     ----------
     head : str
-        Of the class of the head, for messages.
+        Class of the head, for messages.
     open_ended : bool
-        Whether the last one is for what is in no cluster.
+        Whether the last cluster holds the windows outside all others.
     labels : sequence of str, optional
-        Which a head that learns without labels does not take.
+        Refused: these heads learn without labels.
     clusters : int or sequence of str
 
     Raises
     ------
     ConfigurationError
-        If there are labels, or fewer than two clusters or names.
+        If labels are passed, or fewer than two clusters or names.
     """
     if labels is not None or clusters is None:
         raise ConfigurationError(
-            f"{head} learns without labels: give the number of clusters, as clusters=8, and name them afterwards with "
+            f"{head} learns without labels: pass the number of clusters, such as clusters=8, and name them later with "
             "name_clusters"
         )
     if isinstance(clusters, int | np.integer):
@@ -93,38 +93,38 @@ def named_clusters(
         names = [f"cluster {k}" for k in range(int(clusters))]
         return [*names[:-1], UNKNOWN] if open_ended else names
     if isinstance(clusters, str) or not isinstance(clusters, Iterable):
-        raise ConfigurationError(f"clusters must be a number, or a list with the name of each, but is {clusters!r}")
+        raise ConfigurationError(f"clusters must be a number or a list of names, but is {clusters!r}")
     names = list(clusters)
     check_clusters(names)
     return names
 
 
 def check_clusters(names: list[str]) -> list[str]:
-    """Check the names of all clusters, of which several may be equal, and return the distinct ones.
+    """Check the names of all clusters, which may repeat, and return the distinct ones.
 
     Raises
     ------
     ConfigurationError
-        If they are no text, all equal, or cannot be labels.
+        If they are not text, are all equal, or cannot be labels.
     """
     if not all(isinstance(name, str) for name in names):
-        raise ConfigurationError(f"clusters are named by text, but these are {names}")
+        raise ConfigurationError(f"cluster names must be text, but are {names}")
     distinct = list(dict.fromkeys(names))
     if len(distinct) < 2:
-        raise ConfigurationError(f"clusters need two names or more to tell anything apart, but these are {names}")
+        raise ConfigurationError(f"clusters need at least two different names, but these are {names}")
     return check_labels(distinct)
 
 
 def quakeml_types(labels: Sequence[str], mapping: Mapping[str, str | None] | None = None) -> dict[str, str | None]:
-    """Give each label its QuakeML event type.
+    """Map each label to its QuakeML event type.
 
     Parameters
     ----------
     labels : sequence of str
     mapping : mapping from label to event type or None, optional
-        What differs from the defaults: a label that is itself an event type keeps it, common names are known
-        ("surface event" is a "slide"), "noise" and "unknown" have no type, a cluster without a name is "not reported",
-        and anything else is an "other event".
+        Overrides the defaults: a label that is an event type keeps it, common names are known ("surface event" is a
+        "slide"), "noise" and "unknown" have no type, an unnamed cluster is "not reported", and any other label is an
+        "other event".
 
     Returns
     -------
@@ -133,7 +133,7 @@ def quakeml_types(labels: Sequence[str], mapping: Mapping[str, str | None] | Non
     Raises
     ------
     ConfigurationError
-        If the mapping names a label that the model does not have, or a type that QuakeML does not.
+        If the mapping names an unknown label, or a type that QuakeML does not have.
     """
     mapping = dict(mapping or {})
     if unknown := sorted(set(mapping) - set(labels)):
@@ -144,10 +144,10 @@ def quakeml_types(labels: Sequence[str], mapping: Mapping[str, str | None] | Non
         default = None if name in (NOISE, UNKNOWN) else _COMMON.get(name, str(EventType(name) or OTHER))
         default = UNNAMED if _CLUSTER.fullmatch(name) else default
         chosen = mapping.get(label, default)
-        types[label] = None if chosen is None else EventType(chosen)  # in the spelling of QuakeML
+        types[label] = None if chosen is None else EventType(chosen)  # with QuakeML's spelling
         if chosen is not None and types[label] is None:
             raise ConfigurationError(
-                f"{label!r} is mapped to {chosen!r}, which is no QuakeML event type; "
+                f"{label!r} is mapped to {chosen!r}, which is not a QuakeML event type; "
                 f"choose one of: {', '.join(EventType)}"
             )
     return types
@@ -160,7 +160,7 @@ def encode(
     n_windows: int,
     every_class: bool = True,
 ) -> tuple[Tensor, Tensor | None]:
-    """Turn the labels and events of training windows into indices.
+    """Turn labels and events of training windows into indices.
 
     Parameters
     ----------
@@ -170,7 +170,7 @@ def encode(
         The labels of the model.
     n_windows : int
     every_class : bool
-        Whether each class must have windows.
+        Whether every class must have windows.
 
     Returns
     -------
@@ -187,7 +187,7 @@ def encode(
     if len(names) != n_windows:
         raise TrainingError(f"{n_windows} windows came with {len(names)} labels")
     if unknown := sorted(set(names) - set(known)):
-        raise TrainingError(f"labels {unknown} are unknown to the model, whose labels are {list(known)}")
+        raise TrainingError(f"the model does not know the labels {unknown}; its labels are {list(known)}")
     absent = [label for label in known if label not in set(names)]
     if absent and every_class:
         raise TrainingError(f"no window is labelled {absent}: a model cannot learn a class without examples")
@@ -201,8 +201,8 @@ def encode(
     for label, n_events in Counter(owner.values()).items():
         if n_events < 2:
             raise TrainingError(
-                f"class {label!r} has a single event: with that one held out nothing of the class is left to learn "
-                "from; give at least two events of each class"
+                f"class {label!r} has a single event, which leaves nothing to learn from when it is held out; use at "
+                "least two events per class"
             )
     return y, _indices(events)
 
@@ -213,7 +213,7 @@ def encode_groups(groups: Iterable[Any] | None, n_windows: int) -> Tensor | None
     Raises
     ------
     TrainingError
-        If they are not one name or number for each window.
+        If they are not one name or number per window.
     """
     events = _events(groups, n_windows)
     return None if events is None else _indices(events)
@@ -226,7 +226,7 @@ def _events(groups: Iterable[Any] | None, n_windows: int) -> list[Any] | None:
     if len(events) != n_windows:
         raise TrainingError(f"{n_windows} windows came with {len(events)} groups")
     if not all(isinstance(event, Hashable) for event in events):
-        raise TrainingError("groups must be one name or number for each window")
+        raise TrainingError("groups must be one name or number per window")
     return events
 
 

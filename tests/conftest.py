@@ -1,4 +1,4 @@
-"""Streams, datasets and models that several tests share; nothing here needs a network."""
+"""Streams, datasets and models for several tests; nothing here needs a network."""
 
 import os
 import subprocess
@@ -14,6 +14,7 @@ import obspy
 import pandas as pd
 import pytest
 import seisbench
+from hypothesis import settings
 from obspy import UTCDateTime
 from seisbench.data import WaveformDataWriter
 
@@ -22,6 +23,10 @@ from seisbench_lcl.cli import main
 from seisbench_lcl.models.registry import registry
 
 START = UTCDateTime(2024, 3, 1, 12)
+
+settings.register_profile("small", max_examples=20, deadline=None)
+settings.register_profile("large", max_examples=300, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "small"))
 
 
 @pytest.fixture(autouse=True)

@@ -1,24 +1,27 @@
-"""A model that is fitted and read in milliseconds, its card, and hubs that hold it."""
+"""A model that is fitted and read in milliseconds, its card, and hubs with it."""
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 import seisbench_lcl as lcl
-from seisbench_lcl.hub import publishing, weights
+from seisbench_lcl.hub import hubs, publishing, weights
 from seisbench_lcl.hub.head import join
 from seisbench_lcl.hub.names import REGISTRY
 from seisbench_lcl.hub.schema import HubRegistry
 
 NAME = "tiny"
 FOLDER = "waveformkmeans"
-BODY = "# tiny\n\nNoise, told from noise.\n"
+BODY = "# tiny\n\nNoise in two clusters.\n"
 DIGEST = "0" * 64
 
 
@@ -28,7 +31,7 @@ def windows(seed: int = 0, count: int = 20) -> NDArray[np.float32]:
 
 @cache
 def fitted(seed: int = 0) -> lcl.WaveformKMeans:
-    """A model of 2 clusters of 2 principal components; do not change it."""
+    """Return a model with 2 clusters of 2 principal components; do not change it."""
     model = lcl.WaveformKMeans(
         clusters=["quarry blast", "noise"],
         sampling_rate=40.0,
@@ -41,16 +44,16 @@ def fitted(seed: int = 0) -> lcl.WaveformKMeans:
 
 
 def head(version: str = "1", **changes: Any) -> dict[str, Any]:
-    """The head of a complete card of `fitted`."""
+    """Return the head of a complete card of `fitted`."""
     score = {"data": "noise", "split": "dev", "metric": "purity", "value": 0.5, "low": 0.4, "high": 0.6}
     counts = {"windows": 20, "events": 20}
     return {
         "model": "WaveformKMeans",
         "name": NAME,
         "version": version,
-        "task": "Tell noise from noise",
+        "task": "Sort noise into clusters",
         "state": "experimental",
-        "summary": f"Of version {version}: for tests alone.",
+        "summary": f"Version {version}, for tests only.",
         "classes": {"quarry blast": "quarry blast", "noise": None},
         "training_data": [{"name": "noise", "sources": ["none"], "licence": "CC0-1.0", **counts}],
         "split_manifest_sha256": DIGEST,
@@ -74,7 +77,7 @@ def head(version: str = "1", **changes: Any) -> dict[str, Any]:
 
 
 def save(folder: Path, version: str = "1", seed: int = 0, **changes: Any) -> tuple[Path, Path]:
-    """Save `fitted` and a card; return the path of the weights without suffix, and that of the card."""
+    """Save `fitted` and a card; return the path of the weights without suffix, and the path of the card."""
     path, card = folder / NAME, folder / f"card-{version}.md"
     fitted(seed).save(path, f"saved as version {version}", version)
     card.write_text(join(head(version, **changes), BODY), encoding="utf-8")
@@ -82,20 +85,41 @@ def save(folder: Path, version: str = "1", seed: int = 0, **changes: Any) -> tup
 
 
 def make_hub(folder: Path, *versions: str, mirrors: tuple[str, ...] = (), seed: int = 0) -> Path:
-    """Make a hub of `fitted`, in some versions that differ in their docstring."""
-    for version in versions or ("1",):
-        path, card = save(folder.with_name(f"{folder.name}-made"), version, seed)
-        assert publishing.add(lcl.WaveformKMeans, path, version, card, folder, mirrors)
+    """Make a hub with `fitted`, in versions that differ in their docstring; or add versions to an existing hub."""
+    if folder.exists() or mirrors:
+        _add(folder, versions or ("1",), mirrors, seed)
+    else:
+        shutil.copytree(_prepared(versions or ("1",), seed), folder)
     return folder
 
 
+@cache
+def _prepared(versions: tuple[str, ...], seed: int) -> Path:
+    """Return a hub to copy, because publishing takes a tenth of a second."""
+    folder = TemporaryDirectory()
+    _KEPT.append(folder)
+    hub = Path(folder.name, "hub")
+    _add(hub, versions, (), seed)
+    return hub
+
+
+_KEPT: list[TemporaryDirectory[str]] = []  # removed when the process ends
+
+
+def _add(hub: Path, versions: tuple[str, ...], mirrors: tuple[str, ...], seed: int) -> None:
+    with TemporaryDirectory() as folder:
+        for version in versions:
+            path, card = save(Path(folder), version, seed)
+            assert publishing.add(lcl.WaveformKMeans, path, version, card, hub, mirrors)
+
+
 def contents(hub: Path) -> dict[str, bytes]:
-    """The files of a hub by their paths, as a server has them."""
+    """Return the files of a hub by path, as a server needs them."""
     return {file.relative_to(hub).as_posix(): file.read_bytes() for file in hub.rglob("*") if file.is_file()}
 
 
 def declare(hub: Path, version: str = "1", **files: bytes) -> None:
-    """Put files of any content into a hub whose registry declares just them: keyed json, safetensors or card."""
+    """Put files with any content into a hub, and declare them in its registry; keys: json, safetensors, card."""
     registry = json.loads((hub / REGISTRY).read_text())
     entry = registry["weights"]["WaveformKMeans"][NAME][version]
     for kind, content in files.items():
@@ -105,7 +129,7 @@ def declare(hub: Path, version: str = "1", **files: bytes) -> None:
 
 
 def describe(hub: Path, change: Callable[[dict[str, Any]], object], tensors: bytes | None = None) -> None:
-    """Change the JSON file of a hub, with all of its digests right, and its tensors if there are others."""
+    """Change the JSON file of a hub, and its tensors if given, with all digests correct."""
     files = weights.paths(hub / FOLDER / NAME, "1")
     content = files["safetensors"].read_bytes() if tensors is None else tensors
     metadata = json.loads(files["json"].read_text())
@@ -117,3 +141,9 @@ def describe(hub: Path, change: Callable[[dict[str, Any]], object], tensors: byt
 
 def left_in(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if not path.is_dir())
+
+
+def use_hubs(monkeypatch: pytest.MonkeyPatch, *addresses: object) -> None:
+    """Configure these hubs, or none, and forget the registries of others."""
+    monkeypatch.setenv("SEISBENCH_LCL_HUBS", ",".join(map(str, addresses)) or "none")
+    hubs.forget_registries()

@@ -108,8 +108,8 @@ def test_events_come_as_arrays_or_not_at_all():
     ("events", "message"),
     [
         (["a", "b"], "3 windows came with 2 groups"),
-        (np.zeros((3, 1)), "one name or number for each window"),
-        ([["a"], "b", "c"], "one name or number for each window"),
+        (np.zeros((3, 1)), "one name or number per window"),
+        ([["a"], "b", "c"], "one name or number per window"),
     ],
 )
 def test_events_that_are_not_one_for_each_window_are_refused(events, message):

@@ -1,7 +1,8 @@
-"""What the bridge must respect in SeisBench 0.12.6, each held against a bridge that does the obvious.
+"""Facts of SeisBench 0.12.6 that our bridge works around, tested against a naive bridge.
 
-`Naive` wraps the same extractor and head as SeisBench's own point models do. Every test passes on ours and fails on it,
-with the error that its mark names: where it stops to fail, SeisBench has changed and the bridge can become simpler.
+`Naive` wraps the same extractor and head the way SeisBench's own point models do. Each test passes with our bridge and
+fails with the naive one, with the error in its mark. When a naive test starts to pass, SeisBench has changed and our
+bridge can become simpler.
 """
 
 import asyncio
@@ -31,7 +32,7 @@ HANG = 5.0  # seconds after which a call counts as hung
 
 
 class Naive(WaveformModel):
-    """MiniRocket and ridge in the way of SeisBench's GPD: hooks only, everything else inherited."""
+    """MiniRocket and ridge in the style of SeisBench's GPD: hooks only, everything else inherited."""
 
     def __init__(self, labels: list[str], **kwargs: Any) -> None:
         super().__init__(
@@ -53,7 +54,7 @@ class Naive(WaveformModel):
 
 
 class MiniRocketRidge(lcl.MiniRocketRidge):
-    """The real thing, with the one question that the tests ask of both."""
+    """Our bridge, with the one extra method that the tests call on both."""
 
     def training_window(self, dataset: WaveformDataset) -> np.ndarray:
         window = torch.from_numpy(read_windows(dataset, self.preprocessing).windows[:1])
@@ -75,7 +76,7 @@ def bridge(request: pytest.FixtureRequest, pretrained: lcl.MiniRocketRidge) -> A
 
 def annotate(model: Any, stream: obspy.Stream, **kwargs: Any) -> obspy.Stream:
     async def bounded() -> obspy.Stream:
-        # Tasks that the naive bridge leaves to die would log their tracebacks whenever they are collected.
+        # Tasks abandoned by the naive bridge would log their tracebacks when they are collected.
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
         return await asyncio.wait_for(model.annotate_async(stream, **kwargs), HANG)
 
@@ -186,13 +187,13 @@ def test_10_saved_weights_load_and_state_their_versions(bridge: Any, tmp_path: P
 @pytest.mark.naive(raises=AssertionError)
 def test_11_pretrained_weights_need_no_network(bridge: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*args: Any) -> None:
-        raise AssertionError("the network was asked")
+        raise AssertionError("the network was used")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
     with pytest.raises(WeightsError, match="no pretrained weights called 'unheard-of'"):
         type(bridge).from_pretrained("unheard-of")
-    with pytest.raises(WeightsError, match="is no name"):
+    with pytest.raises(WeightsError, match="is not a name"):
         type(bridge).from_pretrained("../mixed-3c")
     assert type(bridge).from_pretrained("mixed-3c").weights_version == "1"
 

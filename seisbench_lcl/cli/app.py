@@ -1,4 +1,4 @@
-"""The application that the sub-commands hang on."""
+"""The application that holds the commands."""
 
 import sys
 
@@ -24,7 +24,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Tell earthquakes, blasts, slides and noise apart, with SeisBench models.",
+    help="Tell earthquakes, blasts, slides and noise apart with SeisBench models.",
 )
 for command in (
     classify,
@@ -45,7 +45,7 @@ app.add_typer(hub, name="hub")
 
 
 def main() -> None:
-    """Run the application; an expected error is one message on standard error and status 2."""
+    """Run the application; an expected error is one message on standard error, and exit status 2."""
     try:
         app()
     except SeisBenchLCLError as error:

@@ -18,29 +18,27 @@ from seisbench_lcl.plotting import MAX_STATIONS, plot_stations
 
 
 def classify(
-    files: Annotated[list[str], typer.Argument(help="miniSEED, SAC, or whatever else ObsPy reads")],
+    files: Annotated[list[str], typer.Argument(help="miniSEED, SAC or any other format that ObsPy reads")],
     weights: Weights,
-    model: Annotated[
-        str | None, typer.Option(help="class of pretrained weights, EnvelopePhysicalRidge by default")
-    ] = None,
-    stride: Annotated[float, typer.Option(help="seconds from window to window")] = 1.0,
-    threshold: Annotated[float | None, typer.Option(help="least probability of a detection (0.5)")] = None,
+    model: Annotated[str | None, typer.Option(help="class of the weights; by default EnvelopePhysicalRidge")] = None,
+    stride: Annotated[float, typer.Option(help="seconds between windows")] = 1.0,
+    threshold: Annotated[float | None, typer.Option(help="smallest probability of a detection (0.5)")] = None,
     min_coverage: Annotated[
-        float | None, typer.Option(help="least fraction of samples in each component of a window (0.95)")
+        float | None, typer.Option(help="smallest fraction of samples in each component of a window (0.95)")
     ] = None,
     max_novelty: Annotated[
-        float | None, typer.Option(help="abstain from what is more unlike the training data (1)")
+        float | None, typer.Option(help="abstain above this novelty; 1 is the limit of the weights (1)")
     ] = None,
-    reject_below: Annotated[float | None, typer.Option(help="abstain below this probability (0)")] = None,
+    reject_below: Annotated[float | None, typer.Option(help="abstain if no label is as probable as this (0)")] = None,
     out: Annotated[Path | None, typer.Option(help="CSV table of all windows")] = None,
     detections: Annotated[Path | None, typer.Option(help="CSV table of detections")] = None,
-    plot: Annotated[Path | None, typer.Option(help="figure, in the format of its suffix")] = None,
+    plot: Annotated[Path | None, typer.Option(help="figure; the suffix sets the format")] = None,
 ) -> None:
-    """Classify recordings, all files together, so that components may lie in files of their own.
+    """Classify recordings. All files are read together, so components may be in separate files.
 
-    Limits that are not given are those of the weights, or else the ones in brackets.
+    Omitted limits use the values stored with the weights, otherwise those in brackets.
 
-    Exit status 0: all files were read; 1: some were not, the rest is done; 2: nothing could be done.
+    Exit status 0: all files were read; 1: some files could not be read; 2: nothing was classified.
     """
     discriminator: Model = find_model(weights, model)
     _check_outputs(files, out, detections, plot)
@@ -52,23 +50,23 @@ def classify(
             "max_novelty": max_novelty,
             "reject_below": reject_below,
         }
-        limits = {name: value for name, value in asked.items() if value is not None}  # else what the weights say
+        limits = {name: value for name, value in asked.items() if value is not None}  # others as stored in the weights
         classify_stream(discriminator, stream, stride, limits, out, detections, plot)
     for name, reason in broken.items():
-        say(f"could not read {name}: {reason}", errors)
+        say(f"cannot read {name}: {reason}", errors)
     if broken:
         errors.print(f"{len(broken)} of {len(files)} files could not be read")
         raise typer.Exit(1 if stream else 2)
 
 
 def _check_outputs(files: list[str], *outputs: Path | None) -> None:
-    """Refuse before the work what would destroy an input, or cannot be drawn; the last output is the figure."""
+    """Refuse an output that would overwrite an input or cannot be written; the last output is the figure."""
     inputs = {Path(name).resolve() for name in files}
     for output in filter(None, outputs):
         if output.resolve() in inputs:
             raise OutputError(f"{output} is one of the recordings: choose another name for the output")
         if output.is_dir():
-            raise OutputError(f"{output} is a folder: give the name of a file in it")
+            raise OutputError(f"{output} is a folder: name a file in it")
     if plot := outputs[-1]:
         check_figure(plot)
 
@@ -82,7 +80,7 @@ def classify_stream(
     detections: Path | None,
     plot: Path | None,
 ) -> None:
-    """Classify a stream, print what was found, and write what was asked for.
+    """Classify a stream, print the results, and write the requested files.
 
     `limits` are arguments of `StreamModel.classify`.
     """
@@ -102,10 +100,10 @@ def classify_stream(
     if plot:
         figure = plot_stations(stream, result.windows, model.preprocessing, result.detections)
         write_file(plot, lambda file: figure.savefig(file, dpi=120))
-        _say_what_is_not_drawn(result.windows)
+        _mention_missing_stations(result.windows)
 
 
-def _say_what_is_not_drawn(windows: WindowList) -> None:
+def _mention_missing_stations(windows: WindowList) -> None:
     stations = {block.station for block in windows.blocks}
     if len(stations) > MAX_STATIONS:
         say(f"the figure shows the first {MAX_STATIONS} of {len(stations)} stations")

@@ -1,4 +1,4 @@
-"""``seisbench-lcl clusters``: what the clusters of a model hold, in tables and figures."""
+"""``seisbench-lcl clusters``: the clusters of a model in tables and figures."""
 
 from pathlib import Path
 from typing import Annotated
@@ -23,21 +23,21 @@ def clusters(
     dataset: Dataset,
     weights: Weights,
     out: Annotated[Path, typer.Option(help="folder for tables and figures")],
-    model: Annotated[str | None, typer.Option(help="class of pretrained weights, MiniRocketSCAN by default")] = None,
+    model: Annotated[str | None, typer.Option(help="class of the weights; by default MiniRocketSCAN")] = None,
     label_column: LabelColumn = "source_type",
     group_column: GroupColumn = "source_id",
     split_column: SplitColumn = "split",
     pick_column: PickColumn = None,
-    split: Annotated[str, typer.Option(help="split to look at; 'all' takes every window")] = "all",
+    split: Annotated[str, typer.Option(help="split to use; 'all' means every window")] = "all",
     numbers: Annotated[
-        tuple[int, int] | None, typer.Option(help="rate these numbers of clusters, from the first to the last")
+        tuple[int, int] | None, typer.Option(help="compare numbers of clusters from the first to the second")
     ] = None,
-    method: Annotated[MapMethod, typer.Option(help="of the map; umap needs umap-learn")] = "tsne",
-    seed: Annotated[int, typer.Option(help="of the map, and of the halves of the events")] = 0,
+    method: Annotated[MapMethod, typer.Option(help="method of the map; umap needs umap-learn")] = "tsne",
+    seed: Annotated[int, typer.Option(help="seed of the map and of the halves of the events")] = 0,
 ) -> None:
-    """Show what each cluster holds: exemplars, a map, a table of windows, and scores where there are labels."""
+    """Show the clusters of a model: exemplars, a map, a table of windows, and scores if there are labels."""
     if numbers and not 1 <= numbers[0] <= numbers[1]:
-        raise ConfigurationError(f"--numbers takes the least and the largest number, but was given {numbers}")
+        raise ConfigurationError(f"--numbers takes the smallest and the largest number of clusters, but got {numbers}")
     discriminator = load_discriminator(model, weights, "MiniRocketSCAN")
     if not discriminator.clusters:
         raise ConfigurationError(f"{discriminator.name} learns from labels and has no clusters")
@@ -61,7 +61,7 @@ def clusters(
     )
     rated = None
     if numbers:
-        with errors.status("rating numbers of clusters"):
+        with errors.status("comparing numbers of clusters"):
             rated = cluster_numbers(features.numpy(), range(numbers[0], numbers[1] + 1), seed=seed)
     labels = data.labels if (data.labels != "").any() else None
     names = ["" if name == f"cluster {k}" else name for k, name in enumerate(discriminator.clusters)]
@@ -74,7 +74,7 @@ def clusters(
         }
         if rated is not None:
             figures["numbers.png"] = cluster_number_figure(rated)
-    # Nothing is written before all is there: no report without its figures.
+    # Files are written after all of them exist: a report comes with its figures.
     write_file(out / "windows.csv", lambda file: table.to_csv(file, index=False))
     write_text(out / "clusters.md", text)
     for title, figure in figures.items():

@@ -38,7 +38,7 @@ def load_discriminator(model: str | None, weights: str, default: str) -> Discrim
 
 
 def say(text: str, to: Console = console) -> None:
-    """Print text that may hold anything, such as a path with brackets."""
+    """Print text as it is, even with brackets."""
     to.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
@@ -59,12 +59,12 @@ def show(sections: Iterable[Section]) -> str:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file whole."""
+    """Write a text file."""
     write_file(path, lambda file: file.write_text(text, encoding="utf-8"))
 
 
 def write_file(path: Path, write: Callable[[Path], Any]) -> None:
-    """Write a file whole, and say so.
+    """Write a file completely or not at all, and say so.
 
     Raises
     ------
@@ -79,20 +79,18 @@ def write_file(path: Path, write: Callable[[Path], Any]) -> None:
 
 
 def check_figure(path: Path) -> None:
-    """Refuse, before the work, a figure that cannot be written.
+    """Refuse a figure that cannot be written.
 
     Raises
     ------
     OutputError
-        If its suffix is that of no format, or it is a folder.
+        If its suffix is unknown, or it is a folder.
     """
     if path.is_dir():
-        raise OutputError(f"{path} is a folder: give the name of a file in it")
+        raise OutputError(f"{path} is a folder: name a file in it")
     formats = Figure().canvas.get_supported_filetypes()
     if path.suffix.lower().lstrip(".") not in formats:
-        raise OutputError(
-            f"a figure cannot be written as {path.name!r}; end its name with one of: {', '.join(formats)}"
-        )
+        raise OutputError(f"cannot write a figure as {path.name!r}: use one of the suffixes {', '.join(formats)}")
 
 
 def progress(description: str) -> Callable[[Iterable[T]], Iterable[T]]:
@@ -101,7 +99,7 @@ def progress(description: str) -> Callable[[Iterable[T]], Iterable[T]]:
 
 
 def read_files(files: list[str]) -> tuple[obspy.Stream, dict[str, str]]:
-    """Read all files into one stream, and say of each that cannot be read why."""
+    """Read all files into one stream; also return the reason for each file that cannot be read."""
     stream = obspy.Stream()
     broken: dict[str, str] = {}
     for name in progress("reading")(files):
@@ -111,7 +109,7 @@ def read_files(files: list[str]) -> tuple[obspy.Stream, dict[str, str]]:
                 stream += obspy.read(name)
             for warning in caught:
                 say(f"{name}: {warning.message}", errors)
-        except Exception as error:  # ObsPy's readers raise whatever their format's library does
+        except Exception as error:  # ObsPy's readers raise any error of the libraries below
             broken[name] = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
     return stream, broken
 
@@ -122,34 +120,34 @@ def parse_pairs(settings: list[str], option: str) -> dict[str, str]:
     Raises
     ------
     ConfigurationError
-        If a setting is anything else, or a key comes twice.
+        If a setting has another form, or a key occurs twice.
     """
     parsed: dict[str, str] = {}
     for setting in settings:
         key, separator, value = setting.partition("=")
         if not separator or not key:
-            raise ConfigurationError(f"{option} takes key=value, but was given {setting!r}")
+            raise ConfigurationError(f"{option} takes key=value, but got {setting!r}")
         if key in parsed:
-            raise ConfigurationError(f"{option} was given twice for {key}: {parsed[key]!r} and {value!r}")
+            raise ConfigurationError(f"{option} sets {key} twice: {parsed[key]!r} and {value!r}")
         parsed[key] = value
     return parsed
 
 
 def parse_settings(settings: list[str], option: str) -> dict[str, Any]:
-    """Turn ``key=value`` into a dict; values are JSON where they can be, else text.
+    """Turn ``key=value`` into a dict; a value is read as JSON if possible, otherwise as text.
 
-    A key with dots is one in a mapping: ``physical.refine=0.5`` is ``{"physical": {"refine": 0.5}}``, and so is
-    ``physical={"refine": 0.5}``. Mappings of one name are joined.
+    Dots in a key make mappings: ``physical.refine=0.5`` is ``{"physical": {"refine": 0.5}}``, like
+    ``physical={"refine": 0.5}``. Mappings of the same name are merged.
 
     Raises
     ------
     ConfigurationError
-        If a setting is anything else, or something is given twice.
+        If a setting has another form, or a key is set twice.
     """
     parsed: dict[str, Any] = {}
     for path, text in parse_pairs(settings, option).items():
         if not all(keys := path.split(".")):
-            raise ConfigurationError(f"{option} takes key=value, or part.key=value, but was given '{path}={text}'")
+            raise ConfigurationError(f"{option} takes key=value or part.key=value, but got '{path}={text}'")
         value = _as_json(text)
         for key in reversed(keys):
             value = {key: value}
@@ -171,10 +169,10 @@ def _join(settings: dict[str, Any], more: dict[str, Any], option: str, within: s
         elif isinstance(known := settings[key], dict) and isinstance(value, dict):
             _join(known, value, option, f"{within}{key}.")
         else:
-            raise ConfigurationError(f"{option} was given twice for {within}{key}: {known!r} and {value!r}")
+            raise ConfigurationError(f"{option} sets {within}{key} twice: {known!r} and {value!r}")
 
 
 def parse_event_types(settings: list[str]) -> dict[str, str | None]:
-    """Turn ``label=QuakeML event type`` into a dict; "none" is no type."""
+    """Turn ``label=QuakeML event type`` into a dict; "none" means no type."""
     types = parse_pairs(settings, "--event-type")
     return {label: None if kind in ("none", "null") else kind for label, kind in types.items()}

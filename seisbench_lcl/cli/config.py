@@ -1,4 +1,4 @@
-"""Configuration files: the options of a command in TOML, read from a file or written into a card."""
+"""Configuration files: the options of a command as TOML, read from a file or written into a report."""
 
 import difflib
 import inspect
@@ -6,11 +6,11 @@ import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 import tomlkit
 import typer
+from pydantic import TypeAdapter, ValidationError
 
 from seisbench_lcl.errors import ConfigurationError
 
@@ -19,24 +19,23 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-# Where results go and what the machine affords: nothing of this changes what is computed.
+# Outputs and the memory of the machine: these do not change the results.
 _NOT_KEPT = frozenset({"out", "report", "curves", "checkpoints", "logs", "memory"})
 _PLACES = frozenset({"dataset", "weights"})
-_NAMES = {bool: "true or false", int: "a whole number", float: "a number"}
 
 
 def as_toml(ctx: typer.Context, **parts: Mapping[str, Any]) -> str:
-    """Return all options of a running command as TOML, which ``--config`` reads back to the same values.
+    """Return all options of a running command as TOML, from which ``--config`` reads the same values.
 
-    Defaults are written too, as they may change. Options without a value are left out, and so are those that name
-    outputs or say how much memory there is. Of a dataset its name is given, without folders, and so of weights.
+    Defaults are included, because they may change. Options without a value, outputs and the memory limit are left out.
+    Datasets and weights are written without their folders.
 
     Parameters
     ----------
     ctx : typer.Context
-        Of a command that takes a `Config`.
+        Context of a command that takes a `Config`.
     **parts : mapping
-        Options that are tables, by name, with all that they came to: more than was given.
+        Complete tables for options that are tables, by name.
     """
     values: dict[str, Any] = {}
     tables: dict[str, Any] = {}
@@ -47,15 +46,15 @@ def as_toml(ctx: typer.Context, **parts: Mapping[str, Any]) -> str:
         if _takes_table(option):
             tables[key] = dict(map(_as_entry, value))
         else:
-            # Where data and weights lie on this machine is nobody's business who reads a card.
+            # A report should not reveal the folders of this machine.
             values[key] = Path(value).absolute().name if option.name in _PLACES else _as_value(value)
     for name, table in parts.items():
         tables[name.replace("_", "-")] = _as_table(table)
-    return tomlkit.dumps(values | tables)  # in TOML, what follows the head of a table belongs to it
+    return tomlkit.dumps(values | tables)  # in TOML, everything after the head of a table belongs to the table
 
 
 def as_markdown(ctx: typer.Context, **parts: Mapping[str, Any]) -> str:
-    """Return all options of a running command as the section "Configuration" of a card: `as_toml` in a fence."""
+    """Return all options of a running command as the section "Configuration" of a report."""
     return f"### Configuration\n\n```toml\n{as_toml(ctx, **parts)}```\n\n"
 
 
@@ -68,8 +67,8 @@ def _load(ctx: typer.Context, file: Path | None) -> Path | None:
 Config = Annotated[
     Path | None,
     typer.Option(
-        help="TOML file with values of these options; an option given here replaces that of the file",
-        is_eager=True,  # before the others look up their defaults
+        help="TOML file with values for these options; options on the command line override it",
+        is_eager=True,  # it acts before other options look up their defaults
         callback=_load,
     ),
 ]
@@ -83,18 +82,19 @@ def _read(ctx: typer.Context, file: Path) -> dict[str, Any]:
         option = options.get(key.replace("_", "-"))
         if option is None:
             near = difflib.get_close_matches(key.replace("_", "-"), options, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(options)}"
-            raise ConfigurationError(f"{file}: no option is called {key!r}; {hint}")
+            hint = f"did you mean {near[0]!r}?" if near else f"the options are {', '.join(options)}"
+            raise ConfigurationError(f"{file}: there is no option {key!r}; {hint}")
         if option.name in values:
-            raise ConfigurationError(f"{file}: {key!r} is given twice, with '-' and with '_'; leave one out")
-        kind, table = _without_none(kinds[option.name]), _takes_table(option)
+            raise ConfigurationError(f"{file}: {key!r} occurs twice, with '-' and with '_': remove one")
+        table = _takes_table(option)
         if table and _is_table(value):
             value = [f"{name}={_as_text(setting)}" for name, setting in value.items()]
-        elif not _fits(value, kind):
-            syntax = f" like {option.metavar}, or a table with no '=' in its keys" if table else ""
-            raise ConfigurationError(f"{file}: {key!r} must be {_describe(kind)}{syntax}, but is {value!r}")
+        elif complaint := _complaint(value, kinds[option.name]):
+            if table:
+                complaint = f"input should be an array of {option.metavar}, or a table with no '=' in its keys"
+            raise ConfigurationError(f"{file}: {key!r} cannot be {value!r}: {complaint}")
         try:
-            option.process_value(ctx, value)  # against its choices and its range
+            option.process_value(ctx, value)  # checks choices and range
         except typer.BadParameter as error:
             raise ConfigurationError(f"{file}: {key!r} cannot be {value!r}: {error.message}") from error
         values[option.name] = value
@@ -106,43 +106,30 @@ def _parse(file: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigurationError(f"cannot read {file}: {error.strerror}; --config takes a TOML file") from error
-    except ValueError as error:  # of TOML, or of UTF-8
-        raise ConfigurationError(f"{file} is no TOML: {error}") from error
+    except ValueError as error:  # invalid TOML or UTF-8
+        raise ConfigurationError(f"{file} is not valid TOML: {error}") from error
 
 
 def _options(ctx: typer.Context) -> dict[str, Any]:
-    """Options that reach the command, by their flag without dashes. Eager ones act before a file is read."""
+    """Options that reach the command, by their flag without dashes; eager options act before a file is read."""
     options = [p for p in ctx.command.params if p.param_type_name == "option" and p.expose_value and not p.is_eager]
     return {max(option.opts, key=len).lstrip("-").replace("_", "-"): option for option in options}
 
 
 def _takes_table(option: Any) -> bool:
-    """Whether an option is repeated as ``key=value``, which its metavar tells."""
+    """Whether an option takes ``key=value`` repeatedly, as its metavar shows."""
     return "=" in (option.metavar or "")
 
 
-def _without_none(kind: Any) -> Any:
-    if get_origin(kind) in (Union, UnionType):
-        (kind,) = (part for part in get_args(kind) if part is not NoneType)
-    return kind
-
-
-def _fits(value: Any, kind: Any) -> bool:
-    parts = get_args(kind)
-    if get_origin(kind) is list:
-        return isinstance(value, list) and all(_fits(item, parts[0]) for item in value)
-    if get_origin(kind) is tuple:
-        return isinstance(value, list) and len(value) == len(parts) and all(map(_fits, value, parts))
-    if kind in (int, float):
-        return isinstance(value, kind | int) and not isinstance(value, bool)
-    return isinstance(value, bool if kind is bool else str)
-
-
-def _describe(kind: Any) -> str:
-    parts = ", ".join(map(_describe, get_args(kind))) if get_origin(kind) in (list, tuple) else ""
-    if get_origin(kind) is list:
-        return f"an array, each item {parts}"
-    return f"an array [{parts}]" if parts else _NAMES.get(kind, "a string")
+def _complaint(value: Any, kind: Any) -> str:
+    """Return why a value of TOML is not of a type, in the words of pydantic; empty if it is."""
+    try:
+        # As JSON, because an array of TOML may be a tuple; strictly, because text is not a number.
+        TypeAdapter(kind).validate_json(json.dumps(value, default=str), strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        return str(first["msg"][0].lower() + first["msg"][1:])
+    return ""
 
 
 def _is_table(value: Any) -> bool:
@@ -150,12 +137,12 @@ def _is_table(value: Any) -> bool:
 
 
 def _as_text(setting: Any) -> str:
-    """Write a value as on the command line: text as it is, anything else (dates as text) in JSON."""
+    """Write a value as on the command line: text unchanged, everything else as JSON (dates as text)."""
     return setting if isinstance(setting, str) else json.dumps(setting, ensure_ascii=False, default=str)
 
 
 def _as_entry(setting: str) -> tuple[str, Any]:
-    """Split ``key=value``; a number, boolean or list becomes that of TOML where it comes back letter by letter."""
+    """Split ``key=value``; a number, boolean or list becomes a TOML value if it can be read back exactly."""
     key, _, text = setting.partition("=")
     try:
         value = json.loads(text)
@@ -165,12 +152,12 @@ def _as_entry(setting: str) -> tuple[str, Any]:
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether TOML has a value of JSON, and writes it on a line."""
+    """Whether TOML can express a JSON value on one line."""
     return all(map(_is_plain, value)) if isinstance(value, list) else isinstance(value, str | int | float)
 
 
 def _as_table(table: Mapping[Any, Any]) -> dict[str, Any]:
-    """TOML has no null, and no keys but text."""
+    """TOML has no null, and its keys are text."""
     return {
         str(key): _as_table(value) if isinstance(value, Mapping) else value
         for key, value in table.items()

@@ -1,4 +1,4 @@
-"""``seisbench-lcl demo``: the main job on a seismogram that ObsPy carries, with no network."""
+"""``seisbench-lcl demo``: classify a seismogram that comes with ObsPy, without a network."""
 
 from pathlib import Path
 from typing import Annotated
@@ -8,13 +8,13 @@ import typer
 
 from seisbench_lcl.cli.classify import classify_stream
 from seisbench_lcl.cli.common import console
-from seisbench_lcl.models.named import EnvelopePhysicalRidge
+from seisbench_lcl.models.lookup import DEFAULT_MODEL, model_class
 
 
-def demo(out: Annotated[Path, typer.Option(help="folder for table and figure")] = Path("demo-output")) -> None:
-    """Classify the local earthquake of 2009-08-24 at station RJOB, Bavaria, that comes with ObsPy."""
-    model = EnvelopePhysicalRidge.from_pretrained("mixed-3c")
-    console.print(f"{model.name}, weights mixed-3c, version {model.weights_version}: {', '.join(model.labels)}")
+def demo(out: Annotated[Path, typer.Option(help="folder for tables and figure")] = Path("demo-output")) -> None:
+    """Classify a local earthquake recorded at RJOB, Bavaria, on 2009-08-24; the record comes with ObsPy."""
+    model = model_class(DEFAULT_MODEL).from_pretrained("mixed-3c")
+    console.print(f"{model.name}/mixed-3c, version {model.weights_version}: {', '.join(model.labels)}")
     classify_stream(
         model,
         obspy.read(),

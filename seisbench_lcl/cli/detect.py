@@ -1,4 +1,4 @@
-"""``seisbench-lcl detect``: from continuous records to a training set."""
+"""``seisbench-lcl detect``: make a training dataset from continuous records."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,42 +14,43 @@ from seisbench_lcl.errors import ConfigurationError, OutputError
 
 
 def detect(
-    out: Annotated[Path, typer.Option(help="folder of the SeisBench dataset to write; it must not exist")],
-    files: Annotated[list[str] | None, typer.Argument(help="miniSEED, SAC, or whatever else ObsPy reads")] = None,
-    archive: Annotated[Path | None, typer.Option(help="root of an SDS archive, read day by day")] = None,
+    out: Annotated[Path, typer.Option(help="folder of the new SeisBench dataset; it must not exist")],
+    files: Annotated[list[str] | None, typer.Argument(help="miniSEED, SAC or another format that ObsPy reads")] = None,
+    archive: Annotated[Path | None, typer.Option(help="root of an SDS archive, which is read day by day")] = None,
     station: Annotated[
-        list[str] | None, typer.Option(help="of the archive: NET.STA or NET.STA.LOC.CHA, with * and ? (repeat)")
+        list[str] | None,
+        typer.Option(help="station as NET.STA or NET.STA.LOC.CHA; * and ? are wildcards (repeatable)"),
     ] = None,
-    start: Annotated[str | None, typer.Option(help="time from which to read the archive")] = None,
-    end: Annotated[str | None, typer.Option(help="time up to which to read the archive")] = None,
-    sta: Annotated[float, typer.Option(help="seconds of the short average")] = 0.5,
-    lta: Annotated[float, typer.Option(help="seconds of the long average")] = 10.0,
-    on: Annotated[float, typer.Option(help="ratio at which a trigger begins")] = 3.5,
-    off: Annotated[float, typer.Option(help="ratio at which a trigger ends")] = 1.5,
-    band: Annotated[tuple[float, float], typer.Option(help="of the trigger, in Hz")] = (2.0, 15.0),
-    before: Annotated[float, typer.Option(help="seconds to cut before the onset")] = 10.0,
-    after: Annotated[float, typer.Option(help="seconds to cut after the onset")] = 30.0,
-    interval: Annotated[float, typer.Option(help="least seconds between onsets of a station")] = 20.0,
-    coincidence: Annotated[int, typer.Option(help="least number of stations of an event")] = 1,
-    within: Annotated[float, typer.Option(help="seconds in which they must trigger")] = 10.0,
-    components: Annotated[str, typer.Option(help="component codes in order; the first triggers")] = "ZNE",
-    dev: Annotated[float, typer.Option(help="fraction of the events, the last ones, for split dev")] = 0.0,
+    start: Annotated[str | None, typer.Option(help="start time in the archive")] = None,
+    end: Annotated[str | None, typer.Option(help="end time in the archive")] = None,
+    sta: Annotated[float, typer.Option(help="length of the short-term average in seconds")] = 0.5,
+    lta: Annotated[float, typer.Option(help="length of the long-term average in seconds")] = 10.0,
+    on: Annotated[float, typer.Option(help="STA/LTA ratio that starts a trigger")] = 3.5,
+    off: Annotated[float, typer.Option(help="STA/LTA ratio that ends a trigger")] = 1.5,
+    band: Annotated[tuple[float, float], typer.Option(help="frequency band of the trigger in Hz")] = (2.0, 15.0),
+    before: Annotated[float, typer.Option(help="length of record before the onset in seconds")] = 10.0,
+    after: Annotated[float, typer.Option(help="length of record after the onset in seconds")] = 30.0,
+    interval: Annotated[float, typer.Option(help="shortest time between onsets of a station in seconds")] = 20.0,
+    coincidence: Annotated[int, typer.Option(help="smallest number of stations of an event")] = 1,
+    within: Annotated[float, typer.Option(help="time within which they must trigger, in seconds")] = 10.0,
+    components: Annotated[str, typer.Option(help="component codes in order; the first one triggers")] = "ZNE",
+    dev: Annotated[float, typer.Option(help="fraction of the events, the latest ones, for split dev")] = 0.0,
 ) -> None:
-    """Cut windows in which something happens out of continuous records: a dataset to train on without labels.
+    """Detect events by STA/LTA in continuous records, and write them as a dataset to train on without labels.
 
-    Files are read all together, an archive day by day. Exit status 0: everything was read; 1: some was not, the rest
-    is done; 2: nothing could be done.
+    Files are read together, an archive day by day. Exit status 0: everything was read; 1: some files could not be read;
+    2: nothing was written.
     """
     broken: list[str] = []
     waveforms: obspy.Stream | Iterable[obspy.Stream]
     if archive is None:
         if not files or station or start or end:
-            raise ConfigurationError("give files, or --archive with --station, --start and --end")
+            raise ConfigurationError("pass files, or --archive with --station, --start and --end")
         waveforms, unread = read_files(files)
         broken += [f"{name}: {reason}" for name, reason in unread.items()]
     else:
         if files or not (station and start and end):
-            raise ConfigurationError("--archive needs --station, --start and --end, and no files")
+            raise ConfigurationError("--archive needs --station, --start and --end, and takes no files")
         waveforms = read_archive(archive, station, _time(start), _time(end), on_error=broken.append)
     summary = None
     try:
@@ -77,7 +78,7 @@ def detect(
         raise OutputError(f"cannot write {out}: {error}") from error
     finally:
         for reason in broken:
-            say(f"could not read {reason}", errors)
+            say(f"cannot read {reason}", errors)
     if summary:
         say(str(summary))
         say(f"wrote {out}")
@@ -89,4 +90,4 @@ def _time(text: str) -> UTCDateTime:
     try:
         return UTCDateTime(text)
     except (TypeError, ValueError) as error:
-        raise ConfigurationError(f"{text!r} is no time such as 2024-03-01T12:00: {error}") from error
+        raise ConfigurationError(f"{text!r} is not a time such as 2024-03-01T12:00: {error}") from error

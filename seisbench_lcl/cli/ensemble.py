@@ -1,4 +1,4 @@
-"""``seisbench-lcl ensemble``: several weights that vote as one."""
+"""``seisbench-lcl ensemble``: combine several weights into one model."""
 
 from typing import Annotated
 
@@ -12,12 +12,12 @@ from seisbench_lcl.models.lookup import find_model
 
 
 def ensemble(
-    weights: Annotated[list[str], typer.Option(help="path of saved weights (repeat); of an ensemble, its members")],
+    weights: Annotated[list[str], typer.Option(help="weights of a member (repeatable), or of an ensemble of members")],
     out: Out,
-    description: Annotated[str, typer.Option(help="what the weights are, kept in their file")] = "",
+    description: Annotated[str, typer.Option(help="description of the weights, stored in their file")] = "",
     version: Version = None,
 ) -> None:
-    """Make one model of several, whose probability is the mean of theirs."""
+    """Combine several models into one that averages their probabilities."""
     members = [member for path in weights for member in find_model(path).members]
     save(DiscriminatorEnsemble(members), out, description, version)
     say(f"{len(members)} members: {', '.join(member.name for member in members)}")

@@ -25,7 +25,7 @@ from seisbench_lcl.datasets.windows import labels_in
 from seisbench_lcl.errors import ConfigurationError, DatasetError
 from seisbench_lcl.evaluation import reject_threshold
 from seisbench_lcl.evaluation.calibration import check_risk
-from seisbench_lcl.evaluation.scored import Scored, predict_anew, predict_split
+from seisbench_lcl.evaluation.scored import Scored, predict_held_out, predict_split
 from seisbench_lcl.models.lookup import find_model
 from seisbench_lcl.models.model import Model
 from seisbench_lcl.plotting import reliability_figure
@@ -35,9 +35,7 @@ from seisbench_lcl.training import Columns, recorded_cuts
 def evaluate(
     dataset: Dataset,
     weights: Weights,
-    model: Annotated[
-        str | None, typer.Option(help="class of the pretrained weights; by default EnvelopePhysicalRidge")
-    ] = None,
+    model: Annotated[str | None, typer.Option(help="class of the weights; by default EnvelopePhysicalRidge")] = None,
     label_column: LabelColumn = "source_type",
     group_column: GroupColumn = "source_id",
     split_column: SplitColumn = "split",
@@ -47,7 +45,7 @@ def evaluate(
     by: Annotated[
         str | None,
         typer.Option(
-            help="train again without each value of this column in turn, and measure how far a model recognises the values"
+            help="train again without each value of this column in turn, and measure how far models recognise them"
         ),
     ] = None,
     max_shift: MaxShift = None,
@@ -91,9 +89,12 @@ def evaluate(
     cuts = recorded_cuts(discriminator, max_shift, copies, refine) if anew else Cuts()
     data = read_dataset(waveforms, discriminator.preprocessing, columns, labels=wanted, cuts=cuts)
     if anew:
-        recorded = (discriminator.training_windows or {}).get("min_snr")
-        learn = learnable(data, recorded if min_snr is None else min_snr, remark)
-        scored = predict_anew(discriminator, data, learn, folds=folds, by=by, seed=seed, progress=progress("training"))
+        if min_snr is None and discriminator.training_windows:
+            min_snr = discriminator.training_windows["min_snr"]
+        learn = learnable(data, min_snr, remark)
+        scored = predict_held_out(
+            discriminator, data, learn, folds=folds, by=by, seed=seed, progress=progress("training")
+        )
     else:
         if split in ("all", "train"):
             remark("these scores are not held out if the weights were trained on this split")

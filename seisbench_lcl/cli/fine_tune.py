@@ -35,9 +35,7 @@ def fine_tune(
     dataset: Dataset,
     weights: Weights,
     out: Out,
-    model: Annotated[
-        str | None, typer.Option(help="class of the pretrained weights; by default EnvelopePhysicalRidge")
-    ] = None,
+    model: Annotated[str | None, typer.Option(help="class of the weights; by default EnvelopePhysicalRidge")] = None,
     label_column: LabelColumn = "source_type",
     group_column: GroupColumn = "source_id",
     split_column: SplitColumn = "split",

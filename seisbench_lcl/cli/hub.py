@@ -1,4 +1,4 @@
-"""``seisbench-lcl hub``: weights of hubs, listed, shown, pulled, checked, published."""
+"""``seisbench-lcl hub``: list, show, pull, check and publish weights."""
 
 import signal
 from pathlib import Path
@@ -21,20 +21,22 @@ from seisbench_lcl.models.lookup import model_class, model_classes
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Weights of the package and of hubs. SEISBENCH_LCL_HUBS names hubs, or hubs.toml in the configuration folder.",
+    help="Weights in the package and on hubs; SEISBENCH_LCL_HUBS or hubs.toml in the configuration folder set hubs.",
 )
 
 _HubOption = Annotated[
     list[str] | None,
-    typer.Option("--hub", help="folder or address of a hub (repeat); by default the package and the configured ones"),
+    typer.Option(
+        "--hub", help="folder or address of a hub (repeatable); by default the package and all configured hubs"
+    ),
 ]
-_What = Annotated[str, typer.Argument(metavar="[CLASS/]NAME", help="such as MiniRocketRidge/mixed-3c")]
+_What = Annotated[str, typer.Argument(metavar="[MODEL/]NAME", help="such as MiniRocketRidge/mixed-3c")]
 _Version = Annotated[str, typer.Option(help="version, or latest")]
 
 
 @app.command("list")
 def list_weights(hub: _HubOption = None) -> None:
-    """List the weights of hubs."""
+    """List weights."""
     table = Table(box=None, pad_edge=False)
     for title in ("model", "name", "version", "MB", "licence", "hub"):
         table.add_column(title, no_wrap=title != "hub", justify="right" if title == "MB" else "left")
@@ -46,14 +48,14 @@ def list_weights(hub: _HubOption = None) -> None:
 
 @app.command()
 def show(what: _What, version: _Version = "latest", hub: _HubOption = None) -> None:
-    """Show the card of weights: what they are for, how good they are, what they must not be used for."""
+    """Show the card of weights: their purpose, scores and limits."""
     card, body = read_card(_chosen(what, version, hub))
     console.print(render(card, body))
 
 
 @app.command()
 def pull(what: _What, version: _Version = "latest", hub: _HubOption = None) -> None:
-    """Pull weights into SeisBench's cache, where from_pretrained finds them without a network."""
+    """Download weights into SeisBench's cache, where from_pretrained finds them without a network."""
     offer = _chosen(what, version, hub)
     cls = model_class(offer.model)
     path = pull_weights(cls, offer, cls._model_path())
@@ -62,7 +64,7 @@ def pull(what: _What, version: _Version = "latest", hub: _HubOption = None) -> N
 
 @app.command()
 def verify(hub: _HubOption = None) -> None:
-    """Check all weights of hubs, and those in SeisBench's cache: digests, tensors, cards."""
+    """Check digests, tensors and cards of all weights on hubs and in SeisBench's cache."""
     hubs = _hubs(hub)
     offers = [offer for place in hubs for offer in place.offers()]
     wrong = sum(place.error is not None for place in hubs)
@@ -80,54 +82,57 @@ def verify(hub: _HubOption = None) -> None:
         for name, version, reason in publishing.verify_cached(model_class(model), by_class.get(model, {})):
             wrong += _tell(f"cache: {model} {name} {version}", reason)
     if wrong:
-        say(f"{wrong} are not as they should be", errors)
+        say(f"{wrong} checks failed", errors)
         raise typer.Exit(1)
 
 
 @app.command()
 def add(
-    weights: Annotated[Path, typer.Option(help="path of saved weights, without suffix, or their JSON file")],
-    card: Annotated[Path, typer.Option(help="Markdown with a YAML head")],
+    weights: Annotated[Path, typer.Option(help="path of saved weights without suffix, or their JSON file")],
+    card: Annotated[Path, typer.Option(help="card: Markdown with a YAML head")],
     hub: Annotated[Path, typer.Option(help="folder of the hub")],
-    mirror: Annotated[list[str] | None, typer.Option(help="further address that will hold the files (repeat)")] = None,
+    mirror: Annotated[list[str] | None, typer.Option(help="another address of the files (repeatable)")] = None,
 ) -> None:
-    """Add weights with a complete card to a hub in a folder."""
+    """Add weights and their card to a hub in a folder."""
     stem, _, version = weights.name.partition(".json")
     path = weights.with_name(stem)
     suffix = version.removeprefix(".v") or None
     model, source = weights_files.origin(path, suffix)
     offer = publishing.add(model_class(model, source), path, suffix, card, hub, mirror or [])
-    say(f"{model} {stem} is in {hub} already" if offer is None else f"added {model} {offer.name} to {hub}")
+    say(f"{model}/{stem} is in {hub} already" if offer is None else f"added {model}/{offer.name} to {hub}")
 
 
 @app.command()
 def export(
     out: Annotated[Path, typer.Option(help="folder of the new hub")],
-    what: Annotated[list[str] | None, typer.Argument(metavar="[[CLASS/]NAME]...", help="by default all")] = None,
+    what: Annotated[
+        list[str] | None, typer.Argument(metavar="[[MODEL/]NAME]...", help="by default all weights")
+    ] = None,
     hub: _HubOption = None,
 ) -> None:
-    """Copy weights into one folder, a hub for a machine without a network."""
+    """Copy weights into a folder that serves as a hub on a machine without a network."""
     offers = [offer for name in what for offer in _matching(name, hub)] if what else _offers(hub)
-    # An earlier hub hides a later one, as where weights are pulled.
+    # An earlier hub hides a later one, as in pulling.
     unique = {(offer.model, offer.name, offer.version): offer for offer in reversed(offers)}
     count = publishing.export(unique.values(), out)
-    say(f"{count} sets of weights are in {out}; there, say SEISBENCH_LCL_HUBS={out.resolve()}")
+    say(f"copied {count} set{'' if count == 1 else 's'} of weights to {out}")
+    say("to use them on another machine, copy this folder there, and set SEISBENCH_LCL_HUBS to its path")
 
 
 @app.command()
 def serve(
-    folder: Annotated[Path, typer.Argument(help="of the hub")],
-    host: Annotated[str, typer.Option(help="address to listen at; 0.0.0.0 answers other machines")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="0 takes any that is free")] = 8000,
+    folder: Annotated[Path, typer.Argument(help="folder of the hub")],
+    host: Annotated[str, typer.Option(help="address to listen on; 0.0.0.0 accepts other machines")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="port; 0 chooses a free one")] = 8000,
 ) -> None:
-    """Serve a hub in a folder, until interrupted."""
+    """Serve a hub in a folder until interrupted."""
     if not (folder / REGISTRY).is_file():
-        raise HubError(f"{folder} is no hub: it has no {REGISTRY}; make one by hub add or hub export")
+        raise HubError(f"{folder} is not a hub, because it has no {REGISTRY}: make one with hub add or hub export")
     try:
         server = serving.server(folder, host, port)
     except (OSError, OverflowError) as error:
-        raise OutputError(f"cannot listen at {host}, port {port}: {error}") from error
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what services are stopped by
+        raise OutputError(f"cannot listen on {host}, port {port}: {error}") from error
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the signal that stops services
     with server:
         say(f"http://{host}:{server.server_address[1]}/")
         try:
@@ -137,13 +142,13 @@ def serve(
 
 
 def _hubs(addresses: list[str] | None) -> list[Hub]:
-    """Return the hubs that are named, or the package and the configured ones; each that does not answer is told."""
+    """Return the named hubs, or the package and the configured hubs; say which of these do not answer."""
     hubs = [Hub.at(address) for address in addresses or []] or [Hub.at(str(weights_files.bundled())), *known_hubs()]
     for hub in hubs:
         if hub.error and addresses:
             raise hub.error
         if hub.error:
-            say(f"no answer from {hub.address}: {hub.error}", errors)
+            say(f"{hub.address} does not answer: {hub.error}", errors)
     return hubs
 
 
@@ -159,7 +164,7 @@ def _matching(what: str, addresses: list[str] | None) -> list[Offer]:
     model, _, name = what.rpartition("/")
     found = [offer for offer in _offers(addresses) if offer.name == name and model in ("", offer.model)]
     if not found:
-        raise HubError(f"no hub has weights called {what}: see hub list")
+        raise HubError(f"no hub has weights called {what}: hub list shows all weights")
     return found
 
 
@@ -170,7 +175,7 @@ def _chosen(what: str, version: str, addresses: list[str] | None) -> Offer:
     versions = [offer.version for offer in found]
     wanted = weights_files.newest(versions) if version == "latest" else version
     if wanted not in versions:
-        raise HubError(f"{what} has no version {version!r}; there are: {', '.join(dict.fromkeys(versions))}")
+        raise HubError(f"{what} has no version {version!r}; available: {', '.join(dict.fromkeys(versions))}")
     return found[versions.index(wanted)]
 
 
@@ -179,7 +184,7 @@ def _cached_classes() -> list[str]:
 
 
 def _tell(what: str, reason: str) -> bool:
-    console.print(Text.assemble(("wrong  " if reason else "good   ", "red" if reason else "green"), what))
+    console.print(Text.assemble(("failed " if reason else "good   ", "red" if reason else "green"), what))
     if reason:
         say(f"       {reason}")
     return bool(reason)

@@ -1,4 +1,4 @@
-"""``seisbench-lcl name``: event types for the clusters of a model."""
+"""``seisbench-lcl name``: name the clusters of a model."""
 
 from collections import Counter
 from pathlib import Path
@@ -14,29 +14,31 @@ from seisbench_lcl.training import Columns
 
 def name(
     weights: Weights,
-    out: Annotated[Path, typer.Option(help="path of the weights to write, without suffix")],
-    model: Annotated[str | None, typer.Option(help="class of pretrained weights, MiniRocketSCAN by default")] = None,
-    cluster: Annotated[list[str] | None, typer.Option(help="by hand, such as 0=earthquake (repeat)")] = None,
-    dataset: Annotated[str | None, typer.Option(help="by labels: folder or name of a SeisBench dataset")] = None,
+    out: Annotated[Path, typer.Option(help="path of the new weights, without suffix")],
+    model: Annotated[str | None, typer.Option(help="class of the weights; by default MiniRocketSCAN")] = None,
+    cluster: Annotated[
+        list[str] | None, typer.Option(help="cluster and name, such as 0=earthquake (repeatable)")
+    ] = None,
+    dataset: Annotated[str | None, typer.Option(help="labelled dataset: folder, or name in seisbench.data")] = None,
     label_column: LabelColumn = "source_type",
     group_column: GroupColumn = "source_id",
     split_column: SplitColumn = "split",
     pick_column: PickColumn = None,
-    split: Annotated[str, typer.Option(help="split whose labels are used; 'all' takes every window")] = "train",
-    label: Annotated[list[str] | None, typer.Option(help="class to use (repeat); all by default")] = None,
-    event_type: Annotated[list[str] | None, typer.Option(help="label=QuakeML event type (repeat)")] = None,
-    description: Annotated[str | None, typer.Option(help="what the weights are; by default what they were")] = None,
-    version: Annotated[str | None, typer.Option(help="version of the weights, a suffix of the file names")] = None,
+    split: Annotated[str, typer.Option(help="split with the labels; 'all' means every window")] = "train",
+    label: Annotated[list[str] | None, typer.Option(help="class to use (repeatable); by default all")] = None,
+    event_type: Annotated[list[str] | None, typer.Option(help="LABEL=QuakeML type, or none (repeatable)")] = None,
+    description: Annotated[str | None, typer.Option(help="description of the weights; by default unchanged")] = None,
+    version: Annotated[str | None, typer.Option(help="version of the weights, appended to the file names")] = None,
 ) -> None:
-    """Name the clusters of a model that learns without labels: by labelled windows, or by hand."""
+    """Name the clusters of a model, by labelled windows or by hand."""
     discriminator = load_discriminator(model, weights, "MiniRocketSCAN")
     if bool(cluster) == bool(dataset):
-        raise ConfigurationError("give --dataset to name clusters by its labels, or --cluster to name them by hand")
+        raise ConfigurationError("use --dataset to name clusters by labels, or --cluster to name them by hand")
     types = parse_event_types(event_type or [])
     if cluster:
         given = parse_pairs(cluster, "--cluster")
         if wrong := [key for key in given if not key.isdecimal()]:
-            raise ConfigurationError(f"--cluster takes number=label, such as 0=earthquake, but was given {wrong[0]!r}")
+            raise ConfigurationError(f"--cluster takes number=label, such as 0=earthquake, but got {wrong[0]!r}")
         discriminator.name_clusters({int(key): title for key, title in given.items()}, event_types=types)
     else:
         columns = Columns(label=label_column, group=group_column, split=split_column, pick=pick_column)

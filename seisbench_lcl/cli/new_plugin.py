@@ -1,4 +1,4 @@
-"""``seisbench-lcl new-plugin``: a plugin to begin with."""
+"""``seisbench-lcl new-plugin``: start a plugin."""
 
 import shlex
 from pathlib import Path
@@ -11,14 +11,14 @@ from seisbench_lcl.plugins.template import Kind, write_plugin
 
 
 def new_plugin(
-    name: Annotated[str, typer.Argument(help="of the extractor or head, such as wavelet-energy")],
-    kind: Annotated[Kind, typer.Option(help="what to begin with")],
-    into: Annotated[Path, typer.Option(help="folder in which the plugin's own is made")] = Path(),
+    name: Annotated[str, typer.Argument(help="name of the extractor or head, such as wavelet-energy")],
+    kind: Annotated[Kind, typer.Option(help="what the plugin adds")],
+    into: Annotated[Path, typer.Option(help="folder in which the folder of the plugin is created")] = Path(),
 ) -> None:
-    """Write a plugin that works and passes its own tests, to be changed into your own."""
+    """Write a working plugin with passing tests, as a starting point for your own."""
     files = write_plugin(name, kind, into)
     for file in files:
         say(str(file))
     folder = files[-1].parent
-    say(f"\nNow change {files[0].name}, install it, and run its tests:")
+    say(f"\nEdit {files[0].name}, install the plugin, and run its tests:")
     say(f"  cd {shlex.quote(str(folder))}\n  python -m pip install -e '.[test]'\n  python -m pytest")

@@ -41,7 +41,7 @@ MinSNR = Annotated[
     float | None,
     typer.Option(
         "--min-snr",
-        help="leave out traces in which P rises less than this many dB above the noise; traces of unknown ratio stay: "
+        help="leave out traces with a signal-to-noise ratio of P below this many dB; traces of unknown ratio stay: "
         "without P, or with P less than 1.5 s after the start or 1 s before the end",
     ),
 ]

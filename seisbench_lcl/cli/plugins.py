@@ -1,4 +1,4 @@
-"""``seisbench-lcl plugins``: what is installed, and whether it fits."""
+"""``seisbench-lcl plugins``: list and check installed plugins."""
 
 import json
 from functools import partial
@@ -21,17 +21,17 @@ _OUTCOMES = {"passed": "green", "failed": "red", "skipped": "yellow"}
 
 
 def plugins(
-    as_json: Annotated[bool, typer.Option("--json", help="as JSON")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
     check: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="run the checks of a plugin, a distribution, an extractor or head"),
+        typer.Option(metavar="NAME", help="check a plugin, a distribution, an extractor or a head"),
     ] = None,
     arg: Annotated[
         list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="argument of what is checked, for a quicker trial (repeat)"),
+        typer.Option(metavar="KEY=VALUE", help="argument of the extractor or head, for a faster check (repeatable)"),
     ] = None,
 ) -> None:
-    """List the plugins that are installed, or check that one does what every model relies on."""
+    """List the installed plugins, or run the conformance checks of one."""
     if check:
         _check(check, parse_settings(arg or [], "--arg"))
     elif as_json:
@@ -68,13 +68,13 @@ def _check(name: str, arguments: dict[str, Any]) -> None:
     classes = _named(name)
     if arguments and len(classes) > 1:
         listed = ", ".join(cls.name for cls in classes)
-        raise ConfigurationError(f"--arg is for one extractor or head, but {name} has several: check one of {listed}")
+        raise ConfigurationError(f"--arg applies to one extractor or head, but {name} has several: {listed}")
     failures = 0
     for cls in classes:
         takes = list(signature(cls).parameters)
         if unknown := sorted(set(arguments) - set(takes)):
             raise ConfigurationError(
-                f"{cls.__name__} takes no {', '.join(unknown)}: its arguments are {', '.join(takes)}"
+                f"{cls.__name__} has no argument {', '.join(unknown)}: its arguments are {', '.join(takes)}"
             )
         console.rule(cls.__name__)
         for outcome in run_checks(partial(cls, **arguments)):
@@ -83,20 +83,20 @@ def _check(name: str, arguments: dict[str, Any]) -> None:
             if outcome.reason:
                 say(f"        {outcome.reason}")
             failures += outcome.state == "failed"
-    say(f"{failures} checks failed" if failures else "all checks passed")
+    say(f"{failures} check{'' if failures == 1 else 's'} failed" if failures else "all checks passed")
     if failures:
         raise typer.Exit(1)
 
 
 def _named(name: str) -> list[type[FeatureExtractor] | type[Head]]:
-    """Return the extractors and heads that a name stands for, be it their own, their plugin's or its distribution's."""
+    """Return extractors and heads by their own name, the name of their plugin, or of its distribution."""
     known = registry()
     if named := [cls for kind in known.classes[:2] for key, cls in kind.items() if key == name]:
         return named
     found = [plugin for plugin in known.plugins if name in (plugin.name, plugin.distribution)]
     for plugin in found:
         if plugin.state != "loaded":
-            raise PluginError(f"plugin {plugin} cannot be checked, for it is not loaded: {plugin.reason}")
+            raise PluginError(f"cannot check plugin {plugin}, because it is not loaded: {plugin.reason}")
     if classes := [cls for plugin in found for kind in plugin.classes[:2] for cls in kind.values()]:
         return classes
     raise PluginError(

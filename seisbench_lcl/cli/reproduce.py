@@ -1,4 +1,4 @@
-"""``seisbench-lcl reproduce``: from a recipe to weights and their card."""
+"""``seisbench-lcl reproduce``: make weights and their card from a recipe."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,12 +16,10 @@ def reproduce(
     recipe: Annotated[Path, typer.Argument(help="TOML file, such as weights/recipes/minirocketridge/mixed-3c.toml")],
     data: Annotated[
         Path | None,
-        typer.Option(help="folder that holds the datasets; by default they are downloaded, as SeisBench does"),
+        typer.Option(help="folder that holds the datasets; by default SeisBench downloads them"),
     ] = None,
     out: Annotated[Path, typer.Option(help="folder for the weights and their card")] = Path("reproduced"),
-    memory: Annotated[
-        float, typer.Option(help="GB of windows to hold; if there are more, they go to temporary files")
-    ] = 1.0,
+    memory: Annotated[float, typer.Option(help="windows to keep in memory, in GB; more go to temporary files")] = 1.0,
 ) -> None:
     """Train the weights of a recipe, score them, and write them with their card."""
     check_outputs(out / recipe.stem, None, None)
@@ -32,7 +30,7 @@ def reproduce(
 
 
 def _beside_bundled(made: Reproduced) -> str:
-    """Say whether the package comes with the same weights, "" if it has none of this name."""
+    """Say whether the package holds the same weights; empty if it has no weights of this name."""
     name, version = made.card.name, made.card.version
     base = weights.bundled() / made.card.model.lower() / name
     if not weights.paths(base, version)["json"].exists():

@@ -1,4 +1,4 @@
-"""Labelled windows from SeisBench datasets, and datasets from continuous records."""
+"""Labelled windows from SeisBench datasets, and new datasets from continuous records."""
 
 from seisbench_lcl.datasets.cuts import Cuts
 from seisbench_lcl.datasets.detection import DetectionSummary, detect_windows, read_archive

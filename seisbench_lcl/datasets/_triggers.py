@@ -1,4 +1,4 @@
-"""Where the recursive STA/LTA of continuous records triggers, stretch by gapless stretch."""
+"""Triggers of a recursive STA/LTA on continuous records, one gapless stretch at a time."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
@@ -13,21 +13,22 @@ from numpy.typing import NDArray
 from obspy.signal.trigger import recursive_sta_lta, trigger_onset
 from scipy.signal import butter, sosfilt
 
-from seisbench_lcl.errors import ConfigurationError, WaveformError
+from seisbench_lcl.errors import WaveformError, check_arguments
+from seisbench_lcl.waveforms import StationId
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
 from seisbench_lcl.waveforms.segments import dead_runs, gapless, join
 
-SECOND = 10**9  # times are whole nanoseconds since the epoch, as in UTCDateTime.ns
-_FILTER_PERIODS = 5  # of the lowest frequency, until the causal filter has forgotten the start of a stretch
-_FULL_WEIGHT = 30  # averages from their start until nothing is missing in double precision
-_MISALIGNED = 0.1  # of a sample, between components
+SECOND = 10**9  # times are integer nanoseconds since the epoch, as in UTCDateTime.ns
+_FILTER_PERIODS = 5  # periods of the lowest frequency after which the causal filter has forgotten the start
+_FULL_WEIGHT = 30  # LTA lengths after which an average has its full weight in double precision
+_MISALIGNED = 0.1  # samples between components
 
-Remark = Callable[[str, Any], None]  # what happened, and to which station, stretch or trigger
+Remark = Callable[[str, Any], None]  # takes a remark, and the station, stretch or trigger that it counts
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """Samples of one component without gap, dead channel or conflict; `start` in nanoseconds."""
+    """Samples of one component without gaps, dead channel or conflicts; `start` in nanoseconds."""
 
     start: int
     rate: float
@@ -43,16 +44,16 @@ class Stretch:
         return self.start + round(index * SECOND / self.rate)
 
     def position(self, time: int) -> float:
-        """Return where a time lies, in samples."""
+        """Return the sample position of a time."""
         return (time - self.start) * self.rate / SECOND
 
 
 @dataclass(frozen=True)
 class Trigger:
-    """An onset at one station: when, how clear (largest STA/LTA), and its component's samples at and around it."""
+    """An onset at one station: its time, largest STA/LTA, stretch, and the stretches of all components."""
 
     time: int
-    station: str
+    station: StationId
     ratio: float
     stretch: Stretch
     components: dict[str, list[Stretch]]
@@ -71,34 +72,35 @@ class StaLta:
     interval: float
 
     def __post_init__(self) -> None:
-        if not 0 < self.sta < self.lta < np.inf:
-            raise ConfigurationError(f"averages must satisfy 0 < sta < lta, but are {self.sta:g} and {self.lta:g} s")
-        if not 1 <= self.off <= self.on < np.inf:
-            raise ConfigurationError(
-                f"thresholds must satisfy 1 <= off <= on, but are {self.off:g} and {self.on:g}: noise has a ratio of 1"
-            )
-        if not 0 < self.band[0] < self.band[1] < np.inf:
-            raise ConfigurationError(f"band must satisfy 0 < lowest < highest, but is {self.band} Hz")
-        if not 0 <= self.interval < np.inf:
-            raise ConfigurationError(f"interval must be a time in seconds, but is {self.interval:g}")
+        check_arguments(
+            "",
+            ("sta and lta must satisfy 0 < sta < lta", 0 < self.sta < self.lta < np.inf, (self.sta, self.lta)),
+            (
+                "off and on must satisfy 1 <= off <= on, as noise has a ratio of 1",
+                1 <= self.off <= self.on < np.inf,
+                (self.off, self.on),
+            ),
+            ("band must satisfy 0 < lowest < highest", 0 < self.band[0] < self.band[1] < np.inf, self.band),
+            ("interval must be finite and not negative", 0 <= self.interval < np.inf, self.interval),
+        )
 
     @property
     def filter_settled(self) -> float:
-        """Seconds from the start of a stretch until the filter gives what it would without that start."""
+        """Seconds after which the filter is no longer affected by the start of a stretch."""
         return _FILTER_PERIODS / self.band[0]
 
     @property
     def settled(self) -> float:
-        """Seconds from the start of a stretch in which nothing is triggered."""
+        """Seconds at the start of a stretch without triggers."""
         return self.filter_settled + self.lta
 
     def onsets(self, data: NDArray[Any], rate: float) -> Iterator[tuple[int, float, bool]]:
-        """Yield sample and largest ratio of each trigger, and whether it was on when the averages had settled."""
+        """Yield sample and largest ratio of each trigger, and whether it was on before the averages had settled."""
         skipped, n_sta, n_lta = (max(1, round(t * rate)) for t in (self.filter_settled, self.sta, self.lta))
-        # From its first sample on, so that an offset is no step to the filter.
+        # Relative to the first sample, so that the filter does not see an offset as a step.
         filtered = sosfilt(_sections(rate, self.band), data.astype(np.float64) - data[0])[skipped:]
         ratio = recursive_sta_lta(filtered, n_sta, n_lta)
-        # ObsPy's averages start at zero, its ratios after n_lta samples: the weight of the LTA is by then 1 - 1/e only.
+        # ObsPy's averages start at zero and its ratios after n_lta samples, when the LTA has a weight of only 1 - 1/e.
         weight = 1 - (1 - 1 / n_lta) ** np.arange(min(len(ratio), _FULL_WEIGHT * n_lta))
         ratio[: len(weight)] *= weight
         for first, last in trigger_onset(ratio, self.on, self.off):
@@ -113,17 +115,16 @@ def _sections(rate: float, band: tuple[float, float]) -> NDArray[np.float64]:
 def find_triggers(
     stream: obspy.Stream, method: StaLta, preprocessing: Preprocessing, done: float, horizon: float, remark: Remark
 ) -> list[Trigger]:
-    """Find the triggers with `done` <= onset < `horizon`, in order of time; too close ones are still among them."""
-    stations: dict[str, dict[str, list[obspy.Trace]]] = defaultdict(lambda: defaultdict(list))
+    """Find the triggers with `done` <= onset < `horizon`, in order of time and regardless of their spacing."""
+    stations: dict[StationId, dict[str, list[obspy.Trace]]] = defaultdict(lambda: defaultdict(list))
     for trace in stream:
         stats = trace.stats
-        station = f"{stats.network}.{stats.station}.{stats.location}.{stats.channel[:-1]}"
-        stations[station][stats.channel[-1:]].append(trace)
+        stations[StationId.of(stats)][stats.channel[-1:]].append(trace)
     triggers = []
     for station, codes in stations.items():
         rows = preprocessing.component_rows(set(codes))
         if 0 not in rows.values():
-            remark(f"stations without component {preprocessing.component_order[0]}, at least for a time", station)
+            remark(f"stations without component {preprocessing.component_order[0]}, at least temporarily", station)
         elif len(set(rows.values())) < len(rows):
             remark(f"stations left out: two sets of components, {', '.join(rows)}", station)
         elif any(trace.data.dtype.kind not in "iuf" for code in rows for trace in codes[code]):
@@ -135,7 +136,7 @@ def find_triggers(
 
 
 def _of_station(
-    station: str,
+    station: StationId,
     traces: dict[str, list[obspy.Trace]],
     method: StaLta,
     done: float,
@@ -143,7 +144,7 @@ def _of_station(
     remark: Remark,
 ) -> Iterator[Trigger]:
     def note(text: str, end: int) -> None:
-        # What ends later goes on in the next stream, and what ended before was counted then.
+        # A later end belongs to the next stream, and an earlier end was counted before.
         if done < end <= horizon:
             remark(text, (station, end))
 
@@ -154,24 +155,24 @@ def _of_station(
         if stretch.rate <= 2 * method.band[1]:
             remark(f"stations left out: sampled at {stretch.rate:g} Hz, too slowly for the trigger's band", station)
         elif len(stretch.data) <= method.settled * stretch.rate:
-            note(f"stretches left out: shorter than the {method.settled:g} s in which averages settle", stretch.end)
+            note(f"stretches left out: shorter than {method.settled:g} s, in which the averages settle", stretch.end)
         else:
             for index, ratio, was_on in method.onsets(stretch.data, stretch.rate):
                 time = stretch.time(index)
                 if not done <= time < horizon:
                     continue
                 if was_on:
-                    remark("triggers left out: on before the average had settled", (station, time))
+                    remark("triggers left out: on before the averages had settled", (station, time))
                 else:
                     onsets.append((time, ratio, stretch))
-    if onsets:  # what nothing is cut from need not be looked at
+    if onsets:  # the other components are only needed to cut windows
         components |= {code: list(_stretches(traces[code])) for code in others}
     for time, ratio, stretch in onsets:
         yield Trigger(time, station, ratio, stretch, components)
 
 
 def _stretches(traces: list[obspy.Trace], note: Callable[[str, int], None] | None = None) -> Iterator[Stretch]:
-    """Split one component at gaps, masked samples, NaN, dead channel, and where traces overlap and disagree."""
+    """Split one component at gaps, masked and NaN samples, dead channels, and conflicting overlaps."""
     segments = [segment for trace in traces for segment in gapless(_masked(trace))]
     if not segments:
         return
@@ -194,7 +195,7 @@ def _stretches(traces: list[obspy.Trace], note: Callable[[str, int], None] | Non
             live[i][slice(*shared)] = False
             live[j][: round(other.position(end))] = False
             if note:
-                note("overlaps of traces that disagree, taken as gaps", end)
+                note("overlaps of conflicting traces, treated as gaps", end)
     for stretch, mask in zip(joined, live, strict=True):
         for span in np.ma.clump_unmasked(np.ma.masked_array(stretch.data, ~mask)):
             yield Stretch(stretch.time(span.start), stretch.rate, stretch.data[span])
@@ -220,14 +221,14 @@ def cut(trigger: Trigger, before: float, after: float, order: str) -> tuple[NDAr
     Raises
     ------
     WaveformError
-        If a component is missing or does not hold the whole window.
+        If a component is missing or does not cover the whole window.
     """
     rate = trigger.stretch.rate
     onset = round(before * rate)
     length = onset + round(after * rate)
     start = trigger.time - round(onset * SECOND / rate)
     if len(trigger.components) < len(order):
-        raise WaveformError(f"components {''.join(trigger.components)} only")
+        raise WaveformError(f"only components {''.join(trigger.components)}")
     samples, aligned = [], True
     for stretches in trigger.components.values():
         first, stretch = _covering(stretches, start, length, rate)

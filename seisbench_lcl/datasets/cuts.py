@@ -1,4 +1,4 @@
-"""How training windows lie around the P arrival, and how well P is seen in a trace."""
+"""Position of training windows relative to the P arrival, and signal-to-noise ratio of P."""
 
 import math
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ from seisbench_lcl.waveforms.onset import aic_onset
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
 from seisbench_lcl.waveforms.records import Record
 
-_SIGNAL, _NOISE = 10.0, 20.0  # s of either that are looked at, at most
-_GUARD = 0.5  # s before P that are taken for neither: picks are late, and filters ring ahead
+_SIGNAL, _NOISE = 10.0, 20.0  # s, longest signal and noise windows
+_GUARD = 0.5  # s before P that belong to neither: picks may be late, and zero-phase filters ring before P
 _SHORTEST = 1.0  # s
 _USUAL_SHIFT, _USUAL_COPIES = 1.0, 2  # s, and copies of each window
 
 
 @dataclass(frozen=True)
 class Cuts:
-    """How training windows lie around the P arrival.
+    """Position of training windows relative to the P arrival.
 
-    Picks are uncertain in use. If P lay at the same place in all training windows, a model would take that place for a
-    feature; shifted copies of each window prevent this.
+    Picks are uncertain in use. If P were at the same position in all training windows, a model would learn that
+    position as a feature; shifted copies of each window prevent this.
 
     Parameters
     ----------
@@ -33,16 +33,21 @@ class Cuts:
     copies : int
         Number of shifted copies of each window.
     refine : float
-        If positive, the pick is first moved to the onset within ±refine seconds of it (`seisbench_lcl.waveforms.onset`),
-        on the vertical component if the model has one, otherwise on the first. The pick stays if the trace does not
-        cover that span or has a gap in it.
+        If positive, the pick is first moved to the onset within ±refine seconds (`seisbench_lcl.waveforms.onset`), on
+        the vertical component if the model has one, otherwise on the first. The pick stays if the trace does not cover
+        that span or has a gap in it.
     seed : int
         Seed of the shifts. The shifts of a trace depend only on the seed and on the index of the trace in its dataset.
 
     Raises
     ------
     ConfigurationError
-        If a value is out of range, or copies are asked for without a shift.
+        If a value is out of range, or there are copies but no shift.
+
+    Examples
+    --------
+    >>> Cuts(max_shift=1.0, copies=2).shifts(trace=7).shape
+    (3,)
     """
 
     max_shift: float = 0.0
@@ -54,9 +59,9 @@ class Cuts:
         check_arguments(
             "cuts",
             ("max_shift must be finite and not negative", 0 <= self.max_shift < math.inf, self.max_shift),
-            ("copies must be a whole number, not negative", is_whole(self.copies, 0), self.copies),
+            ("copies must be a whole number and not negative", is_whole(self.copies, 0), self.copies),
             ("refine must be finite and not negative", 0 <= self.refine < math.inf, self.refine),
-            ("seed must be a whole number, not negative", is_whole(self.seed, 0), self.seed),
+            ("seed must be a whole number and not negative", is_whole(self.seed, 0), self.seed),
         )
         if self.copies and not self.max_shift:
             raise ConfigurationError(
@@ -74,16 +79,16 @@ class Cuts:
         copies: int | None = None,
         refine: float | None = None,
     ) -> Self:
-        """Return cuts with defaults for what is None.
+        """Return cuts with defaults for arguments that are None.
 
         Parameters
         ----------
         preprocessing : Preprocessing
         augments : bool
-            Whether the model is trained on each window once, as picked (`seisbench_lcl.models.traits.Traits`).
+            Whether the model augments its training windows itself (`seisbench_lcl.models.traits.Traits`).
         max_shift, copies, refine
-            As in `Cuts`. By default P is shifted by up to 1 s, or as far as it stays in the window, with 2 copies of
-            each window; a model that augments gets no copies. Picks are not refined.
+            As in `Cuts`. By default each window gets 2 copies, shifted by up to 1 s or as far as P stays in the window;
+            a model that augments gets no copies. Picks are not refined.
 
         Raises
         ------
@@ -99,7 +104,7 @@ class Cuts:
         return cuts
 
     def check(self, preprocessing: Preprocessing) -> None:
-        """Refuse to move P out of the window.
+        """Refuse shifts that move P out of the window.
 
         Raises
         ------
@@ -114,7 +119,7 @@ class Cuts:
             )
 
     def shifts(self, trace: int) -> NDArray[np.float64]:
-        """Return how much later than picked each window of a trace starts, (1 + copies,) in s; the first is 0.
+        """Return the shift of each window of a trace, (1 + copies,) in s, positive if it starts later; the first is 0.
 
         Parameters
         ----------
@@ -130,9 +135,9 @@ class Cuts:
         Parameters
         ----------
         record : Record
-            In the rate and band of the model.
+            At the sampling rate and band of the model.
         arrival : float
-            As picked, in s from the start of the record.
+            Pick in s from the start of the record.
         preprocessing : Preprocessing
         """
         rate = preprocessing.sampling_rate
@@ -148,25 +153,25 @@ class Cuts:
 
 
 def farthest_shift(preprocessing: Preprocessing) -> float:
-    """Return how far P can be moved either way and stay in the window, in s."""
+    """Return the largest shift in either direction that keeps P in the window, in s."""
     before = preprocessing.before
     return round(min(before, preprocessing.seconds - before), 9)  # 0.3 − 0.1 is 0.2
 
 
 def signal_to_noise(record: Record, arrival: float, rate: float) -> float:
-    """Return how far the motion after P rises above that before it, in dB, over all components.
+    """Return the signal-to-noise ratio of P over all components, in dB.
 
-    Root mean squares of up to 10 s from P on and of up to 20 s before, of which the last 0.5 s are left out, are
-    compared. NaN where either is shorter than 1 s, or there is no motion before P.
+    It compares the RMS of up to 10 s after P with the RMS of up to 20 s before P, which ends 0.5 s before P. NaN if
+    either is shorter than 1 s, or there is no motion before P.
 
     Parameters
     ----------
     record : Record
-        In the rate and band of the model.
+        At the sampling rate and band of the model.
     arrival : float
-        Of P, in s from the start of the record.
+        P arrival in s from the start of the record.
     rate : float
-        Of the record, in Hz.
+        Sampling rate of the record in Hz.
     """
     power = []
     for start, end in ((arrival - _GUARD - _NOISE, arrival - _GUARD), (arrival, arrival + _SIGNAL)):

@@ -1,4 +1,4 @@
-"""From continuous records to a training set: windows in which something happens, as a SeisBench dataset."""
+"""A training set from continuous records: windows with triggers, as a SeisBench dataset."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
@@ -13,19 +13,20 @@ from obspy import UTCDateTime
 
 from seisbench_lcl.datasets._detection_files import new_folder, read_archive, write_events
 from seisbench_lcl.datasets._triggers import SECOND, Remark, StaLta, Trigger, find_triggers
-from seisbench_lcl.errors import ConfigurationError, DatasetError, WaveformError
+from seisbench_lcl.errors import DatasetError, WaveformError, check_arguments
+from seisbench_lcl.waveforms import StationId
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
 
 __all__ = ["DetectionSummary", "detect_windows", "read_archive"]
 
-_LATE = 60.0  # seconds: the channels of a day file do not all end together, the rest lies in the next
+_LATE = 60.0  # seconds by which the channels of a day may end at different times
 _STATION = ("station_network_code", "station_code", "station_location_code", "trace_channel")
-_MEMORY = 10  # LTAs after which what came before a stretch weighs e^-10
+_MEMORY = 10  # LTA lengths after which earlier samples have a weight of e^-10
 
 
 @dataclass(frozen=True)
 class DetectionSummary:
-    """What `detect_windows` wrote, and what it left out.
+    """Contents of a dataset written by `detect_windows`, and counts of the omissions.
 
     Attributes
     ----------
@@ -33,10 +34,16 @@ class DetectionSummary:
         Folder of the dataset.
     events : int
     stations : dict from station to number of windows
-        A station is NET.STA.LOC and band and instrument code.
+        A station is NET.STA.LOC with band and instrument code.
     splits : dict from split to number of windows
     notes : dict from remark to number
-        Of stations, stretches of record, triggers or windows, whichever the remark names.
+        Numbers of the stations, stretches of record, triggers or windows that the remark names.
+
+    Examples
+    --------
+    >>> print(DetectionSummary(Path("set"), 1, {"XX.ABC..HH": 2}, {"train": 2}, {}))
+    2 windows (2 train) of 1 event at 1 station
+    XX.ABC..HH: 2 windows
     """
 
     path: Path
@@ -52,8 +59,9 @@ class DetectionSummary:
 
     def __str__(self) -> str:
         splits = ", ".join(f"{count} {split}" for split, count in self.splits.items())
-        lines = [f"{self.windows} windows ({splits}) of {self.events} events at {len(self.stations)} stations"]
-        lines += [f"{station}: {count} windows" for station, count in sorted(self.stations.items())]
+        windows, events = _number(self.windows, "window"), _number(self.events, "event")
+        lines = [f"{windows} ({splits}) of {events} at {_number(len(self.stations), 'station')}"]
+        lines += [f"{station}: {_number(count, 'window')}" for station, count in sorted(self.stations.items())]
         return "\n".join(lines + [f"{count} {remark}" for remark, count in self.notes.items()])
 
 
@@ -74,48 +82,48 @@ def detect_windows(
     component_order: str = "ZNE",
     dev: float = 0.0,
 ) -> DetectionSummary:
-    """Cut windows of continuous records in which something happens, and write them as a SeisBench dataset.
+    """Trigger on continuous records, and write windows around the triggers as a SeisBench dataset.
 
-    What a recursive STA/LTA finds (Withers et al. 1998) makes the unlabelled training data of Kinzel et al. (2024).
-    The first component of `component_order`, the vertical by default, is band-passed and triggers; all components are
-    cut around the onset, raw and at their native rate. Onsets are where the ratio passes `on`, some tenths of a
-    second after the arrival.
+    Kinzel et al. (2024) train on such unlabelled windows from a recursive STA/LTA (Withers et al. 1998). The first
+    component of `component_order`, by default the vertical, is band-passed and triggers; all components are cut around
+    the onset, raw and at their native sampling rate. Onsets are where the ratio exceeds `on`, some tenths of a second
+    after the arrival.
 
-    Gaps, masked and NaN samples, flat lines of two seconds, and overlaps that disagree all end a stretch of record.
-    Nothing is triggered while filter and averages settle after the start of a stretch, and no window reaches over its
-    end. Onsets of different stations that are close in time are one event, with one `source_id`.
+    Gaps, masked and NaN samples, flat lines of two seconds, and conflicting overlaps end a stretch of record. There are
+    no triggers while filter and averages settle at the start of a stretch, and no window extends beyond its end. Onsets
+    of different stations that are close in time are one event, with one `source_id`.
 
     Parameters
     ----------
     waveforms : obspy.Stream or iterable of obspy.Stream
-        One stream, or several in order of time, such as one for each day, each with all stations. Streams may follow
-        on each other or overlap: the end of each is kept for the next, so no onset is lost or found twice. They are
-        left as they are.
+        One stream, or several in order of time, such as one per day, each with all stations. Streams may be contiguous
+        or overlap: the end of each is kept for the next one, so that no onset is lost or found twice. Streams are not
+        changed.
     path : path
-        Folder to write; it must not exist. The columns are those of SeisBench, among them ``source_id``, ``split``
-        and ``trace_p_arrival_sample`` (the onset), with ``trace_detection_ratio``, the largest ratio of the trigger,
-        and ``trace_native_components``, the codes found (1 and 2 stand in for N and E).
+        Folder to write; it must not exist. The columns are those of SeisBench, including ``source_id``, ``split`` and
+        ``trace_p_arrival_sample`` (the onset), plus ``trace_detection_ratio``, the largest ratio of the trigger, and
+        ``trace_native_components``, the recorded component codes (1 and 2 replace N and E).
     sta, lta : float
-        Time constants of the short and the long average, in seconds.
+        Time constants of the short-term and long-term averages, in seconds.
     on, off : float
-        Ratios at which a trigger begins and ends.
+        Ratios at which a trigger starts and ends.
     band : (float, float)
-        Of the trigger, in Hz. A record must be sampled more than twice as fast.
+        Frequency band of the trigger in Hz. Records need a sampling rate of more than twice the upper frequency.
     before, after : float
-        Seconds of record that are cut before and after the onset. The default holds windows of 20 s that start 2 s
-        before P, with a margin for the filters of `Preprocessing`.
+        Seconds to cut before and after the onset. The defaults suit windows of 20 s that start 2 s before P, with a
+        margin for the filters of `Preprocessing`.
     interval : float
-        Least time from one onset to the next of a station, in seconds.
+        Shortest time between onsets of a station, in seconds.
     coincidence : int
-        Least number of stations of an event. Several instruments at one site (the same network and station code) give
-        a window each, but count once here.
+        Smallest number of stations of an event. Several instruments at one site (with the same network and station
+        code) give one window each, but count as one station.
     within : float
-        Seconds after the first onset of an event in which other stations may follow; less than `interval`.
+        Seconds after the first onset of an event in which other stations may trigger; less than `interval`.
     component_order : str
         Component codes of the dataset.
     dev : float
-        Fraction of the events, the last in time, that go to the split "dev"; all others are "train". The border is
-        moved later until no record is on both sides of it.
+        Fraction of the events, the last ones in time, for the split "dev"; all others are "train". The border moves to
+        a later event until no sample is in both splits.
 
     Returns
     -------
@@ -126,11 +134,11 @@ def detect_windows(
     ConfigurationError
         If a parameter is out of its range.
     OutputError
-        If the folder exists or cannot be made.
+        If the folder exists or cannot be created.
     WaveformError
         If the streams are not in order of time.
     DatasetError
-        If there is no window at all; the message counts the reasons.
+        If there are no windows; the message counts the reasons.
 
     References
     ----------
@@ -140,14 +148,14 @@ def detect_windows(
     """
     method = StaLta(sta, lta, on, off, band, interval)
     preprocessing = Preprocessing(component_order=component_order)
-    if not (before >= 0 and after > 0 and np.isfinite(before + after)):
-        raise ConfigurationError(f"a window needs before >= 0 and after > 0, but is given {before:g} and {after:g} s")
-    if not 0 <= within < interval:
-        raise ConfigurationError(f"within must be at least 0 and less than interval, {interval:g} s: it is {within:g}")
-    if coincidence < 1:
-        raise ConfigurationError(f"coincidence is a number of stations, at least 1, but is {coincidence}")
-    if not 0 <= dev < 1:
-        raise ConfigurationError(f"dev is a fraction of the events, at least 0 and less than 1, but is {dev:g}")
+    check_arguments(
+        "",
+        ("before must be finite and not negative", 0 <= before < np.inf, before),
+        ("after must be positive and finite", 0 < after < np.inf, after),
+        (f"within must be at least 0 and below the interval of {interval:g} s", 0 <= within < interval, within),
+        ("coincidence must be 1 station or more", coincidence >= 1, coincidence),
+        ("dev must be a fraction of at least 0 and below 1", 0 <= dev < 1, dev),
+    )
     remarks: dict[str, set[Any]] = defaultdict(set)
 
     def remark(text: str, key: Any) -> None:
@@ -164,7 +172,7 @@ def detect_windows(
         rows = write_events(folder, events, before, after, component_order, dev, remark)
         notes = {text: len(keys) for text, keys in sorted(remarks.items())}
         if not rows:
-            raise DatasetError(f"no window was found: {notes or 'nothing triggered'}; lower `on`, or check the records")
+            raise DatasetError(f"found no window: {notes or 'no triggers'}; lower `on`, or check the records")
     return DetectionSummary(
         target,
         len({row["source_id"] for row in rows}),
@@ -177,7 +185,7 @@ def detect_windows(
 def _passes(
     waveforms: obspy.Stream | Iterable[obspy.Stream], reach: float, memory: float
 ) -> Iterator[tuple[obspy.Stream, float, float]]:
-    """Yield what to look at together, and the half-open span of onsets that are to be found in it."""
+    """Yield each stream with the end of the one before, and the half-open time span for its onsets."""
     if isinstance(waveforms, obspy.Stream):
         yield waveforms, -np.inf, np.inf
         return
@@ -190,8 +198,8 @@ def _passes(
         span = min(stats.starttime for stats in filled), max(stats.endtime for stats in filled)
         if last and (span[0] < last[0] or span[1] <= last[1]):
             raise WaveformError(
-                f"streams must come in order of time, each with all stations, but one from {span[0]} to {span[1]} "
-                f"follows on one from {last[0]} to {last[1]}"
+                f"streams must be in order of time, each with all stations, but a stream from {span[0]} to {span[1]} "
+                f"follows one from {last[0]} to {last[1]}"
             )
         last = span
         together = kept + stream
@@ -203,10 +211,10 @@ def _passes(
 
 
 def _spaced(triggers: Iterable[Trigger], interval: float, remark: Remark) -> Iterator[Trigger]:
-    last: dict[str, int] = {}
+    last: dict[StationId, int] = {}
     for trigger in triggers:
         if trigger.station in last and trigger.time - last[trigger.station] < interval * SECOND:
-            text = f"triggers left out: less than {interval:g} s after the one before"
+            text = f"triggers left out: less than {interval:g} s after the previous one"
             remark(text, (trigger.station, trigger.time))
             continue
         last[trigger.station] = trigger.time
@@ -216,13 +224,13 @@ def _spaced(triggers: Iterable[Trigger], interval: float, remark: Remark) -> Ite
 def _events(triggers: Iterable[Trigger], least: int, within: float, remark: Remark) -> Iterator[list[Trigger]]:
     """Join the triggers of different stations to events.
 
-    ObsPy's `coincidence_trigger` does not fit: it asks for triggers that overlap from on to off instead of onsets that
-    are close, gives no onset of the single stations, takes HH and HN of one site for two, and needs all in one stream.
+    ObsPy's `coincidence_trigger` is not suitable: it needs overlapping triggers instead of close onsets, returns no
+    onsets of single stations, counts HH and HN of one site twice, and needs all records in one stream.
     """
     waiting: list[Trigger] = []
     for trigger in chain(triggers, [None]):
         while waiting and (trigger is None or trigger.time - waiting[0].time > within * SECOND):
-            if len({_site(one.station) for one in waiting}) >= least:
+            if len({one.station.site for one in waiting}) >= least:
                 yield waiting
                 waiting = []
             else:
@@ -232,5 +240,5 @@ def _events(triggers: Iterable[Trigger], least: int, within: float, remark: Rema
             waiting.append(trigger)
 
 
-def _site(station: str) -> str:
-    return ".".join(station.split(".")[:2])
+def _number(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"

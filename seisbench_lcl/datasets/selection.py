@@ -1,4 +1,4 @@
-"""Which windows to learn from: those whose P arrival rises above the noise."""
+"""Selection of training windows by the signal-to-noise ratio of P."""
 
 from collections.abc import Callable
 
@@ -10,22 +10,22 @@ from seisbench_lcl.errors import DatasetError
 
 
 def loud_enough(data: LabelledWindows, min_snr: float | None) -> NDArray[np.bool_]:
-    """Return which windows have a sufficient or an unknown signal-to-noise ratio, (N,)."""
+    """Return a mask (N,) of the windows with sufficient or unknown signal-to-noise ratio."""
     return np.ones(len(data), dtype=bool) if min_snr is None else ~(data.snr < min_snr)
 
 
 def learnable(
-    data: LabelledWindows, min_snr: float | None, tell: Callable[[str], object] = lambda text: None
+    data: LabelledWindows, min_snr: float | None, report: Callable[[str], object] = lambda text: None
 ) -> NDArray[np.bool_]:
-    """Return which windows to learn from, (N,): those with a sufficient or an unknown signal-to-noise ratio.
+    """Return a mask (N,) of the windows to learn from: those with sufficient or unknown signal-to-noise ratio.
 
     Parameters
     ----------
     data : LabelledWindows
     min_snr : float or None
         Smallest signal-to-noise ratio in dB; None accepts all windows.
-    tell : callable
-        Receives a sentence about the traces that are left out, and one about traces of unknown ratio.
+    report : callable
+        Receives a sentence about omitted traces, and one about traces with unknown ratio.
 
     Raises
     ------
@@ -40,15 +40,13 @@ def learnable(
         highest = data.snr[np.isin(data.labels, lost)].max()
         of_class = f" of {', '.join(lost)}" if any(lost) else ""
         raise DatasetError(
-            f"in no trace{of_class} does P rise {min_snr:g} dB above the noise; the highest ratio is {highest:.1f} dB: "
-            "lower the minimum signal-to-noise ratio"
+            f"no trace{of_class} has a signal-to-noise ratio of {min_snr:g} dB; the highest ratio is {highest:.1f} dB: "
+            "lower the minimum"
         )
     picked = data.shifts == 0  # one window per trace
     n = np.count_nonzero(picked)
     if faint := np.count_nonzero(picked & ~rows):
-        tell(f"left out {faint} of {n} traces: P rises less than {min_snr:g} dB above the noise")
+        report(f"left out {faint} of {n} traces with a signal-to-noise ratio below {min_snr:g} dB")
     if data.has_p is not None and (unknown := np.count_nonzero(picked & data.has_p & np.isnan(data.snr))):
-        tell(
-            f"kept {unknown} of {n} traces with an unknown signal-to-noise ratio: too few samples around P, or no motion"
-        )
+        report(f"kept {unknown} of {n} traces with unknown signal-to-noise ratio: few samples around P, or no motion")
     return rows

@@ -1,4 +1,4 @@
-"""Training windows from SeisBench datasets, through the same preprocessing as `annotate`."""
+"""Training windows from SeisBench datasets, with the same preprocessing as `annotate`."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -28,25 +28,33 @@ _AS_PICKED = Cuts()
 
 @dataclass(frozen=True)
 class LabelledWindows:
-    """Windows with what is known of them.
+    """Windows with their labels and metadata.
 
     Attributes
     ----------
     windows : (N, C, T) float32 ndarray or RowFile
-        In the rate and band of the model, not normalised.
+        At the sampling rate and band of the model, not normalised.
     labels, groups, splits : (N,) ndarray of str
-        Class, event and split ("" where the dataset has no split).
+        Class, event and split ("" if the dataset has no splits).
     metadata : pandas.DataFrame
-        The rows of the dataset, in the same order; a trace with several windows has its row as often.
+        Dataset row of each window, repeated for traces with several windows.
     shifts : (N,) float32 ndarray
-        How much later than picked each window starts, in s: 0 for the window as picked, another number for its copies.
+        Shift of each window in s, positive if it starts later: 0 for the unshifted window, other values for its copies.
     snr : (N,) float32 ndarray
-        How far P rises above the noise of the trace, in dB (`seisbench_lcl.datasets.cuts.signal_to_noise`); NaN
-        without P, or where that cannot be told.
+        Signal-to-noise ratio of P in dB (`seisbench_lcl.datasets.cuts.signal_to_noise`); NaN without P, or if unknown.
     notes : dict from remark to number of traces
-        What was left out and why, and what was done where the dataset says nothing.
+        Omissions with their reasons, and assumptions about missing metadata.
     has_p : (N,) bool ndarray, optional
-        Whether the dataset has a P arrival of the trace; None where that is not known.
+        Whether the dataset has a P arrival for the trace; None if unknown.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"source_id": ["e1", "e2"]})
+    >>> labels, events, splits = np.array([["blast", "slide"], ["e1", "e2"], ["train", "dev"]])
+    >>> zeros = np.zeros(2, dtype=np.float32)
+    >>> data = LabelledWindows(np.zeros((2, 3, 100), np.float32), labels, events, splits, table, zeros, zeros, {})
+    >>> len(data.in_split("dev")), data.shared_events()
+    (1, [])
     """
 
     windows: NDArray[np.float32] | RowFile
@@ -82,57 +90,59 @@ class LabelledWindows:
         Raises
         ------
         DatasetError
-            If there are none; the message names the splits that there are.
+            If there are none; the message lists the available splits.
         """
         rows = np.isin(self.splits, names)
         if not rows.any():
-            there = ", ".join(sorted(set(self.splits.tolist()) - {""})) or "none: the dataset has no split column"
-            raise DatasetError(f"no usable window is in split {' or '.join(names)}; splits are {there}")
+            splits = ", ".join(sorted(set(self.splits.tolist()) - {""})) or "none, as the dataset has no split column"
+            raise DatasetError(f"no usable window is in split {' or '.join(names)}; available: {splits}")
         return self.select(rows)
 
     def as_picked(self) -> Self:
-        """Return the windows without their shifted copies."""
+        """Return the unshifted windows."""
         rows = self.shifts == 0
         return self if rows.all() else self.select(rows)
 
     def truth(self, labels: Sequence[str]) -> NDArray[np.int64]:
-        """Return the index of each window's class in `labels`, (N,)."""
+        """Return the index in `labels` of each window's class, (N,)."""
         return np.array([labels.index(label) for label in self.labels], dtype=np.int64)
 
     def shared_events(self) -> list[str]:
-        """Return the events that have windows in more than one split."""
+        """Return the events with windows in more than one split."""
         pairs = pd.DataFrame({"event": self.groups, "split": self.splits}).drop_duplicates()
         return sorted(pairs["event"][pairs["event"].duplicated()].unique())
 
 
 def open_dataset(name: str | Path, component_order: str = "ZNE") -> WaveformDataset:
-    """Open a SeisBench dataset: a folder with metadata and waveforms, or the name of one of `seisbench.data`.
+    """Open a SeisBench dataset: a folder with metadata and waveforms, or a name in `seisbench.data`.
+
+    SeisBench downloads a named dataset that is not in its cache.
 
     Raises
     ------
     DatasetError
-        If there is neither; a dataset by name is downloaded by SeisBench where it is not in its cache.
+        If the name is neither, or the folder is not a dataset.
     """
     if Path(name).is_dir():
         try:
             with without_warnings():
                 return WaveformDataset(Path(name), component_order=component_order, dimension_order="NCW")
         except (FileNotFoundError, ValueError, KeyError, IndexError) as error:
-            raise DatasetError(f"{name} is a folder, but no SeisBench dataset: {error}") from error
+            raise DatasetError(f"{name} is a folder, but not a SeisBench dataset: {error}") from error
     known = getattr(seisbench.data, str(name), None)
     if not (isinstance(known, type) and issubclass(known, seisbench.data.BenchmarkDataset)):
-        raise DatasetError(f"{name} is neither a folder nor the name of a dataset of seisbench.data")
+        raise DatasetError(f"{name} is neither a folder nor the name of a dataset in seisbench.data")
     with without_warnings():
         return known(component_order=component_order, dimension_order="NCW")
 
 
 def labels_in(dataset: WaveformDataset, column: str) -> list[str]:
-    """Return the labels that occur in a column of a dataset, sorted.
+    """Return the sorted, distinct labels in a column of a dataset.
 
     Raises
     ------
     DatasetError
-        If there is no such column, or no label in it.
+        If the column is missing or has no labels.
     """
     _check_columns(dataset.metadata, column)
     labels = set(dataset.metadata[column].dropna().astype(str)) - {""}
@@ -156,36 +166,35 @@ def read_windows(
     cuts: Cuts = _AS_PICKED,
     progress: Callable[[Iterable[int]], Iterable[int]] = iter,
 ) -> LabelledWindows:
-    """Cut windows from each trace of a dataset that has a label, or from all.
+    """Cut windows from the labelled traces of a dataset, or from all traces.
 
-    A trace gives one window, followed by its shifted copies where `cuts` asks for them. One with a P pick is cut
-    `preprocessing.before` seconds before it; one without, such as noise, in its middle. Traces that cannot give a whole
-    window (sampled too slowly for the band, component missing, too short, gap, NaN) are left out. A trace without event
-    is taken for an event of its own. All of this is counted in `notes`; only a copy that does not fit is left out
-    without a word.
+    Each trace gives one window, followed by the shifted copies of `cuts`. If the trace has a P pick, the window starts
+    `preprocessing.before` seconds before it; otherwise, as for noise, it is cut from the middle. Traces without a
+    complete window (sampling rate too low for the band, missing component, too short, gap, NaN) are left out. A trace
+    without event becomes its own event. `notes` counts all these cases, except copies that do not fit into the trace.
 
     Parameters
     ----------
     dataset : seisbench.data.WaveformDataset
-        Its waveforms are read as they are stored, each at its native rate.
+        Its waveforms are read as stored, each at its native sampling rate.
     preprocessing : Preprocessing
-        Of the model to be trained.
+        Preprocessing of the model.
     label_column, group_column, split_column : str
-        Columns with class, event and split. A dataset may lack the last.
+        Columns with class, event and split. A dataset may lack the split column.
     pick_column : str, optional
-        Column with the P arrival in samples of the stored trace. By default, for each trace, the first of SeisBench's
-        usual columns for P, Pg and Pn that has one.
+        Column with the P arrival in samples of the stored trace. By default the first of SeisBench's usual columns for
+        P, Pg and Pn with a value for the trace.
     labels : iterable of str, optional
-        Classes to read; all by default.
+        Classes to read; by default all.
     unlabelled : bool
-        Whether to read traces without label, too; theirs is "". The dataset may then lack the column.
+        Whether to read traces without label too, with the label "". The dataset may then lack the label column.
     min_coverage : float
         As in `Discriminator.annotate`.
     memory : float
-        In GB. If more windows are to be read than that, they go to a temporary file, from which
-        `Discriminator.fit` takes them block by block.
+        Largest size of the windows in memory, in GB. Larger sets are written to a temporary file, which
+        `Discriminator.fit` reads block by block.
     cuts : Cuts
-        How windows lie around P: as picked, by default.
+        Position of the windows relative to P; by default without shifted copies.
     progress : callable
         Wraps the sequence of traces, for a progress bar.
 
@@ -198,10 +207,10 @@ def read_windows(
     ConfigurationError
         If `cuts` would move P out of the window.
     DatasetError
-        If a column is missing or unusable, or a wanted label does not occur or gives no window.
+        If a column is missing or unusable, or a requested label does not occur or gives no window.
     """
     cuts.check(preprocessing)
-    metadata = dataset.metadata.reset_index(drop=True)  # a filtered dataset counts its waveforms anew
+    metadata = dataset.metadata.reset_index(drop=True)  # a filtered dataset renumbers its waveforms
     if unlabelled and label_column not in metadata:
         metadata[label_column] = None
     _check_columns(metadata, label_column, group_column, *filter(None, [pick_column]))
@@ -212,12 +221,14 @@ def read_windows(
     if not wanted:
         raise DatasetError(f"no trace has a label in {label_column!r}")
     if absent := [label for label in wanted if label not in set(names)]:
-        raise DatasetError(f"no trace is labelled {absent} in {label_column!r}; labels are {sorted(set(names))}")
+        raise DatasetError(
+            f"no trace is labelled {', '.join(absent)} in {label_column!r}; available: {', '.join(sorted(set(names)))}"
+        )
     picks = metadata[[pick_column] if pick_column else [column for column in _PICKS if column in metadata]]
     try:
         picks = picks.astype(float)
     except ValueError as error:
-        raise DatasetError(f"column {', '.join(picks.columns)} does not hold P arrivals in samples: {error}") from error
+        raise DatasetError(f"column {', '.join(picks.columns)} must be P arrivals in samples: {error}") from error
     p_arrival = picks.bfill(axis=1).iloc[:, 0] if len(picks.columns) else pd.Series(np.nan, index=metadata.index)
     notes: Counter[str] = Counter()
     indices = names.index[names.isin(wanted)].tolist()
@@ -240,15 +251,15 @@ def read_windows(
         rows += [index] * len(trace.windows)
         snr += [trace.snr] * len(trace.windows)
         if np.isnan(pick):
-            notes[f"no P arrival, cut in the middle: {names[index] or 'without label'}"] += 1
+            notes[f"no P arrival, cut from the middle: {names[index] or 'without label'}"] += 1
     lost = [label for label in wanted if not names[rows].eq(label).any()]
-    if lost and not (unlabelled and rows):  # who learns without labels can do without a class
-        what = f"no trace of {lost} gives a window" if any(lost) else "no trace gives a window"
-        raise DatasetError(f"{what}: {dict(notes)}; choose other labels, or another band")
+    if lost and not (unlabelled and rows):  # a training without labels does not need every class
+        of_class = f" of {', '.join(filter(None, lost))}" if any(lost) else ""
+        raise DatasetError(f"no trace{of_class} gives a window: {dict(notes)}; choose other labels, or another band")
     chosen = metadata.loc[rows].reset_index(drop=True)
     own = pd.Series([f"trace {index}" for index in rows])
     if n_without := int(chosen[group_column].isna()[np.equal(shifts, 0)].sum()):
-        notes["no event, taken for one of its own"] = n_without
+        notes["no event, used as its own event"] = n_without
     splits = chosen[split_column].fillna("") if split_column in chosen else pd.Series([""] * len(chosen))
     return LabelledWindows(
         windows if isinstance(windows, RowFile) else np.stack(windows),
@@ -289,7 +300,7 @@ def _cut(
     own_rate, rate = float(row["trace_sampling_rate_hz"]), preprocessing.sampling_rate
     record = read_array(dataset.get_waveforms(index), own_rate, preprocessing)
     length, found = preprocessing.in_samples, record.data.shape[1]
-    shifts = cuts.shifts(int(dataset.metadata.index[index]))  # which a filtered dataset keeps
+    shifts = cuts.shifts(int(dataset.metadata.index[index]))  # a filtered dataset keeps this index
     if np.isnan(pick):
         arrival = np.nan
         starts = (found - length) // 2 + np.rint(shifts * rate)
@@ -298,7 +309,7 @@ def _cut(
         starts = np.rint((arrival - preprocessing.before + shifts) * rate)
     fits = (starts >= 0) & (starts + length <= found)
     if not fits[0]:
-        raise WaveformError("trace does not hold the whole window")
+        raise WaveformError("trace does not cover the whole window")
     starts, shifts = starts[fits].astype(np.int64), shifts[fits]
     covered = record.coverage(starts, length).min(axis=1) >= min_coverage
     if not covered[0]:
@@ -309,7 +320,7 @@ def _cut(
 
 @contextmanager
 def without_warnings() -> Iterator[None]:
-    """Silence SeisBench's warning of mixed sampling rates: native rates are what is wanted here."""
+    """Silence SeisBench's warning about mixed sampling rates, because native rates are intended here."""
     level = seisbench.logger.level
     seisbench.logger.setLevel("ERROR")
     try:

@@ -1,4 +1,4 @@
-"""How good a model is: protocols, scores with their intervals over events, and the report that shows them."""
+"""Evaluation of models: protocols, scores with intervals over events, and reports."""
 
 from seisbench_lcl.evaluation.bootstrap import Interval, bootstrap_intervals
 from seisbench_lcl.evaluation.calibration import (
@@ -11,11 +11,12 @@ from seisbench_lcl.evaluation.cluster_number import cluster_numbers
 from seisbench_lcl.evaluation.cluster_report import ClusterReport
 from seisbench_lcl.evaluation.clustering import clustering_scores
 from seisbench_lcl.evaluation.group_probe import GroupProbe, comparable_rows, group_probe
+from seisbench_lcl.evaluation.group_recall import GroupRecall
 from seisbench_lcl.evaluation.metrics import confusion, mean_by_event, score
 from seisbench_lcl.evaluation.probes import linear_probe, neighbour_purity
 from seisbench_lcl.evaluation.protocols import column_folds, event_folds, held_out_probabilities
 from seisbench_lcl.evaluation.provenance import group_alone, known_elsewhere
-from seisbench_lcl.evaluation.recognition import GroupRecall, Recognition
+from seisbench_lcl.evaluation.recognition import Recognition
 from seisbench_lcl.evaluation.report import EvaluationReport, LevelReport
 
 __all__ = [

@@ -6,35 +6,54 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from seisbench_lcl.errors import ConfigurationError
-from seisbench_lcl.evaluation.metrics import (
-    Floats,
-    check_groups,
-    check_predictions,
-    mean_by_event,
-    read_tally,
-    tally,
-)
+from seisbench_lcl.errors import check_arguments, is_whole
+from seisbench_lcl.evaluation.arrays import Floats, check_groups, check_predictions
+from seisbench_lcl.evaluation.metrics import mean_by_event, read_tally, tally
+
+CONFIDENCE = 0.95
+"""Coverage of every interval in a report."""
+
+_DRAWS = 1 << 20  # events drawn at a time: arrays of 8 MB, whatever the number of resamples
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A score and its interval, ``0.951 [0.902, 0.988]``.
+    """A score with its interval.
 
     Attributes
     ----------
     value : float
-        The score on all rows; NaN where it is not defined.
+        Score of all rows; NaN where it is not defined.
     low, high : float
         Ends of the interval; NaN where no resample defines the score.
+
+    Examples
+    --------
+    >>> print(Interval(0.951, 0.902, 0.988))
+    0.951 [0.902, 0.988]
     """
 
     value: float
     low: float
     high: float
 
+    @classmethod
+    def from_draws(cls, value: float, draws: Floats, confidence: float = CONFIDENCE) -> "Interval":
+        """Make a percentile interval from the scores of resamples; NaN draws are ignored.
+
+        Examples
+        --------
+        >>> Interval.from_draws(5.0, np.arange(9.0), confidence=0.5)
+        Interval(value=5.0, low=2.0, high=6.0)
+        """
+        defined = draws[~np.isnan(draws)]
+        if not defined.size:
+            return cls(float(value), float("nan"), float("nan"))
+        low, high = np.percentile(defined, [50 * (1 - confidence), 50 * (1 + confidence)])
+        return cls(float(value), float(low), float(high))
+
     def __str__(self) -> str:
-        """Return the value and its interval to three decimals, "n/a" for what is not defined."""
+        """Return the value and the interval to three decimals, "n/a" where they are not defined."""
         if np.isnan(self.value):
             return "n/a"
         if np.isnan(self.low):
@@ -49,14 +68,14 @@ def bootstrap_intervals(
     labels: Sequence[str],
     *,
     n_resamples: int = 1000,
-    confidence: float = 0.95,
+    confidence: float = CONFIDENCE,
     seed: int = 0,
     by_event: bool = False,
 ) -> dict[str, Interval]:
     """Score predictions, with a percentile interval from resampling whole events with replacement.
 
-    The stations of an event record one source and err together: resampling them one by one would make the
-    intervals too narrow.
+    The stations of an event record the same source, so their errors are correlated. Resampling them one by one would
+    make the intervals too narrow.
 
     Parameters
     ----------
@@ -65,17 +84,17 @@ def bootstrap_intervals(
     truth : array_like of int, shape (n,)
         Index into `labels` of each row's true class.
     groups : array_like of shape (n,)
-        Event that each row belongs to.
+        Event of each row, text or number.
     labels : sequence of str, length K
         The classes, in the order of the columns.
     n_resamples : int
-        Number of resamples, each of as many events as there are.
+        Number of resamples.
     confidence : float
         Coverage of the interval, between 0 and 1.
     seed : int
         Seed of the resampling. The order of the rows does not matter.
     by_event : bool
-        Score the events' mean probabilities (`mean_by_event`) instead of the rows.
+        Score the mean probabilities of the events (`mean_by_event`) instead of the rows.
 
     Returns
     -------
@@ -91,22 +110,21 @@ def bootstrap_intervals(
 
     Notes
     -----
-    A resample that lacks a class says nothing of its recall and is left out of that interval. With one event
-    only there is nothing to resample, and the ends are NaN. A score without a single error in its events, or
-    the recall of a class seen in one event, gets an interval of no width: read it together with the number of
-    events. The calibration error of resamples is larger on average than that of the data, most of all with
-    few events, so the interval of ``ece`` may lie above its value.
+    A resample without a class does not define its recall, and is left out of that interval. A single event cannot be
+    resampled, and the ends are NaN. A score without a single error, or the recall of a class seen in one event, gets an
+    interval of zero width: read it together with the number of events. The calibration error of resamples is larger on
+    average than that of the data, above all with few events, so the interval of ``ece`` may lie above its value.
 
     References
     ----------
     Efron 1979, Bootstrap methods: another look at the jackknife, Ann. Statist. 7.
     Field & Welsh 2007, Bootstrapping clustered data, J. R. Stat. Soc. B 69.
     """
-    if n_resamples < 1 or not 0 < confidence < 1:
-        raise ConfigurationError(
-            "a bootstrap needs n_resamples >= 1 and 0 < confidence < 1, but found "
-            f"{n_resamples} and {confidence}; 1000 and 0.95 are usual"
-        )
+    check_arguments(
+        "",
+        ("n_resamples must be a whole number of 1 or more, such as 1000", is_whole(n_resamples, 1), n_resamples),
+        ("confidence must lie between 0 and 1, such as 0.95", 0 < confidence < 1, confidence),
+    )
     p, y = check_predictions(probabilities, truth, labels)
     codes, events = check_groups(groups, len(y))
     n_events = len(events)
@@ -117,25 +135,19 @@ def bootstrap_intervals(
     tallies = tally(p, y, codes, n_events)
     values = read_tally(tallies.sum(axis=0), labels)
     draws = read_tally(resample_tallies(tallies, n_resamples, seed), labels)
-    tails = [50 * (1 - confidence), 50 * (1 + confidence)]
-    return {name: Interval(float(value), *ends(draws[name], tails)) for name, value in values.items()}
+    return {name: Interval.from_draws(float(value), draws[name], confidence) for name, value in values.items()}
 
 
 def resample_tallies(tallies: Floats, n_resamples: int, seed: int) -> Floats:
-    """Sum the tallies (E, M) of the events drawn in each resample, (n_resamples, M); none from one event."""
+    """Sum the tallies (E, M) of the events in each resample: (n_resamples, M), or (0, M) for a single event."""
     n_events = len(tallies)
     rng = np.random.default_rng(seed)
     sums = np.empty((n_resamples if n_events > 1 else 0, tallies.shape[1]))
-    for row in sums:
-        times_drawn = np.bincount(rng.integers(n_events, size=n_events), minlength=n_events)
-        row[:] = times_drawn @ tallies
+    size = max(1, _DRAWS // n_events)
+    for start in range(0, len(sums), size):
+        block = sums[start : start + size]
+        drawn = rng.integers(n_events, size=(len(block), n_events))
+        cells = drawn + n_events * np.arange(len(block))[:, None]
+        times_drawn = np.bincount(cells.ravel(), minlength=cells.size).reshape(cells.shape)
+        block[:] = times_drawn @ tallies
     return sums
-
-
-def ends(draws: Floats, tails: list[float]) -> tuple[float, float]:
-    """Return two percentiles of the draws that are defined, NaN if none is."""
-    defined = draws[~np.isnan(draws)]
-    if not defined.size:
-        return float("nan"), float("nan")
-    low, high = np.percentile(defined, tails)
-    return float(low), float(high)

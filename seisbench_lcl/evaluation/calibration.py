@@ -1,22 +1,22 @@
-"""Whether probabilities can be believed, and what to reject so that the rest can."""
+"""Calibration of probabilities, and the threshold that keeps the error rate of the decisions low."""
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import betaincinv
 
-from seisbench_lcl.errors import ConfigurationError, DatasetError
-from seisbench_lcl.evaluation.bootstrap import ends, resample_tallies
-from seisbench_lcl.evaluation.metrics import N_BINS, Floats, Indices, check_groups, check_predictions
+from seisbench_lcl.errors import DatasetError, check_arguments
+from seisbench_lcl.evaluation.arrays import Floats, Indices, Mask, check_groups, check_predictions, ratio
+from seisbench_lcl.evaluation.bootstrap import CONFIDENCE, Interval, resample_tallies
+from seisbench_lcl.evaluation.metrics import N_BINS
 
-CONFIDENCE = 0.95  # of every interval and bound here
 _RESAMPLES = 1000
-_WALKS = 2  # one from the strictest threshold that could pass, one from half-way between it and none
-_DECIMALS = 4  # of a threshold, so that the number printed is the number tested
+_WALKS = 2  # one from the strictest threshold that could pass, one from half-way between it and no rejection
+_DECIMALS = 4  # of a threshold, so that the printed number is the tested number
 
 
 def reliability(probabilities: ArrayLike, truth: ArrayLike, groups: ArrayLike | None = None) -> pd.DataFrame:
-    """Compare how sure predictions are with how often they are right.
+    """Compare the confidence of predictions with their accuracy.
 
     Parameters
     ----------
@@ -25,15 +25,15 @@ def reliability(probabilities: ArrayLike, truth: ArrayLike, groups: ArrayLike | 
     truth : array_like of int, shape (n,)
         Class index of each row.
     groups : array_like of shape (n,), optional
-        Event of each row, for an interval around each accuracy from resampling whole events.
+        Event of each row, for an interval of each accuracy from resampling whole events.
 
     Returns
     -------
     pandas.DataFrame
-        One row for each of the 10 bins of the ``ece`` of `score`: its ends ``low`` and ``high``, of which the upper
-        one belongs to it; ``n`` rows whose highest probability lies in it; their mean ``confidence`` and ``accuracy``,
-        NaN where there are none. With `groups` also the number of ``events``, and the 95 % interval from
-        ``accuracy_low`` to ``accuracy_high``, NaN in a bin of fewer than two events.
+        One row for each of the 10 bins of the ``ece`` of `score`: its ends ``low`` (excluded) and ``high`` (included);
+        the number ``n`` of rows whose highest probability is in the bin; their mean ``confidence`` and ``accuracy``,
+        NaN in an empty bin. With `groups` also the number of ``events``, and the 95 % interval from ``accuracy_low`` to
+        ``accuracy_high``, NaN in a bin of fewer than two events.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def reliability(probabilities: ArrayLike, truth: ArrayLike, groups: ArrayLike | 
     Notes
     -----
     The expected calibration error is ``Σ n |accuracy - confidence| / Σ n``. A bin without an error gets an interval of
-    no width: read it together with its number of events.
+    zero width: read it together with its number of events.
 
     References
     ----------
@@ -56,23 +56,25 @@ def reliability(probabilities: ArrayLike, truth: ArrayLike, groups: ArrayLike | 
     bins = np.digitize(confidence, edges[1:-1], right=True)
     n = np.bincount(bins, minlength=N_BINS)
     table = pd.DataFrame({"low": edges[:-1], "high": edges[1:], "n": n})
-    table["confidence"] = _ratio(np.bincount(bins, confidence, N_BINS), n)
-    table["accuracy"] = _ratio(np.bincount(bins, ~wrong, N_BINS), n)
+    table["confidence"] = ratio(np.bincount(bins, confidence, N_BINS), n, empty=np.nan)
+    table["accuracy"] = ratio(np.bincount(bins, ~wrong, N_BINS), n, empty=np.nan)
     if groups is not None:
         codes, events = check_groups(groups, len(y))
         cells, size = codes * N_BINS + bins, len(events) * N_BINS
         rows, right = (np.bincount(cells, x, size).reshape(-1, N_BINS) for x in (np.ones(len(y)), ~wrong))
         table["events"] = np.count_nonzero(rows, axis=0)
         draws = resample_tallies(np.hstack([right, rows]), _RESAMPLES, seed=0)
-        accuracies = _ratio(draws[:, :N_BINS], draws[:, N_BINS:])
+        accuracies = ratio(draws[:, :N_BINS], draws[:, N_BINS:], empty=np.nan)
         accuracies[:, table["events"] < 2] = np.nan
-        tails = [50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE)]
-        table[["accuracy_low", "accuracy_high"]] = [ends(column, tails) for column in accuracies.T]
+        found = [Interval.from_draws(*pair) for pair in zip(table["accuracy"], accuracies.T, strict=True)]
+        table["accuracy_low"], table["accuracy_high"] = [x.low for x in found], [x.high for x in found]
     return table
 
 
 def risk_coverage(probabilities: ArrayLike, truth: ArrayLike) -> pd.DataFrame:
-    """Trade coverage for risk: reject the rows whose highest probability is below a threshold.
+    """Return the error rate of the rows kept (risk) against their fraction (coverage), for falling thresholds.
+
+    A threshold rejects the rows whose highest probability is below it.
 
     Parameters
     ----------
@@ -84,8 +86,8 @@ def risk_coverage(probabilities: ArrayLike, truth: ArrayLike) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row for each highest probability that occurs, from the largest down: the ``threshold``, the ``coverage`` or
-        share of rows that reach it, and the ``risk`` or error rate among these. Rows of equal probability are kept or
+        One row for each distinct highest probability, in descending order: the ``threshold``; the ``coverage``, the
+        fraction of rows that reach it; the ``risk``, the error rate among them. Rows of equal probability are kept or
         rejected together. The last row keeps all.
 
     Raises
@@ -114,7 +116,7 @@ def risk_coverage(probabilities: ArrayLike, truth: ArrayLike) -> pd.DataFrame:
 
 
 def area_under_risk_coverage(probabilities: ArrayLike, truth: ArrayLike) -> float:
-    """Average the risk over all coverages, the less the better.
+    """Average the risk over all coverages; lower is better.
 
     Parameters
     ----------
@@ -124,8 +126,8 @@ def area_under_risk_coverage(probabilities: ArrayLike, truth: ArrayLike) -> floa
     Returns
     -------
     float
-        Mean over rows of the risk at the row's own threshold: 0 without an error, and the error rate where the highest
-        probability says nothing.
+        Mean over rows of the risk at the row's own threshold: 0 if all rows are right; the error rate if the highest
+        probability is unrelated to the errors.
 
     Raises
     ------
@@ -141,49 +143,49 @@ def area_under_risk_coverage(probabilities: ArrayLike, truth: ArrayLike) -> floa
 
 
 def reject_threshold(probabilities: ArrayLike, truth: ArrayLike, groups: ArrayLike, *, risk: float) -> float:
-    """Find the least probability below which to reject, so that few of the rows kept are wrong.
+    """Find the lowest probability threshold that keeps the error rate of the remaining rows below a limit.
 
     Parameters
     ----------
     probabilities : array_like of shape (n, K)
-        Of held-out rows: one per station's window, or per event from `mean_by_event`; rows sum to 1.
+        Held-out rows: one per station's window, or per event from `mean_by_event`; rows sum to 1.
     truth : array_like of int, shape (n,)
         Class index of each row.
     groups : array_like of shape (n,)
         Event of each row.
     risk : float
-        Error rate to allow among the rows kept, between 0 and 1.
+        Allowed error rate of the rows kept, between 0 and 1.
 
     Returns
     -------
     float
-        Keep rows whose highest probability is this or more. 0 if nothing needs rejecting, else with four decimals.
+        Keep rows whose highest probability is at least this. 0 if no rejection is needed, else with four decimals.
 
     Raises
     ------
     ConfigurationError
         If `risk` is not between 0 and 1.
     DatasetError
-        If the held-out rows cannot show that risk at any threshold; the message says which one they can. Also if the
-        arrays do not fit each other.
+        If the held-out rows cannot confirm that risk at any threshold; the message states the lowest risk that they
+        can confirm. Also if the arrays do not fit each other.
 
     Notes
     -----
-    The observed risk is not enough: it is lowest by chance where few rows are kept. A threshold passes if an upper
-    bound of its risk does. Stations of one event err together, so the bound is that of Clopper and Pearson with
-    as many trials as there are independent ones at least: Kish's effective number ``(Σ m)² / Σ m²`` of events with m
-    rows kept, as if an event's rows all erred or none. Unlike a bootstrap over events, it stays above zero without an
-    error: no risk below 5 % can be shown with fewer than 110 events, nor one below 1 % with fewer than 555. Event
-    decisions would give a bound as well, but of another quantity: what `classify` rejects are windows.
+    The observed risk is not enough: where few rows are kept, it is low by chance. A threshold passes if an upper bound
+    of its risk does. The errors of an event's stations are correlated, so the bound is that of Clopper and Pearson with
+    a conservative number of independent trials: Kish's effective number ``(Σ m)² / Σ m²`` of events with m rows kept,
+    as if the rows of an event were all right or all wrong. Unlike a bootstrap over events, the bound stays above zero
+    without an error: confirming a risk below 5 % takes at least 110 events, one below 1 % at least 555. Event decisions
+    would also give a bound, but of another quantity: `classify` rejects windows.
 
-    The best of many thresholds would pass by chance. They are therefore tested in a fixed order, down in steps of 1 %
-    coverage until one fails. One such walk starts at the strictest threshold that could pass with one event wrong, and
-    another half-way between it and no rejection: on the first alone, a model that is good enough as it is would often
-    fail for having few rows there. Where they start depends on the confidences but not on the truth, and each bound has
-    half of the 5 % to err, so that the 95 % hold for the threshold returned.
+    The best of many thresholds would pass by chance. Thresholds are therefore tested in a fixed order, down in steps of
+    1 % coverage until one fails. One such walk starts at the strictest threshold that could pass with one event wrong,
+    another half-way between it and no rejection: with the first alone, a model that needs no rejection would often fail
+    because few rows are left at the start. The starts depend on the confidences but not on the truth, and each bound
+    may err in half of the 5 %, so that the 95 % hold for the returned threshold.
 
-    The promise is for events like the held-out ones, with windows cut like theirs. A station that keeps recording
-    noise, or another region, is another population.
+    The guarantee holds for events like the held-out ones, with windows cut the same way. A station that records noise
+    most of the time, or another region, is a different population.
 
     References
     ----------
@@ -208,30 +210,29 @@ def reject_threshold(probabilities: ArrayLike, truth: ArrayLike, groups: ArrayLi
         promises = (thousandths / 1000 for thousandths in range(1, 1000))
         least = next((r for r in promises if _last_to_pass(bounds, one_wrong, r) is not None), 1.0)
         raise DatasetError(
-            f"no threshold keeps the risk at {risk:g} or less with {CONFIDENCE:.0%} confidence: the least that these "
-            f"{len(events)} events can show is {least:.3f}; ask for that, or take more held-out events or a "
+            f"no threshold keeps the risk at {risk:g} or less with {CONFIDENCE:.0%} confidence: the lowest risk that "
+            f"these {len(events)} events can confirm is {least:.3f}; allow that risk, or use more held-out events or a "
             "better model"
         )
     return float(thresholds[passed])
 
 
 def check_risk(risk: float) -> None:
-    """Check at the door that a risk lies between 0 and 1.
+    """Refuse a risk that is not between 0 and 1.
 
     Raises
     ------
     ConfigurationError
     """
-    if not 0 < risk < 1:
-        raise ConfigurationError(f"a risk is an error rate between 0 and 1, such as 0.05, but found {risk:g}")
+    check_arguments("", ("risk must be an error rate between 0 and 1, such as 0.05", 0 < risk < 1, risk))
 
 
-def _confidence_and_errors(p: Floats, y: Indices) -> tuple[Floats, NDArray[np.bool_]]:
+def _confidence_and_errors(p: Floats, y: Indices) -> tuple[Floats, Mask]:
     return p.max(axis=1), p.argmax(axis=1) != y
 
 
 def _candidates(confidence: Floats) -> Floats:
-    """Thresholds from the strictest down, about 1 % of the rows apart; the last keeps all."""
+    """Return thresholds from the strictest down, about 1 % of the rows apart; the last keeps all."""
     quantiles = np.quantile(confidence, np.linspace(0.99, 0.01, 99))
     rounded = np.floor(quantiles * 10**_DECIMALS) / 10**_DECIMALS
     return np.append(np.unique(rounded)[::-1], 0.0)
@@ -243,14 +244,14 @@ def _effective_number(codes: Indices) -> float:
 
 
 def _upper_bound(errors: Floats, trials: Floats) -> Floats:
-    """One-sided bound of Clopper and Pearson; 1 where all trials failed. Neither number need be whole."""
+    """Return the one-sided bound of Clopper and Pearson, 1 where all trials failed. Fractional numbers are allowed."""
     right = np.maximum(trials - errors, 0)
     level = 1 - (1 - CONFIDENCE) / _WALKS
     return np.where(right > 0, betaincinv(errors + 1, np.where(right > 0, right, 1), level), 1.0)
 
 
 def _last_to_pass(bounds: Floats, one_wrong: Floats, risk: float) -> int | None:
-    """Index of the last threshold that a walk reaches; None where each fails at its start."""
+    """Return the index of the last threshold that a walk reaches, None if every walk fails at its start."""
     could_pass = np.flatnonzero(one_wrong <= risk)
     if not could_pass.size:
         return None
@@ -258,9 +259,3 @@ def _last_to_pass(bounds: Floats, one_wrong: Floats, risk: float) -> int | None:
     first, last = int(could_pass[0]), len(bounds) - 1
     starts = first, (first + last) // 2
     return max((start + int(np.argmin(passes[start:])) - 1 for start in starts if passes[start]), default=None)
-
-
-def _ratio(part: Floats | Indices, whole: Floats | Indices) -> Floats:
-    out = np.full(whole.shape, np.nan)
-    np.divide(part, whole, out=out, where=whole > 0)
-    return out

@@ -1,4 +1,4 @@
-"""How many clusters: criteria over a range of numbers."""
+"""Criteria for the number of clusters."""
 
 import logging
 import warnings
@@ -14,14 +14,14 @@ from sklearn.metrics import silhouette_score
 from sklearn.mixture import GaussianMixture
 from threadpoolctl import threadpool_limits
 
-from seisbench_lcl.errors import ConfigurationError, DatasetError
-from seisbench_lcl.evaluation.metrics import Floats
+from seisbench_lcl.errors import DatasetError, check_arguments, is_whole
+from seisbench_lcl.evaluation.arrays import Floats
 from seisbench_lcl.extractors.pca import PCA
 
 logger = logging.getLogger("seisbench")
 
-_AXES = 50  # principal components that k-means, silhouette and gap see at most
-_MIXTURE_AXES = 10  # those that the Gaussian mixture sees, whose parameters grow with the square
+_AXES = 50  # most principal components for k-means, silhouette and gap
+_MIXTURE_AXES = 10  # most for the Gaussian mixture, whose number of parameters grows with the square
 _STARTS = 5
 _MAX_ITERATIONS = 200
 
@@ -34,11 +34,10 @@ def cluster_numbers(
     n_references: int = 20,
     max_rows: int = 5000,
 ) -> pd.DataFrame:
-    """Rate numbers of clusters by silhouette, BIC and gap statistic.
+    """Compare numbers of clusters by silhouette, BIC and gap statistic.
 
-    Features are rotated onto their principal axes, without scaling, of which the first 50 are kept for k-means,
-    silhouette and gap, and the first 10 for the Gaussian mixture of the BIC. With as many features or fewer, nothing
-    is lost.
+    Features are rotated onto their principal axes, without scaling. The first 50 axes are used for k-means, silhouette
+    and gap, the first 10 for the Gaussian mixture of the BIC; fewer features are used in full.
 
     Parameters
     ----------
@@ -46,37 +45,37 @@ def cluster_numbers(
     numbers : iterable of int
         Numbers of clusters to try, such as ``range(1, 11)``. Silhouette is not defined for one cluster.
     seed : int
-        Seed of the draw of rows, of all starts, and of the reference data.
+        Seed of the drawn rows, of all starts, and of the reference data.
     n_references : int
-        Number of reference datasets of the gap statistic: at least 2, to tell its error.
+        Number of reference datasets of the gap statistic; its standard error needs at least 2.
     max_rows : int
-        Rows drawn at random, if there are more; all criteria are computed on these.
+        Most rows to use. If there are more, this number is drawn at random for all criteria.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each number, ascending: ``clusters``; ``inertia``, the sum of squared distances to the centroids of
-        k-means; ``silhouette``, its mean, from −1 to 1; ``bic`` of a Gaussian mixture of full covariances; ``gap`` and
-        ``gap_error``, its standard error, in units of ln(inertia). ``frame.attrs["suggested"]`` maps "silhouette",
-        "bic" and "gap" to the number that each suggests: that of the highest silhouette, of the lowest BIC, and the
-        smallest k with gap(k) ≥ gap(k′) − gap_error(k′), k′ being the next number tried. Where no k has that, the gap
-        suggests the largest, and the range should be extended. There is no "silhouette" if one cluster was all that
-        was tried.
+        One row per number, in ascending order: ``clusters``; ``inertia``, the sum of squared distances to the centroids
+        of k-means; ``silhouette``, the mean silhouette from −1 to 1; ``bic`` of a Gaussian mixture with full
+        covariances; ``gap`` and ``gap_error``, its standard error, in units of ln(inertia).
+        ``frame.attrs["suggested"]`` maps "silhouette", "bic" and "gap" to the number that each suggests: the highest
+        silhouette, the lowest BIC, and the smallest k with gap(k) ≥ gap(k′) − gap_error(k′), where k′ is the next
+        number tried. If no k satisfies this, the gap suggests the largest number, and the range should be extended.
+        "silhouette" is missing if only one cluster was tried.
 
     Raises
     ------
     DatasetError
-        If features are no matrix, hold NaN or infinite values, or have no more distinct rows than the largest number.
+        If features are not a matrix, hold NaN or infinite values, or have too few distinct rows for the largest number.
     ConfigurationError
-        If there is no number, one below 1, or too few references or rows.
+        If `numbers` is empty or has a number below 1, or `n_references` or `max_rows` is too small.
 
     Notes
     -----
-    The reference data are uniform in the box of the principal axes, and are clustered just as the data are. The
-    criteria answer different questions: silhouette looks for separation, BIC for a density of Gaussian parts. With the
-    latter, a cluster that is not Gaussian counts several times where rows are many; where they are few, clusters
-    merge, for with 10 axes each costs 66 parameters. The gap may settle for one cluster where a few lie at equal
-    distances from each other: look at its whole curve, or begin with two.
+    The reference data are uniform in the bounding box along the principal axes, and are clustered like the data. The
+    criteria answer different questions: the silhouette measures separation, the BIC how well Gaussian components
+    describe the density. With many rows, BIC counts a cluster that is not Gaussian several times; with few rows it
+    merges clusters, because with 10 axes each costs 66 parameters. The gap may suggest one cluster if a few clusters
+    are equally far from each other: look at its whole curve, or start with two clusters.
 
     References
     ----------
@@ -93,15 +92,16 @@ def cluster_numbers(
     {'bic': 3, 'gap': 3, 'silhouette': 3}
     """
     tried = sorted({int(k) for k in numbers})
-    if not tried or tried[0] < 1 or n_references < 2 or max_rows < 2:
-        raise ConfigurationError(
-            "cluster_numbers needs one or more numbers >= 1, n_references >= 2 and max_rows >= 2, but found "
-            f"{tried}, {n_references} and {max_rows}"
-        )
+    check_arguments(
+        "cluster_numbers",
+        ("numbers must hold one or more numbers of at least 1", bool(tried) and tried[0] >= 1, tried),
+        ("n_references must be a whole number of at least 2", is_whole(n_references, 2), n_references),
+        ("max_rows must be a whole number of at least 2", is_whole(max_rows, 2), max_rows),
+    )
     x = np.asarray(features, dtype=np.float32)
     if x.ndim != 2 or not np.isfinite(x).all():
         raise DatasetError(
-            f"features must be a matrix (n, F) of finite numbers, but have shape {x.shape}, or hold NaN or infinity"
+            f"features must be a matrix (n, F) of finite numbers, but have shape {x.shape} or hold NaN or infinity"
         )
     rng = np.random.default_rng(seed)
     if len(x) > max_rows:
@@ -109,11 +109,11 @@ def cluster_numbers(
     n_distinct = len({hash(row.tobytes()) for row in x})
     if n_distinct <= tried[-1]:
         raise DatasetError(
-            f"up to {tried[-1]} clusters are to be tried, but of {len(x)} rows of features only {n_distinct} differ: "
+            f"{tried[-1]} clusters need more distinct rows of features than {n_distinct} of {len(x)}: "
             "lower the numbers, or raise max_rows or the number of windows"
         )
     axes = _principal_axes(x)
-    with threadpool_limits(1):  # matrices are so small that threads would mostly wait for each other
+    with threadpool_limits(1):  # the matrices are too small for threads to pay off
         clusters = [_k_means(axes, k, seed) for k in tried]
         gap, gap_error = _gap(axes, clusters, n_references, rng, seed)
         columns = {
@@ -141,7 +141,7 @@ def _k_means(rows: Floats, k: int, seed: int) -> KMeans:
 def _gap(
     rows: Floats, clusters: list[KMeans], n_references: int, rng: np.random.Generator, seed: int
 ) -> tuple[Floats, Floats]:
-    """Gap statistic and its standard error, Tibshirani et al. 2001, section 4: references in the box of the axes."""
+    """Return the gap statistic and its standard error, with references as in Tibshirani et al. 2001, section 4 (b)."""
     expected = np.empty((n_references, len(clusters)))
     for values in expected:
         reference = rng.uniform(rows.min(axis=0), rows.max(axis=0), rows.shape)
@@ -151,18 +151,21 @@ def _gap(
 
 
 def _bic(rows: Floats, tried: list[int], seed: int) -> list[float]:
-    x = rows[:, :_MIXTURE_AXES] / rows[:, 0].std()  # so that what scikit-learn adds to the variances is small
+    x = (
+        rows[:, :_MIXTURE_AXES] / rows[:, 0].std()
+    )  # so that the regularisation that scikit-learn adds to the variances is small
     mixtures = [GaussianMixture(k, n_init=_STARTS, max_iter=_MAX_ITERATIONS, random_state=seed) for k in tried]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         bic = [float(mixture.fit(x).bic(x)) for mixture in mixtures]
-    astray = [k for k, mixture in zip(tried, mixtures, strict=True) if not mixture.converged_]
-    if astray:
-        logger.warning("the mixtures of %s clusters did not converge, so that their BIC is too high", astray)
+    unfinished = [k for k, mixture in zip(tried, mixtures, strict=True) if not mixture.converged_]
+    if unfinished:
+        logger.warning("the mixtures of %s clusters did not converge, so their BIC is too high", unfinished)
     return bic
 
 
 def _suggested(frame: pd.DataFrame) -> dict[str, int]:
+    """Return the number of clusters that each criterion suggests; see `cluster_numbers`."""
     clusters, gap = frame["clusters"].to_numpy(), frame["gap"].to_numpy()
     enough = np.append(gap[:-1] >= (gap - frame["gap_error"].to_numpy())[1:], True)
     chosen = {"bic": frame["bic"].to_numpy().argmin(), "gap": enough.argmax()}

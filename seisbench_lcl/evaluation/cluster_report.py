@@ -1,4 +1,4 @@
-"""What is in each cluster and what the clusters are worth, for files, documents and the terminal."""
+"""The content and the scores of clusters, for files, documents and the terminal."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,15 +10,15 @@ from numpy.typing import ArrayLike
 from rich.console import Console, ConsoleOptions, RenderResult
 
 from seisbench_lcl.errors import DatasetError
+from seisbench_lcl.evaluation.arrays import Indices
 from seisbench_lcl.evaluation.clustering import clustering_scores
-from seisbench_lcl.evaluation.metrics import Indices
 from seisbench_lcl.evaluation.tables import Content, to_markdown, to_rich
 from seisbench_lcl.heads.matching import UNKNOWN, contingency, match_clusters
 
 
 @dataclass(frozen=True, eq=False)
 class ClusterReport:
-    """Scores of clusters and their contingency table; printed with rich, it shows itself as tables.
+    """Scores of clusters and their contingency table; rich prints the report as tables.
 
     Attributes
     ----------
@@ -27,11 +27,17 @@ class ClusterReport:
     scores : mapping of str to float
         The keys of `clustering_scores`.
     contingency : ndarray of int, shape (n_clusters, K)
-        Rows of each class in each cluster.
+        Number of rows of each class in each cluster.
     unlabelled : ndarray of int, shape (n_clusters,)
-        Rows without label in each cluster.
+        Number of rows without label in each cluster.
     classes : ndarray of int, shape (n_clusters,)
-        Index of the class that each cluster stands for, found on all labelled rows; −1 if it holds none.
+        Index of the class assigned to each cluster from all labelled rows; −1 if it holds none.
+
+    Examples
+    --------
+    >>> report = ClusterReport.from_clusters([0, 0, 1, 1], ["a", "a", "b", "b"], [1, 2, 3, 4], n_clusters=2)
+    >>> report.names, report.scores["purity"]
+    (('a', 'b'), 1.0)
     """
 
     labels: tuple[str, ...]
@@ -58,14 +64,14 @@ class ClusterReport:
         clusters : array_like of int, shape (n,)
             Cluster of each row, from 0 to ``n_clusters - 1``.
         labels : array_like of str, shape (n,)
-            Class of each row, "" where it is not known.
+            Class of each row, "" where it is unknown.
         groups : array_like of shape (n,)
             Event of each row.
         n_clusters : int
         open_ended : bool
             As in `seisbench_lcl.heads.matching.match_clusters`.
         seed : int
-            Of the halves of `clustering_scores`.
+            Seed of the halves of `clustering_scores`.
 
         Returns
         -------
@@ -74,12 +80,12 @@ class ClusterReport:
         Raises
         ------
         DatasetError
-            If the arrays do not fit each other, no row has a label, or a class has labels in one event only.
+            If the arrays do not fit each other, no row has a label, or a class is labelled in one event only.
         """
         texts = np.asarray(labels, dtype=str)
         names, codes = np.unique(texts[texts != ""], return_inverse=True)
         if not len(names):
-            raise DatasetError(f"none of {len(texts)} rows has a label: a report on clusters needs some")
+            raise DatasetError(f"none of {len(texts)} rows has a label; a report on clusters needs labels")
         truth = np.full(texts.shape, UNKNOWN)
         truth[texts != ""] = codes
         size = n_clusters, len(names)
@@ -96,7 +102,7 @@ class ClusterReport:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Label of the class that each cluster stands for, "" if it holds no labelled row."""
+        """Label of the class assigned to each cluster, "" if it holds no labelled row."""
         return tuple("" if k == UNKNOWN else self.labels[k] for k in self.classes)
 
     def to_dict(self) -> dict[str, Any]:
@@ -118,7 +124,7 @@ class ClusterReport:
         yield from to_rich(self._tables())
 
     def _tables(self) -> Iterator[Content]:
-        """Yield title, header and rows of the two tables, for both formats."""
+        """Yield title, header and rows of both tables."""
         values = [
             [name, f"{value:.0f}" if name == "empty_clusters" else f"{value:.3f}"]
             for name, value in self.scores.items()

@@ -1,4 +1,4 @@
-"""The report on the clusters of a model: sizes, agreement with labels, and what the features know of the classes."""
+"""The report on the clusters of a model: sizes, agreement with labels, and class information in the features."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ from seisbench_lcl.evaluation.sections import Section
 from seisbench_lcl.heads import SCAN
 from seisbench_lcl.models import Discriminator
 
-_NEAREST = 20  # neighbours whose labels measure how pure a neighbourhood is
+_NEAREST = 20  # neighbours for the neighbour purity
 
 
 def cluster_sections(
@@ -25,18 +25,18 @@ def cluster_sections(
     features: Tensor | None = None,
     seed: int = 0,
 ) -> Iterator[Section]:
-    """Yield the sections of a report on clusters, with scores if labels allow them.
+    """Yield the sections of a report on clusters, with scores if the labels allow them.
 
     Parameters
     ----------
     model : Discriminator
     data : LabelledWindows
-        Of N windows; a label is "" where it is unknown.
+        N windows; a label is "" where it is unknown.
     probabilities : (N, number of clusters) ndarray
     features : (N, F) Tensor, optional
-        Features of the windows; computed if labels need them.
+        Features of the windows; by default computed if the scores need them.
     seed : int
-        Seed of the halves of the events.
+        Seed of the halves of the events in the scores.
     """
     found = probabilities.argmax(axis=1)
     sizes = np.bincount(found, minlength=len(model.clusters))
@@ -51,8 +51,8 @@ def cluster_sections(
                 assigned, data.labels, data.groups, n_clusters=len(sizes), open_ended=head.open_ended, seed=seed
             )
             yield Section(title, report, f"### {title}\n\n{report.to_markdown()}")
-    except DatasetError as error:  # no labels, or labels of one event only
-        yield Section.of_lines("No scores", [str(error)])
+    except DatasetError as error:  # no labels, or a class is labelled in one event only
+        yield Section.of_lines("Scores not available", [str(error)])
         return
     yield Section.of_lines("Features", list(_probes(model, data, features)))
 
@@ -61,7 +61,7 @@ def _sizes(
     model: Discriminator, found: NDArray[np.int64], probabilities: NDArray[np.floating], sizes: NDArray[np.int64]
 ) -> Iterator[str]:
     for k, (size, name) in enumerate(zip(sizes, model.clusters, strict=True)):
-        if size or not model.open_ended:  # whose number of clusters is an upper bound
+        if size or not model.open_ended:  # the number of clusters of an open-ended model is an upper bound
             named = "" if name == f"cluster {k}" else f" ({name})"
             mean = f", mean probability {probabilities[found == k, k].mean():.2f}" if size else ""
             yield f"cluster {k}{named}: {size} window{'' if size == 1 else 's'}{mean}"
@@ -75,11 +75,11 @@ def _probes(model: Discriminator, data: LabelledWindows, features: Tensor | None
     truth = known.truth(classes)
     nearest = min(_NEAREST, len(known) - int(np.unique(known.groups, return_counts=True)[1].max()))
     purity = neighbour_purity(features, truth, k=nearest, groups=known.groups)
-    yield f"purity of the {nearest} nearest windows of other events: {purity:.3f}"
+    yield f"neighbour purity of the {nearest} nearest windows of other events: {purity:.3f}"
     head = model.head
     if isinstance(head, SCAN) and len(head.neighbours) == len(data):
         alike = (data.labels[head.neighbours.numpy()] == data.labels[:, None])[labelled]
-        yield f"purity of the neighbours that SCAN was trained on: {alike.mean():.3f}"
+        yield f"neighbour purity in the training of SCAN: {alike.mean():.3f}"
     if len(classes) > 1:
         probe = linear_probe(features, truth, known.groups, n_classes=len(classes)).argmax(axis=1)
-        yield f"accuracy of a linear probe of the features, each event held out: {np.mean(probe == truth):.3f}"
+        yield f"accuracy of a linear probe on the features, with each event held out: {np.mean(probe == truth):.3f}"

@@ -1,11 +1,12 @@
-"""What clusters are worth, where some labels are known."""
+"""Scores of clusters against known labels."""
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
 from seisbench_lcl.errors import DatasetError
-from seisbench_lcl.evaluation.metrics import Indices, check_groups, score
+from seisbench_lcl.evaluation.arrays import Indices, Mask, check_groups
+from seisbench_lcl.evaluation.metrics import score
 from seisbench_lcl.heads.matching import UNKNOWN, check_clusters, contingency, match_clusters
 
 _MAPPED_SCORES = ("accuracy", "balanced_accuracy", "weighted_precision", "weighted_recall", "weighted_f1")
@@ -21,7 +22,7 @@ def clustering_scores(
     open_ended: bool = False,
     seed: int = 0,
 ) -> dict[str, float]:
-    """Score clusters against the truth, on the rows that have a label.
+    """Score clusters against the truth, on rows with a label.
 
     Parameters
     ----------
@@ -31,29 +32,30 @@ def clustering_scores(
         Event of each row; an event is never split between the halves.
     n_clusters, n_classes : int
     open_ended : bool
-        As in `seisbench_lcl.heads.matching.match_clusters`: all rows of the last cluster are errors then.
+        As in `seisbench_lcl.heads.matching.match_clusters`: all rows of the last cluster then count as errors.
     seed : int
-        Of the halves.
+        Seed of the halves.
 
     Returns
     -------
     dict of str to float
         ``accuracy``, ``balanced_accuracy``, ``weighted_precision``, ``weighted_recall``, ``weighted_f1``;
-        ``purity``, ``nmi``, ``ari``; ``empty_clusters``, the number of clusters without any row.
+        ``purity``, ``nmi``, ``ari``; ``empty_clusters``, the number of clusters without rows.
 
     Raises
     ------
     DatasetError
-        As `seisbench_lcl.heads.matching.contingency`; if no row has a label, or a class has labels in one event only.
+        As in `seisbench_lcl.heads.matching.contingency`, if no row has a label, or a class has labels in one event.
 
     Notes
     -----
-    The first five need a class for each cluster (`seisbench_lcl.heads.matching.match_clusters`). It is found on a random half
-    of the events of each class and scored on the other half, then the other way round; the scores are those of all
-    rows together, as in `seisbench_lcl.evaluation.score`. A row in a cluster without class is an error. The weighted
-    recall is the accuracy by definition; it is listed because the literature does.
+    The first five need a class for each cluster (`seisbench_lcl.heads.matching.match_clusters`). Classes are assigned
+    on a random half of the events of each class and scored on the other half, then the other way round; the scores
+    cover all rows together, as in `seisbench_lcl.evaluation.score`. A row in a cluster without a class is an error. The
+    weighted recall equals the accuracy; it is listed because the literature reports it.
 
-    The others need none. With n_kc rows of class c in cluster k, n_k = Σ_c n_kc, n_c = Σ_k n_kc and n = Σ_k n_k:
+    The other scores need no class for a cluster. With n_kc rows of class c in cluster k, n_k = Σ_c n_kc, n_c = Σ_k n_kc
+    and n = Σ_k n_k:
 
     - ``purity`` = Σ_k max_c n_kc / n. It grows with the number of clusters, up to 1.
     - ``nmi`` = 2 I / (H_k + H_c), with the mutual information I = Σ_kc (n_kc / n) log(n n_kc / (n_k n_c)) and the
@@ -71,7 +73,7 @@ def clustering_scores(
     empty = n_clusters - len(np.unique(found))
     known = y != UNKNOWN
     if not known.any():
-        raise DatasetError(f"none of {len(y)} rows has a label: scores need some; clusters alone can only be looked at")
+        raise DatasetError(f"none of {len(y)} rows has a label; scores need labels")
     found, y, codes = found[known], y[known], codes[known]
 
     predicted = np.full(len(y), UNKNOWN)
@@ -79,7 +81,7 @@ def clustering_scores(
     for half in (second_half, ~second_half):
         classes = match_clusters(found[~half], y[~half], n_clusters, n_classes, open_ended)
         predicted[half] = classes[found[half]]
-    certain = np.eye(n_classes + 1)[predicted]  # −1 falls into the last column, a class that no row has
+    certain = np.eye(n_classes + 1)[predicted]  # −1 selects the last column, a class without rows
     mapped = score(certain, y, [str(k) for k in range(n_classes + 1)])
     return {name: mapped[name] for name in _MAPPED_SCORES} | {
         "purity": float(contingency(found, y, n_clusters, n_classes).max(axis=1).sum() / len(y)),
@@ -89,12 +91,12 @@ def clustering_scores(
     }
 
 
-def _second_half(truth: Indices, codes: Indices, seed: int) -> NDArray[np.bool_]:
-    """Deal the events of each class out to two halves, and return which rows are in the second."""
+def _second_half(truth: Indices, codes: Indices, seed: int) -> Mask:
+    """Split the events of each class into two halves, and return the rows of the second."""
     for k in np.unique(truth):
         if len(np.unique(codes[truth == k])) < 2:
             raise DatasetError(
-                f"class {k} has labels in one event only, but the classes of clusters are found on one half of the "
+                f"class {k} is labelled in one event only, but the classes of clusters are assigned on one half of the "
                 "events and scored on the other: label a second event of the class, or leave it out (truth -1)"
             )
     class_of_event = np.full(codes.max() + 1, truth.max())

@@ -1,25 +1,27 @@
-"""Scores of class probabilities against the truth, all of them read off one additive tally.
+"""Scores of class probabilities against the truth, all computed from one additive tally.
 
-Every score here is a function of three sums over rows: the confusion matrix, the squared error, and the gap
-between confidence and correctness in each confidence bin. `tally` makes those sums per event and
-`read_tally` turns sums into scores, so that a bootstrap over events is a weighted sum of tallies and visits
-no row twice.
+Every score is a function of three sums over rows: the confusion matrix, the squared error, and the gap between
+confidence and correctness in each confidence bin. `tally` makes these sums per event and `read_tally` turns sums into
+scores. A bootstrap over events is therefore a weighted sum of tallies, and reads each row only once.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from seisbench_lcl.errors import DatasetError
+from seisbench_lcl.evaluation.arrays import (
+    Floats,
+    Indices,
+    check_groups,
+    check_indices,
+    check_predictions,
+    ratio,
+)
 
 N_BINS = 10
-SUM_TOLERANCE = 1e-3  # a softmax in half precision is off by less
-
-Floats = NDArray[np.float64]
-Indices = NDArray[np.int64]
 
 
 def score(probabilities: ArrayLike, truth: ArrayLike, labels: Sequence[str]) -> dict[str, float]:
@@ -28,8 +30,8 @@ def score(probabilities: ArrayLike, truth: ArrayLike, labels: Sequence[str]) -> 
     Parameters
     ----------
     probabilities : array_like of shape (n, K)
-        One row per window, finite and not negative; every row sums to 1. The predicted class is the most
-        probable one, the first of them in a tie.
+        One row per window, finite and not negative; every row sums to 1. The predicted class is the most probable
+        one, in a tie the first.
     truth : array_like of int, shape (n,)
         Index into `labels` of each row's true class.
     labels : sequence of str, length K
@@ -38,23 +40,23 @@ def score(probabilities: ArrayLike, truth: ArrayLike, labels: Sequence[str]) -> 
     Returns
     -------
     dict of str to float
-        ``accuracy``, ``balanced_accuracy``; ``precision``, ``recall`` and ``f1``, each with ``macro_`` and
-        ``weighted_`` before it; ``recall[<label>]`` for every class; ``brier`` and ``ece``.
+        ``accuracy``, ``balanced_accuracy``; ``precision``, ``recall`` and ``f1``, each with the prefix ``macro_`` and
+        ``weighted_``; ``recall[<label>]`` for every class; ``brier`` and ``ece``.
 
     Raises
     ------
     DatasetError
-        If the arrays are empty, disagree in shape, or do not hold probabilities and class indices.
+        If the arrays are empty, differ in shape, or do not hold probabilities and class indices.
 
     Notes
     -----
-    A class absent from `truth` has recall NaN and takes no part in any average; rows wrongly given to it
-    still count as misses of their own class. The balanced accuracy is therefore the macro recall, and the
-    weighted recall is the accuracy. A class present in `truth` but never predicted has precision 0.
+    A class absent from `truth` has recall NaN and is left out of every average; rows wrongly assigned to it still
+    count as misses of their own class. The balanced accuracy is therefore the macro recall, and the weighted recall is
+    the accuracy. A class present in `truth` but never predicted has precision 0.
 
-    ``brier`` is the multi-class form of Brier (1950): the mean over rows of the sum over classes of the
-    squared difference between probability and one-hot truth. It runs from 0 to 2, at K = 2 twice the usual
-    binary form.
+    ``brier`` is the multi-class form of Brier (1950): the mean over rows of the sum over classes of the squared
+    difference between probability and one-hot truth. It ranges from 0 to 2; for K = 2 it is twice the usual binary
+    form.
 
     ``ece`` is the expected calibration error of the top label: ``Σ_b (n_b / n) |accuracy_b - confidence_b|`` over
     10 bins of equal width, each open to the left.
@@ -77,7 +79,7 @@ def score(probabilities: ArrayLike, truth: ArrayLike, labels: Sequence[str]) -> 
 
 
 def confusion(truth: ArrayLike, predicted: ArrayLike, n_classes: int) -> Indices:
-    """Count how often each class was taken for each other.
+    """Count how often each true class was predicted as each class.
 
     Parameters
     ----------
@@ -94,9 +96,9 @@ def confusion(truth: ArrayLike, predicted: ArrayLike, n_classes: int) -> Indices
     Raises
     ------
     DatasetError
-        If the two disagree in shape or hold anything but class indices.
+        If the two differ in shape or do not hold class indices.
     """
-    y, z = _check_indices("truth", truth, n_classes), _check_indices("predicted", predicted, n_classes)
+    y, z = check_indices("truth", truth, n_classes), check_indices("predicted", predicted, n_classes)
     if len(y) != len(z):
         raise DatasetError(f"truth has {len(y)} rows but predicted has {len(z)}; pass one of each per window")
     return np.bincount(y * n_classes + z, minlength=n_classes**2).reshape(n_classes, n_classes)
@@ -105,7 +107,7 @@ def confusion(truth: ArrayLike, predicted: ArrayLike, n_classes: int) -> Indices
 def mean_by_event(
     probabilities: ArrayLike, truth: ArrayLike, groups: ArrayLike
 ) -> tuple[Floats, Indices, NDArray[Any]]:
-    """Decide per event: the mean of the probabilities over the event's stations.
+    """Average the probabilities of the stations of each event.
 
     Parameters
     ----------
@@ -138,8 +140,8 @@ def mean_by_event(
     if mixed.size:
         found = np.unique(y[codes == mixed[0]]).tolist()
         raise DatasetError(
-            f"event {events[mixed[0]]!s} carries more than one truth, class indices {found}; give all its "
-            "rows the same class, or split it into several events"
+            f"event {events[mixed[0]]!s} has more than one class, indices {found}; give all its "
+            "rows the same class, or split it into separate events"
         )
     sums = np.zeros((len(events), p.shape[1]))
     np.add.at(sums, codes, p)
@@ -147,7 +149,7 @@ def mean_by_event(
 
 
 def tally(probabilities: Floats, truth: Indices, codes: Indices, n_events: int) -> Floats:
-    """Sum, per event, all that the scores need; the inner step of `score`, on checked input.
+    """Sum the quantities that the scores need over the rows of each event. The input is not checked.
 
     Parameters
     ----------
@@ -161,7 +163,7 @@ def tally(probabilities: Floats, truth: Indices, codes: Indices, n_events: int) 
     Returns
     -------
     ndarray of shape (E, K² + 1 + 10)
-        The K² cells of the confusion matrix, the sum of squared errors, and per confidence bin the sum of
+        The K² cells of the confusion matrix, the sum of squared errors, and for each confidence bin the sum of
         confidence minus correctness.
     """
     k = probabilities.shape[1]
@@ -175,12 +177,12 @@ def tally(probabilities: Floats, truth: Indices, codes: Indices, n_events: int) 
 
 
 def read_tally(tallies: Floats, labels: Sequence[str]) -> dict[str, Floats]:
-    """Turn tallies into scores; see `score` for their meaning.
+    """Turn tallies into the scores of `score`.
 
     Parameters
     ----------
     tallies : ndarray of shape (..., K² + 1 + 10)
-        Sums of rows of `tally`, each over at least one window.
+        Sums of rows of `tally`, each of at least one window.
     labels : sequence of str, length K
 
     Returns
@@ -194,11 +196,11 @@ def read_tally(tallies: Floats, labels: Sequence[str]) -> dict[str, Floats]:
     support, guessed = matrix.sum(axis=-1), matrix.sum(axis=-2)
     n, present = support.sum(axis=-1), support > 0
 
-    recall = _ratio(hits, support, empty=np.nan)
+    recall = ratio(hits, support, empty=np.nan)
     by_class = {
-        "precision": _ratio(hits, guessed, empty=0.0),
+        "precision": ratio(hits, guessed, empty=0.0),
         "recall": recall,
-        "f1": _ratio(2 * hits, support + guessed, empty=0.0),
+        "f1": ratio(2 * hits, support + guessed, empty=0.0),
     }
     macro = {f"macro_{name}": x.mean(axis=-1, where=present) for name, x in by_class.items()}
     weighted = {f"weighted_{name}": (support * x).sum(axis=-1, where=present) / n for name, x in by_class.items()}
@@ -211,88 +213,3 @@ def read_tally(tallies: Floats, labels: Sequence[str]) -> dict[str, Floats]:
         "brier": squared[..., 0] / n,
         "ece": np.abs(gaps).sum(axis=-1) / n,
     }
-
-
-def check_predictions(
-    probabilities: ArrayLike, truth: ArrayLike, labels: Sequence[str] | None = None
-) -> tuple[Floats, Indices]:
-    """Check probabilities (n, K), truth (n,) and labels (K,) at the door, and return the arrays.
-
-    Raises
-    ------
-    DatasetError
-        Saying what was found, what was expected, and the mend.
-    """
-    p = np.asarray(probabilities, dtype=np.float64)
-    if p.ndim != 2 or p.size == 0:
-        raise DatasetError(
-            f"probabilities must have shape (n, K) with at least one row, but found {p.shape}; "
-            "pass what predict_proba returns for one window or more"
-        )
-    if labels is not None and (len(labels) != p.shape[1] or len(set(labels)) != len(labels)):
-        raise DatasetError(
-            f"{p.shape[1]} columns of probabilities need as many different labels, but found {list(labels)}; "
-            "pass the labels of the model that made the probabilities"
-        )
-    y = _check_indices("truth", truth, p.shape[1])
-    if len(y) != len(p):
-        raise DatasetError(f"probabilities have {len(p)} rows but truth has {len(y)}; pass one of each per window")
-    finite = np.isfinite(p).all(axis=1)
-    if not finite.all():
-        raise DatasetError(
-            f"probabilities are not finite in {np.sum(~finite)} of {len(p)} rows, the first is row "
-            f"{np.argmin(finite)}; leave out windows on which the model abstained"
-        )
-    proper = (p >= 0).all(axis=1) & (np.abs(p.sum(axis=1) - 1) <= SUM_TOLERANCE)
-    if not proper.all():
-        row = int(np.argmin(proper))
-        raise DatasetError(
-            "every row of probabilities must be non-negative and sum to 1, but "
-            f"row {row} is {p[row].tolist()}; pass probabilities, not logits or decision values"
-        )
-    return p, y
-
-
-def check_groups(groups: ArrayLike, n_rows: int) -> tuple[Indices, NDArray[Any]]:
-    """Check the event of each row at the door; return codes (n,) and the sorted events (E,).
-
-    Raises
-    ------
-    DatasetError
-        If there is not exactly one event per row.
-    """
-    shape = np.shape(groups)
-    if shape != (n_rows,):
-        raise DatasetError(
-            f"groups must name one event per row, shape ({n_rows},), but found {shape}; "
-            "pass the event identifier of every window"
-        )
-    codes, events = pd.factorize(pd.Series(groups), sort=True)
-    if (codes < 0).any():
-        raise DatasetError(
-            f"groups name no event in {np.sum(codes < 0)} of {n_rows} rows, the first is row "
-            f"{np.argmax(codes < 0)}; give windows without an event, such as noise, identifiers of their own"
-        )
-    return codes.astype(np.int64), events.to_numpy()
-
-
-def _check_indices(name: str, values: ArrayLike, n_classes: int) -> Indices:
-    indices = np.asarray(values)
-    if indices.ndim != 1 or not np.issubdtype(indices.dtype, np.integer):
-        raise DatasetError(
-            f"{name} must hold class indices, shape (n,), but found {indices.dtype}, shape {indices.shape}; "
-            "turn labels into indices with [labels.index(label) for label in ...]"
-        )
-    outside = indices[(indices < 0) | (indices >= n_classes)]
-    if outside.size:
-        raise DatasetError(
-            f"{name} must lie between 0 and {n_classes - 1}, but found {outside[0]}; "
-            "check that it was encoded with the labels of the probabilities' columns"
-        )
-    return indices.astype(np.int64)
-
-
-def _ratio(part: Floats, whole: Floats, *, empty: float) -> Floats:
-    out = np.full(whole.shape, empty)
-    np.divide(part, whole, out=out, where=whole > 0)
-    return out

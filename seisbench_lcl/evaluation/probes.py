@@ -1,4 +1,4 @@
-"""What features are worth, whatever head follows: a linear probe, and the company a row keeps."""
+"""The quality of features, whatever head follows: a linear probe and the purity of nearest neighbours."""
 
 import numpy as np
 import torch
@@ -6,7 +6,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from seisbench_lcl.errors import DatasetError
-from seisbench_lcl.evaluation.metrics import Indices, check_groups
+from seisbench_lcl.evaluation.arrays import Indices, check_groups, check_indices
 from seisbench_lcl.heads import Ridge
 from seisbench_lcl.heads.neighbours import exact
 
@@ -14,12 +14,12 @@ from seisbench_lcl.heads.neighbours import exact
 def linear_probe(
     features: ArrayLike | Tensor, truth: ArrayLike, groups: ArrayLike, *, n_classes: int
 ) -> NDArray[np.float32]:
-    """Predict every row by a ridge classifier that never saw its event, as a measure of the features.
+    """Predict every row with a ridge classifier that never saw its event, to measure the features.
 
     Parameters
     ----------
     features : array_like or Tensor of shape (n, F)
-        Finite; their scale does not matter.
+        Finite features of any scale.
     truth : array_like of int, shape (n,)
         Class of each row; leave out rows without label.
     groups : array_like of shape (n,)
@@ -37,11 +37,11 @@ def linear_probe(
     DatasetError
         If the arrays do not fit each other, features are not finite or a row has no label.
     TrainingError
-        For a single class, or a class of a single event.
+        If there is a single class, or a class has a single event.
 
     See Also
     --------
-    seisbench_lcl.heads.Ridge : Leaves out one event after the other in closed form.
+    seisbench_lcl.heads.Ridge : Leaves out each event in closed form.
 
     References
     ----------
@@ -57,47 +57,52 @@ def linear_probe(
 def neighbour_purity(
     features: ArrayLike | Tensor, truth: ArrayLike, *, k: int = 20, groups: ArrayLike | None = None
 ) -> float:
-    """Return the mean share of the k nearest neighbours of a row that are of its class.
+    """Return the fraction of the k nearest neighbours of a row that have its class, averaged over the rows.
 
-    This is how far the assumption that neighbours belong together, on which SCAN builds, holds in feature space. By
-    chance it is the sum of the squared class shares.
+    It measures how well the assumption behind SCAN holds, that neighbours in feature space have the same class. By
+    chance, it is the sum of the squared class fractions.
 
     Parameters
     ----------
     features : array_like or Tensor of shape (n, F)
-        Distances are Euclidean and exact, up to float32 rounding. A row is no neighbour of itself.
+        Distances are Euclidean and exact up to float32 rounding. A row is not its own neighbour.
     truth : array_like of int, shape (n,)
         Class of each row; leave out rows without label.
     k : int
         Number of neighbours.
     groups : array_like of shape (n,), optional
-        Event of each row: rows of its own event are then no neighbours either. Without, the stations of one event
-        vouch for each other.
+        Event of each row, to exclude rows of the same event as neighbours. Without groups, the stations of an event
+        raise the purity.
 
     Returns
     -------
     float
-        From 0 to 1.
+        Purity from 0 to 1.
 
     Raises
     ------
     DatasetError
-        If the arrays do not fit each other, features are not finite, a row has no label, or a row has less than k
-        others.
+        If the arrays do not fit each other, features are not finite, a row has no label, or a row has fewer than k
+        possible neighbours.
 
     References
     ----------
     Van Gansbeke et al. 2020, SCAN: Learning to classify images without labels, ECCV.
+
+    Examples
+    --------
+    >>> neighbour_purity([[0.0], [0.1], [0.2], [5.0], [5.1], [5.2]], [0, 0, 1, 1, 1, 1], k=1)
+    0.8333333333333334
     """
     x, y = _checked_features(features, truth)
     codes = np.arange(len(y)) if groups is None else check_groups(groups, len(y))[0]
     others = len(y) - int(np.bincount(codes).max())
     if not 1 <= k <= others:
         raise DatasetError(
-            f"k must lie between 1 and {others}, the least number of "
-            f"{'other rows' if groups is None else 'rows of other events'} that a row has, but is {k}"
+            f"k must lie between 1 and {others}, the smallest number of "
+            f"{'other rows' if groups is None else 'rows of other events'} of any row, but is {k}"
         )
-    x = x - x.mean(dim=0)  # cancellation grows with the distance from the origin
+    x = x - x.mean(dim=0)  # rounding errors of distances grow with the distance from the origin
     nearest = exact(x, k, torch.from_numpy(codes)).numpy()
     return float((y[nearest] == y[:, None]).mean())
 
@@ -106,17 +111,11 @@ def _checked_features(
     features: ArrayLike | Tensor, truth: ArrayLike, n_classes: int | None = None
 ) -> tuple[Tensor, Indices]:
     x = (features.detach() if isinstance(features, Tensor) else torch.tensor(np.asarray(features))).cpu().float()
-    y = np.asarray(truth)
-    if y.ndim != 1 or not np.issubdtype(y.dtype, np.integer):
-        raise DatasetError(f"truth must be class indices of shape (n,), but found {y.dtype}, shape {y.shape}")
-    if y.size and (y.min() < 0 or (n_classes is not None and y.max() >= n_classes)):
-        found = y.min() if y.min() < 0 else y.max()
-        last = "" if n_classes is None else f" to {n_classes - 1}"
-        raise DatasetError(f"truth must be class indices from 0{last}, but found {found}; leave out rows without label")
+    y = check_indices("truth", truth, n_classes)
     if x.ndim != 2 or len(x) != len(y) or not x.numel():
         raise DatasetError(
             f"features must have shape (n, F) with one row per truth, {len(y)}, but found {tuple(x.shape)}"
         )
     if not torch.isfinite(x).all():
-        raise DatasetError("features hold NaN or infinite values; leave such rows out")
-    return x, y.astype(np.int64)
+        raise DatasetError("features hold NaN or infinite values; leave out these rows")
+    return x, y

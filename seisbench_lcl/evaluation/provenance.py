@@ -1,19 +1,19 @@
-"""What is known of a window from where it comes alone, and what a model can know that never saw the place."""
+"""Where windows come from: predictions from the group alone, and the classes that a model can learn without it."""
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from seisbench_lcl.errors import DatasetError
-from seisbench_lcl.evaluation.metrics import Floats, Indices, check_groups
+from seisbench_lcl.evaluation.arrays import Floats, Indices, Mask, check_groups, check_indices, ratio, rows_to_one
 
-Mask = NDArray[np.bool_]
-
-_ENOUGH = 2  # events to learn a class from: each is held out once, which settles penalties and temperatures
+_ENOUGH = 2  # events per class in training: penalties and temperatures are chosen with each event held out once
 _ENOUGH_IN_ALL = 3  # so that two are left when one is tested
 
 
 def known_without(truth: Indices, group: Indices, codes: Indices, n_classes: int, learn: Mask) -> Mask:
-    """Return which classes have two events or more to learn from beside all events of a group, (G, n_classes).
+    """Find the classes with two or more training events outside each group, (G, n_classes).
+
+    Events that a group shares with others count as inside it.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ def known_without(truth: Indices, group: Indices, codes: Indices, n_classes: int
         Class, group and event of each row; groups from 0 to G - 1.
     n_classes : int
     learn : (n,) ndarray of bool
-        Rows that may be learnt from.
+        Rows that may be used for training.
     """
     pairs = np.unique(np.column_stack([truth, codes])[learn], axis=0)
     known = np.zeros((group.max() + 1, n_classes), dtype=bool)
@@ -32,13 +32,13 @@ def known_without(truth: Indices, group: Indices, codes: Indices, n_classes: int
 
 
 def of_known_classes(labels: ArrayLike, events: ArrayLike, learn: Mask) -> Mask:
-    """Return the rows to learn from whose class has three events of such rows: whichever is tested, two are left.
+    """Find the training rows whose class has three or more events in them, so that two are left when one is tested.
 
     Parameters
     ----------
     labels, events : array_like of shape (n,)
     learn : (n,) ndarray of bool
-        Rows that may be learnt from.
+        Rows that may be used for training.
 
     Returns
     -------
@@ -53,20 +53,20 @@ def of_known_classes(labels: ArrayLike, events: ArrayLike, learn: Mask) -> Mask:
 def known_elsewhere(
     truth: ArrayLike, provenance: ArrayLike, events: ArrayLike, *, n_classes: int, learn: Mask | None = None
 ) -> Mask:
-    """Return which classes a model can know that never saw the group of a row, nor any event of that group.
+    """Find the classes that a model can learn without the group of each row and without any event of that group.
 
-    Those with two events or more to learn from.
+    These are the classes with two or more events elsewhere.
 
     Parameters
     ----------
     truth : array_like of int, shape (n,)
         Class of each row.
     provenance : array_like of shape (n,)
-        Group that each row comes from, such as its repository.
+        Group of each row, such as its repository.
     events : array_like of shape (n,)
     n_classes : int
     learn : (n,) ndarray of bool, optional
-        Rows that models learn from; all by default.
+        Rows used for training; all by default.
 
     Returns
     -------
@@ -75,47 +75,51 @@ def known_elsewhere(
     Raises
     ------
     DatasetError
-        If no row's class is known without its group: then nothing can be said of a group held out.
+        If no row's class can be learnt without its group, so that holding out groups is meaningless.
     """
-    y = np.asarray(truth)
+    y = check_indices("truth", truth, n_classes)
     codes, _ = check_groups(events, len(y))
     names, group = np.unique(np.asarray(provenance, dtype=str), return_inverse=True)
     able = np.ones(len(y), dtype=bool) if learn is None else learn
     known = known_without(y, group, codes, n_classes, able)
     if not known[group, y].any():
         raise DatasetError(
-            f"no class occurs in two of the groups {', '.join(names)} with {_ENOUGH} events of its own to learn from: "
-            "a model that never saw a group cannot know any class in it, and class and group cannot be told apart; "
-            "group by another column, or add data"
+            f"no class occurs in two of the groups {', '.join(names)} with {_ENOUGH} or more separate events, "
+            "so no model can learn the classes of a group without it: group by another column, or add data"
         )
     return known[group]
 
 
 def group_alone(truth: ArrayLike, provenance: ArrayLike, events: ArrayLike, *, n_classes: int) -> Floats:
-    """Predict each row from nothing but the group that it comes from.
+    """Predict each row from its group alone, without its waveform.
 
     Parameters
     ----------
     truth : array_like of int, shape (n,)
         Class of each row.
     provenance : array_like of shape (n,)
-        Group that each row comes from.
+        Group of each row.
     events : array_like of shape (n,)
-        A row's own event, in whatever group, says nothing of it.
+        A row's own event is not used to predict it, whatever its group.
     n_classes : int
 
     Returns
     -------
     (n, n_classes) float64 ndarray
-        Shares of the classes among the other events of the group, each class counted relative to its number in all
-        groups; equal ones where the group has no other event.
+        Fractions of the classes among the other events of the group, each class weighted by the inverse of its number
+        in all groups; equal fractions where the group has no other event.
 
     Notes
     -----
-    Leaving a row out makes its own class the rarer one by a hair. Where groups are alike to within an event, the score
-    of these predictions therefore lies below that of a guess.
+    Leaving out a row makes its own class slightly rarer. Where the groups differ by no more than one event, these
+    predictions therefore score below a guess.
+
+    Examples
+    --------
+    >>> group_alone([0, 0, 0, 1], ["a", "a", "b", "b"], ["1", "2", "3", "4"], n_classes=2).tolist()
+    [[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]
     """
-    y = np.asarray(truth)
+    y = check_indices("truth", truth, n_classes)
     codes, names = check_groups(events, len(y))
     _, group = np.unique(np.asarray(provenance, dtype=str), return_inverse=True)
     one_hot = np.eye(n_classes)[y]
@@ -126,12 +130,5 @@ def group_alone(truth: ArrayLike, provenance: ArrayLike, events: ArrayLike, *, n
         np.add.at(total, of, one_hot)
         return total[of]
 
-    counted = shares(sums(group) - sums(pairs), one_hot.sum(axis=0) - sums(codes))
-    total = counted.sum(axis=1, keepdims=True)
-    return np.where(total > 0, shares(counted, total), 1 / n_classes)
-
-
-def shares(part: Floats, whole: Floats) -> Floats:
-    """Divide, with 0 where there is no whole."""
-    whole = np.broadcast_to(whole, part.shape)
-    return np.divide(part, whole, out=np.zeros(part.shape), where=whole > 0)
+    weights = ratio(sums(group) - sums(pairs), one_hot.sum(axis=0) - sums(codes), empty=0.0)
+    return rows_to_one(weights, 1 / n_classes)

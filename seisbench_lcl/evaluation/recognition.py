@@ -1,82 +1,56 @@
-"""How much of a score could be recognition of where the data come from: a repository, a network, a region."""
+"""How much of a score may come from recognising the origin of the data: a repository, a network, a region."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from seisbench_lcl.evaluation.bootstrap import Interval, ends, resample_tallies
+from seisbench_lcl.evaluation.arrays import Mask, check_predictions
+from seisbench_lcl.evaluation.bootstrap import CONFIDENCE, Interval
 from seisbench_lcl.evaluation.group_probe import GroupProbe
-from seisbench_lcl.evaluation.metrics import (
-    Floats,
-    Indices,
-    check_groups,
-    check_predictions,
-    mean_by_event,
-    read_tally,
-    tally,
-)
-from seisbench_lcl.evaluation.provenance import Mask, group_alone, known_elsewhere, shares
-from seisbench_lcl.evaluation.recognition_text import LEVELS, parts
-from seisbench_lcl.evaluation.report import CONFIDENCE
-from seisbench_lcl.evaluation.tables import to_markdown, to_rich
-
-_TAILS = [50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE)]
-
-
-@dataclass(frozen=True)
-class GroupRecall:
-    """How many windows of one class in one group a model got right that never saw the group.
-
-    Attributes
-    ----------
-    label, group : str
-    n_windows, n_events, n_right : int
-    known : bool
-        Whether the class is known without the group.
-    """
-
-    label: str
-    group: str
-    n_windows: int
-    n_events: int
-    n_right: int
-    known: bool
-
-    def __str__(self) -> str:
-        """Return the recall, or "unknown", and how many windows and events there are."""
-        recall = f"{self.n_right / self.n_windows:.3f}" if self.known else "unknown"
-        return f"{recall} ({self.n_windows} / {self.n_events})"
+from seisbench_lcl.evaluation.group_recall import GroupRecall, group_recalls
+from seisbench_lcl.evaluation.group_scores import LEVELS, group_scores
+from seisbench_lcl.evaluation.provenance import group_alone, known_elsewhere
+from seisbench_lcl.evaluation.tables import Content, to_markdown, to_rich
 
 
 @dataclass(frozen=True, eq=False)
 class Recognition:
-    """What a model owes to having seen the groups that its windows come from; rich and Markdown show it as tables.
+    """Scores of models that know the group of a window and of models that do not; rich prints them as tables.
 
-    The scores are balanced accuracies, all of the same windows: those whose class is known without their group, too.
-    And all choose among the classes that are, so that the one that never saw the group has no easier choice.
+    The scores are balanced accuracies of the same windows: those whose class can be learnt without their group. Every
+    model chooses among these classes only, so that the model without the group has no easier choice.
 
     Attributes
     ----------
     column : str
-        What the groups are values of.
+        Metadata column that holds the groups.
     scores : mapping of (str, str) to Interval
-        By what was known and the level: ("known", "held out" or "alone"; "per station" or "per event"). That is: other
-        events of the group were learned from; none were; nothing but the group was heard (`group_alone`).
+        By training and level, ("known", "held out" or "alone"; "per station" or "per event"): trained with other events
+        of the group; trained without the group; predicted from the group alone, without waveforms (`group_alone`).
     lost : mapping of str to Interval
-        By level: "known" minus "held out", resampled together, as a share of 1. What did not carry over to a group
-        never seen.
+        By level: "known" minus "held out" on the same resamples, as a fraction of 1. This part of the score does not
+        transfer to a new group.
     guess : float
-        Balanced accuracy, per station, of guesses among the same classes.
+        Balanced accuracy per station of random guesses among the same classes.
     n_windows, n_events : int
-        That were scored.
+        Number of windows and events scored.
     recalls : tuple of GroupRecall
-        For each class in each group, with the group held out.
+        Recall of each class in each group, with the group held out.
     probes : tuple of GroupProbe
     n_resamples, seed : int
+
+    Examples
+    --------
+    >>> truth, groups, events = [0, 1] * 4, ["a", "a", "a", "a", "b", "b", "b", "b"], range(8)
+    >>> found = Recognition.from_predictions(
+    ...     np.eye(2)[truth], np.eye(2)[[0] * 8], truth, groups, events, ["blast", "noise"], column="network"
+    ... )
+    >>> found.scores["known", "per event"].value, found.scores["held out", "per event"].value
+    (1.0, 0.5)
     """
 
     column: str
@@ -106,121 +80,154 @@ class Recognition:
         n_resamples: int = 1000,
         seed: int = 0,
     ) -> "Recognition":
-        """Compare predictions of models that saw other events of a window's group with those of models that did not.
+        """Compare models trained with other events of a window's group and models trained without the group.
 
         Parameters
         ----------
         known, held_out : array_like of shape (n, K)
-            Probabilities of either.
+            Probabilities of the models with and without the group.
         truth : array_like of int, shape (n,)
             Index into `labels` of each row's class.
         provenance : array_like of shape (n,)
-            Group that each row comes from.
+            Group of each row.
         events : array_like of shape (n,)
         labels : sequence of str, length K
         column : str
-            What the groups are values of.
+            Metadata column that holds the groups.
         classes : (n, K) ndarray of bool, optional
-            What models without the group know, if they learnt from other rows than these; see `known_elsewhere`.
+            Classes that models without the group can know, if they were trained on other rows; see `known_elsewhere`.
         probes : sequence of GroupProbe
         n_resamples, seed : int
-            Of whole events, for the 95 % intervals.
+            Number of resamples of whole events for the 95 % intervals, and their seed.
 
         Raises
         ------
         DatasetError
-            If the arrays do not fit each other, an event carries different truth, or no class is in two groups.
+            If the arrays do not fit each other, an event has more than one class, or no class is in two groups.
         """
         (p_known, y), (p_held_out, _) = (check_predictions(p, truth, labels) for p in (known, held_out))
         if classes is None:
             classes = known_elsewhere(y, provenance, events, n_classes=len(labels))
-        judged = classes[np.arange(len(y)), y]
+        scored = classes[np.arange(len(y)), y]
         predictions = {
             "known": p_known,
             "held out": p_held_out,
             "alone": group_alone(y, provenance, events, n_classes=len(labels)),
         }
-        own = np.asarray(events)[judged]
-        scores: dict[tuple[str, str], Interval] = {}
-        lost: dict[str, Interval] = {}
-        for level in LEVELS:
-            found = {
-                name: _balanced(
-                    _among(p[judged], classes[judged]), y[judged], own, labels, level == LEVELS[1], n_resamples, seed
-                )
-                for name, p in predictions.items()
-            }
-            scores |= {(name, level): _interval(*pair) for name, pair in found.items()}
-            (value, draws), (other, other_draws) = found["known"], found["held out"]
-            lost[level] = _interval(value - other, draws - other_draws)
-        chances = 1 / classes[judged].sum(axis=1)
-        guess = float(np.mean([chances[y[judged] == k].mean() for k in np.unique(y[judged])]))
-        recalls = _recalls(p_held_out.argmax(axis=1) == y, judged, y, provenance, events, labels)
+        own = np.asarray(events)[scored]
+        found = group_scores(
+            {name: p[scored] for name, p in predictions.items()},
+            *(y[scored], own, classes[scored], labels, n_resamples, seed),
+        )
+        recalls = group_recalls(p_held_out.argmax(axis=1) == y, scored, y, provenance, events, labels)
         return cls(
-            column,
-            scores,
-            lost,
-            guess,
-            int(judged.sum()),
-            len(np.unique(own)),
-            recalls,
-            tuple(probes),
-            n_resamples,
-            seed,
+            column=column,
+            scores=found.scores,
+            lost=found.lost,
+            guess=found.guess,
+            n_windows=int(scored.sum()),
+            n_events=len(np.unique(own)),
+            recalls=recalls,
+            probes=tuple(probes),
+            n_resamples=n_resamples,
+            seed=seed,
         )
 
     def to_markdown(self) -> str:
-        """Return the tables as Markdown, each followed by what it means."""
-        return "\n\n".join(f"{to_markdown([table])}\n\n{meaning}" for table, meaning in parts(self)) + "\n"
+        """Return the tables as Markdown, each followed by its explanation."""
+        return "\n\n".join(f"{to_markdown([table])}\n\n{text}" for table, text in self._parts()) + "\n"
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        """Yield the tables for the terminal, each followed by what it means."""
-        for table, meaning in parts(self):
+        """Yield the tables for the terminal, each followed by its explanation."""
+        for table, text in self._parts():
             yield from to_rich([table])
-            yield Text(meaning)
+            yield Text(text)
+
+    def _parts(self) -> Iterator[tuple[Content, str]]:
+        """Yield each table with its explanation."""
+        yield self._comparison(), f"{self._losses()} {self._guesses()}\n\n{self._windows()} {self._left_out()}"
+        yield (
+            self._recall_table(),
+            "In brackets: windows / events. Unknown: the class has too few events for training, fewer than 3 in all or "
+            f"fewer than 2 without this {self.column}.",
+        )
+        yield self._probe_table(), self._probe_meaning()
+
+    def _comparison(self) -> Content:
+        names = {
+            "known": f"{self.column} in training, events held out",
+            "held out": f"{self.column} held out",
+            "alone": f"{self.column} only, no waveforms",
+        }
+        rows = [[title, *(str(self.scores[name, level]) for level in LEVELS)] for name, title in names.items()]
+        rows.append(["first minus second, percentage points", *(_points(self.lost[level]) for level in LEVELS)])
+        return f"Balanced accuracy with and without the {self.column} in training", ["", *LEVELS], rows
+
+    def _losses(self) -> str:
+        station, event = (_points(self.lost[level]) for level in LEVELS)
+        return (
+            f"Difference due to the {self.column}: {station} percentage points per station, {event} per event. This "
+            f"part of the score does not transfer to a new {self.column}."
+        )
+
+    def _guesses(self) -> str:
+        return (
+            f"The third row predicts a window from the classes of other events with the same {self.column}, without "
+            f"waveforms. Random guesses score {self.guess:.3f}; at or below that, the {self.column} alone carries no "
+            "information about the class."
+        )
+
+    def _windows(self) -> str:
+        return (
+            f"All rows score the same {self.n_windows} windows of {self.n_events} events and choose among the classes "
+            f"that can be learnt without the {self.column} of the window. {CONFIDENCE:.0%} intervals: "
+            f"{self.n_resamples} resamples of whole events, the same for all rows."
+        )
+
+    def _left_out(self) -> str:
+        missing = [cell for cell in self.recalls if not cell.known]
+        if not missing:
+            return "No windows were left out."
+        listed = ", ".join(f"{cell.n_windows} of {cell.label} in {cell.group}" for cell in missing)
+        return (
+            f"Left out: {listed}. Their classes have too few events for training, fewer than 3 in all or fewer than 2 "
+            f"without their {self.column}."
+        )
+
+    def _recall_table(self) -> Content:
+        groups = sorted({cell.group for cell in self.recalls})
+        cells = {(cell.label, cell.group): str(cell) for cell in self.recalls}
+        labels = dict.fromkeys(cell.label for cell in self.recalls)
+        rows = [[label, *(cells.get((label, group), "-") for group in groups)] for label in labels]
+        return f"Recall with {self.column} held out", ["class", *groups], rows
+
+    def _probe_table(self) -> Content:
+        title = f"Prediction of the {self.column} within one class"
+        if not self.probes:
+            return title, ["class"], [["none"]]
+        rows = [
+            [
+                probe.label,
+                ", ".join(probe.groups),
+                f"{probe.n_windows} / {probe.n_events}",
+                str(probe.balanced_accuracy),
+                f"{probe.chance:.3f}",
+            ]
+            for probe in self.probes
+        ]
+        return title, ["class", "groups", "windows / events", "balanced accuracy", "chance"], rows
+
+    def _probe_meaning(self) -> str:
+        if not self.probes:
+            return f"No class has three or more events in each of two values of {self.column}, which the test needs."
+        return (
+            f"A ridge classifier predicts the {self.column} of held-out events from the features of these weights. "
+            f"Above chance, the features describe more than the source: they also identify the {self.column}, by its "
+            "instruments, paths or processing. At chance or below, they do not."
+        )
 
 
-def _among(probabilities: Floats, classes: Mask) -> Floats:
-    """Share the probabilities out among some classes (n, K), equally where these have nothing."""
-    some = np.where(classes, probabilities, 0)
-    total = some.sum(axis=1, keepdims=True)
-    return np.where(total > 0, shares(some, total), classes / classes.sum(axis=1, keepdims=True))
-
-
-def _balanced(
-    probabilities: Floats,
-    truth: Indices,
-    events: NDArray[np.generic],
-    labels: Sequence[str],
-    by_event: bool,
-    n_resamples: int,
-    seed: int,
-) -> tuple[float, Floats]:
-    """Return the balanced accuracy, and its draws (n_resamples,), of the same events for all of one seed."""
-    codes, names = check_groups(events, len(truth))
-    if by_event:
-        probabilities, truth, _ = mean_by_event(probabilities, truth, events)
-        codes = np.arange(len(names))
-    tallies = tally(probabilities, truth, codes, len(names))
-    draws = resample_tallies(tallies, n_resamples, seed)
-    value, drawn = (read_tally(sums, labels)["balanced_accuracy"] for sums in (tallies.sum(axis=0), draws))
-    return float(value), drawn
-
-
-def _interval(value: float, draws: Floats) -> Interval:
-    return Interval(value, *ends(draws, _TAILS))
-
-
-def _recalls(
-    right: Mask, judged: Mask, truth: Indices, provenance: ArrayLike, events: ArrayLike, labels: Sequence[str]
-) -> tuple[GroupRecall, ...]:
-    names, group = np.unique(np.asarray(provenance, dtype=str), return_inverse=True)
-    codes, _ = check_groups(events, len(truth))
-    cells = []
-    for k, label in enumerate(labels):
-        for g, name in enumerate(names.tolist()):
-            rows = (truth == k) & (group == g)
-            if n := int(rows.sum()):
-                n_events, n_right = len(np.unique(codes[rows])), int(right[rows].sum())
-                cells.append(GroupRecall(label, name, n, n_events, n_right, bool(judged[rows].all())))
-    return tuple(cells)
+def _points(fraction: Interval) -> str:
+    if np.isnan(fraction.low):
+        return f"{100 * fraction.value:.1f} [n/a]"
+    return f"{100 * fraction.value:.1f} [{100 * fraction.low:.1f}, {100 * fraction.high:.1f}]"

@@ -1,4 +1,4 @@
-"""What an evaluation found, per station and per event, for files, documents and the terminal."""
+"""The results of an evaluation, per station and per event, for files, documents and the terminal."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,16 +10,14 @@ from numpy.typing import ArrayLike, NDArray
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from seisbench_lcl.evaluation.bootstrap import Interval, bootstrap_intervals
+from seisbench_lcl.evaluation.bootstrap import CONFIDENCE, Interval, bootstrap_intervals
 from seisbench_lcl.evaluation.metrics import confusion, mean_by_event
 from seisbench_lcl.evaluation.tables import Content, to_markdown, to_rich
-
-CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, eq=False)
 class LevelReport:
-    """Scores at one level: every station for itself, or one decision per event.
+    """Scores at one level: one decision per station, or one per event.
 
     Attributes
     ----------
@@ -30,6 +28,12 @@ class LevelReport:
         Rows are the truth, columns the prediction.
     n_events : int
         Number of events that the rows come from.
+
+    Examples
+    --------
+    >>> level = LevelReport(("blast", "noise"), {"accuracy": Interval(0.75, 0.5, 1)}, np.array([[2, 0], [1, 1]]), 3)
+    >>> level.n_rows, level.n_per_class
+    (4, {'blast': 2, 'noise': 2})
     """
 
     labels: tuple[str, ...]
@@ -44,7 +48,7 @@ class LevelReport:
 
     @property
     def n_per_class(self) -> dict[str, int]:
-        """Number of decisions whose truth is each label."""
+        """Number of decisions of each true class."""
         return dict(zip(self.labels, self.confusion.sum(axis=1).tolist(), strict=True))
 
     def to_dict(self) -> dict[str, Any]:
@@ -63,10 +67,10 @@ class LevelReport:
 
 @dataclass(frozen=True, eq=False)
 class EvaluationReport:
-    """Scores with their intervals, confusion matrices and counts, per station and per event.
+    """Scores with intervals, confusion matrices and counts, per station and per event.
 
-    A row per station is one station's window of one event; the event's decision is the mean of its stations'
-    probabilities. Printed with rich, the report shows itself as tables.
+    Per station, each window is one decision; per event, the mean of the stations' probabilities decides. Rich prints
+    the report as tables.
 
     Attributes
     ----------
@@ -75,6 +79,13 @@ class EvaluationReport:
         Resamples of whole events behind the 95 % intervals.
     seed : int
         Seed of the resampling.
+
+    Examples
+    --------
+    >>> probabilities = [[0.9, 0.1], [0.6, 0.4], [0.2, 0.8]]
+    >>> report = EvaluationReport.from_predictions(probabilities, [0, 0, 1], ["x", "x", "y"], ["blast", "noise"])
+    >>> report.event.scores["accuracy"].value, report.station.n_rows
+    (1.0, 3)
     """
 
     station: LevelReport
@@ -117,7 +128,7 @@ class EvaluationReport:
         Raises
         ------
         DatasetError
-            If the arrays are empty, do not fit each other, or one event carries different truth.
+            If the arrays are empty, do not fit each other, or an event has more than one class.
         """
         p_event, y_event, events = mean_by_event(probabilities, truth, groups)
 
@@ -163,7 +174,7 @@ class EvaluationReport:
         yield Text(self._note())
 
     def _tables(self) -> Iterator[Content]:
-        """Yield title, header and rows of the three tables, for every format."""
+        """Yield title, header and rows of the three tables."""
         station, event = self.station, self.event
         pairs = [[name, str(x), str(event.scores[name])] for name, x in station.scores.items()]
         yield "Scores", ["metric", "per station", "per event"], pairs

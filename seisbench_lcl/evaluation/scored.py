@@ -1,4 +1,4 @@
-"""Predictions that are scored: of weights on a split, or of their recipe on data held out."""
+"""Predictions to score: of weights on a split, or of retrained models on held-out data."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from seisbench_lcl.datasets.windows import LabelledWindows
 from seisbench_lcl.errors import ConfigurationError
+from seisbench_lcl.evaluation.arrays import Mask
 from seisbench_lcl.evaluation.bootstrap import Interval
 from seisbench_lcl.evaluation.calibration import reliability
 from seisbench_lcl.evaluation.group_probe import GroupProbe, comparable_rows, group_probe
@@ -21,39 +22,39 @@ from seisbench_lcl.evaluation.sections import Section
 from seisbench_lcl.evaluation.tables import Content, to_markdown
 from seisbench_lcl.models.model import Model
 
-_SHOWN = 6  # groups that are scored for themselves, too; the recall in each is always shown
-_FOLDS = 5  # in which events are held out beside groups
+_SHOWN = 6  # most groups with separate scores; the recall in each group is always shown
+_FOLDS = 5  # folds of events to compare with the held-out groups
 
 
 @dataclass(frozen=True, eq=False)
 class Scored:
-    """Windows with the probabilities to score.
+    """Windows and their probabilities, to be scored.
 
     Attributes
     ----------
     title : str
         How they were predicted.
     data : LabelledWindows
-        Of N windows.
+        N windows.
     labels : list of str, length K
-        Those of the model, then other classes of the data.
+        Labels of the model, then other classes of the data.
     probabilities : (N, K) float32 ndarray
     familiar : (N,) bool ndarray
-        Whether a window is like those that the model was trained on.
+        Whether a window is within the novelty limit of the model.
     parts : dict from name to (N,) bool ndarray
-        What is scored for itself, too.
+        Windows to score separately as well.
     recognition : Recognition, optional
-        How much of the scores could be recognition of the parts.
+        How much of the scores may come from recognising the parts.
     split : str, optional
-        What was predicted by a model as it is; None where models were trained anew.
+        Split that was predicted by the weights themselves; None if models were retrained.
     """
 
     title: str
     data: LabelledWindows
     labels: list[str]
     probabilities: NDArray[np.float32]
-    familiar: NDArray[np.bool_]
-    parts: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
+    familiar: Mask
+    parts: dict[str, Mask] = field(default_factory=dict)
     recognition: Recognition | None = None
     split: str | None = None
 
@@ -64,9 +65,10 @@ class Scored:
 
     @property
     def remark(self) -> str:
-        """Say how many windows are unlike the training data, "" if none is."""
+        """Sentence with the number of windows unlike the training data, "" if there are none."""
         if n := int((~self.familiar).sum()):
-            return f"{n} of these {len(self.data)} windows are unlike the training data: classify abstains from them."
+            verb, them = ("is", "it") if n == 1 else ("are", "them")
+            return f"{n} of {len(self.data)} windows {verb} unlike the training data: classify abstains on {them}."
         return ""
 
     def sections(self, seed: int = 0) -> Iterator[Section]:
@@ -99,14 +101,14 @@ class Scored:
 
 
 def predict_split(model: Model, data: LabelledWindows, split: str) -> Scored:
-    """Predict the windows of a split by a model as it is.
+    """Predict the windows of a split with the weights of a model.
 
     Parameters
     ----------
     model : Discriminator or DiscriminatorEnsemble
     data : LabelledWindows
     split : str
-        "all" takes every window.
+        "all" means every window.
 
     Returns
     -------
@@ -117,13 +119,13 @@ def predict_split(model: Model, data: LabelledWindows, split: str) -> Scored:
     ConfigurationError
         If no class of the model occurs in the data.
     DatasetError
-        If no window is in the split.
+        If the split has no windows.
     """
     there = set(data.labels.tolist())
     if not set(model.labels) & there:
+        hint = "name the clusters first, with name_clusters" if model.clusters else "choose another column of labels"
         raise ConfigurationError(
-            f"the labels of the model, {', '.join(model.labels)}, do not occur in the dataset; name clusters first, "
-            "with name_clusters"
+            f"the labels of the model, {', '.join(model.labels)}, do not occur in the dataset; {hint}"
         )
     labels = [*model.labels, *sorted(there - set(model.labels))]
     data = data if split == "all" else data.in_split(split)
@@ -134,32 +136,32 @@ def predict_split(model: Model, data: LabelledWindows, split: str) -> Scored:
     return Scored(f"split {split}", data, labels, probabilities, novelty <= 1, split=split)
 
 
-def predict_anew(
+def predict_held_out(
     model: Model,
     data: LabelledWindows,
-    learn: NDArray[np.bool_],
+    learn: Mask,
     *,
     folds: int | None = None,
     by: str | None = None,
     seed: int = 0,
     progress: Callable[[Iterable[str]], Iterable[str]] = iter,
 ) -> Scored:
-    """Predict each window as picked by a model of the same description that was trained without its fold.
+    """Predict each unshifted window with a model of the same settings that was trained without the fold of the window.
 
     Parameters
     ----------
     model : Discriminator or DiscriminatorEnsemble
-        Its description is used; its state only for what its features tell of the values of a column.
+        Its settings are used. Its weights are used only to predict the values of the column from its features.
     data : LabelledWindows
-        With shifted copies, if there are to be any in training.
+        Windows, with the shifted copies to use in training.
     learn : (N,) bool ndarray
-        Windows that may be learnt from.
+        Windows that may be used for training.
     folds : int, optional
-        Folds of events, dealt out at random.
+        Number of random folds of events.
     by : str, optional
-        In their place: a fold for each value of this column. Events are held out beside, to compare.
+        Metadata column to use instead, one fold per value. Folds of events are predicted as well, for comparison.
     seed : int
-        Of the folds.
+        Seed of the folds.
     progress : callable
         Wraps the sequence of folds, for a progress bar.
 
@@ -172,7 +174,7 @@ def predict_anew(
     DatasetError
         If the column is missing or unusable, or an event has several classes.
     TrainingError
-        If there are too few events or classes, which shows before the first training; or if a training fails.
+        If there are too few events or classes, before the first training; or if a training fails.
     """
     there = set(data.labels.tolist())
     labels = sorted(there) if model.clusters else [*model.labels, *sorted(there - set(model.labels))]
@@ -180,7 +182,7 @@ def predict_anew(
     rows = data.shifts == 0
     every = np.ones(len(picked), dtype=bool)
     truth = picked.truth(labels)
-    # All that can be refused is, before the trainings, which may take hours.
+    # All input is checked before the trainings, which may take hours.
     mean_by_event(np.eye(len(labels))[truth], truth, picked.groups)
 
     def predict(fold: NDArray[np.str_]) -> NDArray[np.float32]:
@@ -212,27 +214,27 @@ def predict_anew(
 
 
 def held_out_in_training(model: Model, data: LabelledWindows) -> Section | None:
-    """Score the windows whose events the last training of a model held out, None where it held out none.
+    """Score the windows whose events the last training of a model held out; None if it held out none.
 
-    Shifted copies are left out: they are no windows of their own.
+    Shifted copies are not scored.
     """
     if model.held_out is None:
         return None
     rows = np.isfinite(model.held_out[:, 0]) & (data.shifts == 0)
     each = [member.held_out for member in model.members]
     if all(found is None or np.isfinite(found).all() for found in each):
-        title = "Training windows, the head fitted without each event in turn"
+        title = "Training windows, each predicted by a head fitted without its event"
     elif len(each) == 1:
-        title = "Events that training held out, by which it chose the epoch and the temperature"
+        title = "Events held out in training, used to choose the epoch and the temperature"
     else:
-        title = "Training windows, each by those members alone that held its event out"
+        title = "Training windows, each predicted by the members that held out its event"
     truth = data.truth(model.labels)[rows]
     scores = EvaluationReport.from_predictions(model.held_out[rows], truth, data.groups[rows], model.labels)
     return Section(title, scores, f"### {title}\n\n{scores.to_markdown()}\n")
 
 
 def _probes(model: Model, data: LabelledWindows, group: NDArray[np.str_], seed: int) -> list[GroupProbe]:
-    """Try to tell the groups of each class apart by the features of the weights as they are."""
+    """Predict the groups within each class from the features of the weights."""
     probes = []
     for label, rows in comparable_rows(data.labels, group, data.groups).items():
         features = model.features(data.windows[rows])

@@ -1,4 +1,4 @@
-"""Parts of a report: a heading, what a terminal shows, and the same as Markdown."""
+"""Sections of a report, for the terminal and as Markdown."""
 
 from dataclasses import dataclass
 
@@ -8,15 +8,22 @@ from rich.text import Text
 
 @dataclass(frozen=True, eq=False)
 class Section:
-    """A part of a report.
+    """A section of a report.
 
     Attributes
     ----------
     heading : str
     content : renderable or None
-        What rich shows; None is for documents alone.
+        Content that rich prints; None if the section is for documents only.
     markdown : str
-        Heading and content.
+        Heading and content as Markdown.
+
+    Examples
+    --------
+    >>> print(Section.of_lines("Clusters", ["cluster 0: 12 windows"]).markdown, end="")
+    ### Clusters
+    <BLANKLINE>
+    - cluster 0: 12 windows
     """
 
     heading: str
@@ -25,6 +32,6 @@ class Section:
 
     @classmethod
     def of_lines(cls, heading: str, lines: list[str]) -> "Section":
-        """Make a section of a list."""
+        """Make a section of a list of lines."""
         listed = "\n".join(f"- {line}" for line in lines)
         return cls(heading, Text("\n".join(lines)), f"### {heading}\n\n{listed}\n")

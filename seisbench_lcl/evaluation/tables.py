@@ -1,4 +1,4 @@
-"""Tables of reports, in every format that they are shown in."""
+"""Tables of reports, as Markdown and for the terminal."""
 
 from collections.abc import Iterable, Iterator
 
@@ -6,18 +6,18 @@ from rich.table import Table
 from rich.text import Text
 
 Content = tuple[str, list[str], list[list[str]]]
-"""Title, header and rows; the first column holds names, the others figures."""
+"""Title, header and rows; the first column holds names, the others numbers."""
 
 
 def to_markdown(tables: Iterable[Content]) -> str:
-    """Return tables as Markdown, each under its title."""
+    """Return tables as Markdown, each below its title."""
     return "\n\n".join(f"**{title}**\n\n{_markdown(header, rows)}" for title, header, rows in tables)
 
 
 def to_rich(tables: Iterable[Content]) -> Iterator[Table]:
     """Yield tables for the terminal."""
     for title, header, rows in tables:
-        # Text, because rich would read "recall[noise]" as markup and swallow the label.
+        # Text, because rich would read "recall[noise]" as markup and drop the label.
         table = Table(title=Text(title), title_justify="left")
         table.add_column(Text(header[0]))
         for column in header[1:]:

@@ -1,4 +1,4 @@
-"""Windows with their arrivals: what the physical discriminants measure on."""
+"""Windows with their arrivals: the input of the physical discriminants."""
 
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -8,33 +8,33 @@ from torch import Tensor
 from torch.nn.functional import pad
 from typing_extensions import Self
 
-NOISE_GAP = 0.3  # s before P that are left out of the noise, for picks are late or early
-TOLERANCE = 1e-6  # s: times are sums and quotients of decimal numbers
+NOISE_GAP = 0.3  # s before P excluded from the noise, because picks can be late
+TOLERANCE = 1e-6  # s: rounding of times, which are sums and quotients of decimal numbers
 
 
 @dataclass(frozen=True)
 class Arrivals:
-    """A batch of windows, the power of its bands, and where P and S arrive.
+    """A batch of windows, their power in bands, and their P and S arrivals.
 
     Attributes
     ----------
     windows : (B, C, T) float32 Tensor
     sampling_rate : float
-        In Hz.
+        Sampling rate of the windows in Hz.
     power : (B, C, bands, M) float32 Tensor
-        NaN in a band that the windows cannot hold.
+        NaN in bands above half the sampling rate.
     rate : float
-        Of the power, in Hz.
+        Sampling rate of the power in Hz.
     horizontals : list of int
-        Rows of the horizontal components; empty unless there are a vertical and two horizontals.
+        Rows of the horizontal components; empty unless the windows have one vertical and two horizontal components.
     vertical : int
         Row of the vertical component, or of the only one.
     p, s : (B,) float64 Tensor
-        Seconds after the first sample; S is NaN where there is none.
+        Seconds after the first sample; NaN without an S arrival.
     latest_p : float
-        Seconds after the first sample that P cannot be later than, whatever the batch.
+        Latest possible P arrival of any window, in seconds after the first sample.
     p_length, s_length : float
-        Seconds of the P and the S window.
+        Lengths of the P and S windows in seconds.
     """
 
     windows: Tensor
@@ -56,15 +56,15 @@ class Arrivals:
 
     @cached_property
     def times(self) -> Tensor:
-        """Return the times of the power's samples in seconds after the first, (M,) float64."""
+        """Return the times of the power samples in seconds after the first, (M,) float64."""
         return torch.arange(self.power.shape[-1], device=self.p.device).double() / self.rate
 
     def with_s(self, picked: Tensor, least: float) -> Self:
-        """Return the same with the S arrivals that were picked, (B,) and NaN where not, and estimates for the others.
+        """Return a copy with picked S arrivals (B,), and estimates where the pick is NaN.
 
-        The estimate is the start of that S window, `least` seconds after P or later, whose energy on the horizontal
-        components (on all, where there are not three) is largest. There is none where no whole S window is left, or
-        nothing moves. A pick that is not after P is no S, and not estimated either.
+        The estimate is the start of the S window with the largest energy on the horizontal components (on all
+        components unless there are three), at least `least` seconds after P. S stays NaN where no whole S window is
+        left or nothing moves, and where the pick is not after P.
         """
         rows = self.horizontals or list(range(self.power.shape[1]))
         total = self.total(rows)
@@ -84,7 +84,7 @@ class Arrivals:
         return replace(self, s=torch.where(s > self.p, s, torch.nan))
 
     def total(self, rows: list[int] | None = None) -> Tensor:
-        """Return the power over all bands that there are, of these components or all, (B, M)."""
+        """Return the power summed over all defined bands and the given components (default all), (B, M)."""
         power = self._bands if rows is None else self._bands[:, rows]
         return power.sum(dim=1)
 
@@ -97,9 +97,9 @@ class Arrivals:
         return pad(self.power.cumsum(dim=-1, dtype=torch.float64), (1, 0))
 
     def mean_power(self, start: Tensor, stop: Tensor) -> Tensor:
-        """Return the mean power (B, C, bands) from one time (B,) to before another; NaN where no sample lies there.
+        """Return the mean power (B, C, bands) from `start` (B,) to before `stop`; NaN where that holds no sample.
 
-        Times are rounded to the nearest sample of the power, and cut off at the ends of the window.
+        Times are rounded to the nearest sample of the power and clipped to the window.
         """
         n = self.power.shape[-1]
         summed = self._summed
@@ -117,34 +117,35 @@ class Arrivals:
         return self.mean_power(torch.zeros_like(self.p), self.p - NOISE_GAP)
 
     def of_p(self) -> Tensor:
-        """Return the mean power of the P window, which ends where S begins if that is earlier, (B, C, bands)."""
+        """Return the mean power of the P window, which ends at S if S is earlier, (B, C, bands)."""
         return self.mean_power(self.p, torch.fmin(self.p + self.p_length, self.s))
 
     def of_s(self) -> Tensor:
-        """Return the mean power of the S window, or of what there is of it, (B, C, bands)."""
+        """Return the mean power of the S window, clipped to the record, (B, C, bands)."""
         return self.mean_power(self.s, self.s + self.s_length)
 
     def spectrum(self, start: Tensor, seconds: float, lowest: float, highest: float) -> tuple[Tensor, Tensor]:
-        """Return the power spectrum of a Hann-tapered segment, summed over components, and its frequencies in Hz.
+        """Return the power spectrum of a demeaned, Hann-tapered segment, summed over components, and its frequencies.
 
-        The mean is removed before. The frequencies are those of a transform of the least power of two that is at least
-        twice as long as the segment: smooth between the bins.
+        The segment is zero-padded to the smallest power of two that is at least twice its length, which interpolates
+        the spectrum between its bins.
 
         Parameters
         ----------
         start : (B,) Tensor
         seconds, lowest, highest : float
-            Length of the segment, and the range of frequencies in Hz to return.
+            Length of the segment in seconds, and the range of frequencies to return in Hz.
 
         Returns
         -------
         power : (B, n) float32 Tensor
-            NaN where the segment does not lie in the window as a whole.
+            NaN where the segment is not wholly inside the window.
         frequencies : (n,) float32 Tensor
+            In Hz.
         """
         samples = min(round(seconds * self.sampling_rate), self.windows.shape[-1])
         first = (start * self.sampling_rate).round()
-        inside = (first >= 0) & (first + samples <= self.windows.shape[-1])  # not for NaN
+        inside = (first >= 0) & (first + samples <= self.windows.shape[-1])  # False for NaN
         index = torch.where(inside, first, 0).long()[:, None] + torch.arange(samples, device=first.device)
         segment = self.windows.gather(-1, index[:, None].expand(-1, self.windows.shape[1], -1))
         segment = (segment - segment.mean(dim=-1, keepdim=True)) * torch.hann_window(samples).to(segment)

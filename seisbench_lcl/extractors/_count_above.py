@@ -1,98 +1,58 @@
-"""One loop in long vectors: convolve, compare with k biases, count.
+"""The inner loop of MiniRocket: convolve, compare with k biases, count.
 
-LLVM's own vectoriser takes half of an AVX-512 register and widens masks to integers before it adds them, which makes
-the loop, nearly all of the time of MiniRocket, twice as slow. So this one loop is written in LLVM's vector types. They
-are no machine's: a CPU with shorter registers takes several for each. numba's cache does not watch this file: after a
-change here, touch `_minirocket_kernels.py`.
+There are two kernels with exactly equal counts. The fast one (`_count_above_vectors.py`) uses private modules of numba,
+so it is limited to the numba releases in `TESTED_NUMBA`; everywhere else, or where one of its imports fails, the plain
+one is used. numba's cache watches neither file: after a change here or there, touch `_minirocket_kernels.py`.
 """
 
-from typing import Any
+import numba
+from numba import njit
 
-from llvmlite import binding, ir
-from numba.core import cgutils, config, types
-from numba.core.errors import RequireLiteralValue
-from numba.extending import intrinsic
+__all__ = ["LANES", "TESTED_NUMBA", "count_above", "count_plain"]
 
-_MASKED_ADD = "+avx512f" in (config.CPU_FEATURES or binding.get_host_cpu_features().flatten())
-LANES = 32 if _MASKED_ADD else 16
-"""Samples a step; the last step reads up to ``LANES − 1`` samples past the end of each array, and ignores them."""
-
-_I32 = ir.IntType(32)
-_FLOATS = ir.VectorType(ir.FloatType(), LANES)
-_INTS = ir.VectorType(_I32, LANES)
+TESTED_NUMBA = (0, 61), (0, 68)
+"""First and last numba release with which the fast kernel was tested."""
 
 
-@intrinsic
-def count_above(typingctx, k, base, first, x, a, b, c, n, biases, f, counts, g):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+@njit(nogil=True, cache=True)
+def count_plain(k, base, first, x, a, b, c, n, biases, f, counts, g):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
     """``counts[g + j] += Σ_t (base[first + t] + x[a + t] + x[b + t] + x[c + t] > biases[f + j])``.
 
     Parameters
     ----------
-    k : literal int
-        Biases a pass: each keeps a counter in registers.
+    k : int64
+        Number of biases per pass.
     base, x : float32 arrays
-        Added from left to right.
+        Their samples are added from left to right.
     first, a, b, c : int64
-        Where to start in them: slices would cost more than they hold, for their references are counted.
+        Offsets into `base` and, three times, into `x`.
     n : int64
+        Number of samples.
     biases : float32 array
     f : int64
+        Index of the first bias.
     counts : int32 array
         Output.
     g : int64
+        Index of the first count.
     """
-    if not isinstance(k, types.IntegerLiteral):
-        raise RequireLiteralValue(k)
+    base, xa, xb, xc = base[first : first + n], x[a : a + n], x[b : b + n], x[c : c + n]
+    for j in range(k):
+        bias, count = biases[f + j], 0
+        for t in range(n):
+            count += base[t] + xa[t] + xb[t] + xc[t] > bias
+        counts[g + j] += count
 
-    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
-        def data(array: int, start: int) -> ir.Value:
-            pointer = context.make_array(signature.args[array])(context, builder, arguments[array]).data
-            return builder.gep(pointer, [arguments[start]])
 
-        def vector(pointer: ir.Value, t: ir.Value) -> ir.Value:
-            return builder.load(builder.bitcast(builder.gep(pointer, [t]), _FLOATS.as_pointer()), align=4)
+def _is_tested(version: str) -> bool:
+    first, last = TESTED_NUMBA
+    major, minor = version.split(".")[:2]
+    return major.isdecimal() and minor.isdecimal() and first <= (int(major), int(minor)) <= last
 
-        def splat(value: ir.Value, kind: ir.VectorType) -> ir.Value:
-            undefined = ir.Constant(kind, ir.Undefined)
-            first = builder.insert_element(undefined, value, _I32(0))
-            return builder.shuffle_vector(first, undefined, ir.Constant(_INTS, [0] * LANES))
 
-        signals = [data(1, 2), data(3, 4), data(3, 5), data(3, 6)]
-        n, bias_data, count_data = arguments[7], data(8, 9), data(10, 11)
-        biases = [splat(builder.load(builder.gep(bias_data, [_I32(j)])), _FLOATS) for j in range(k.literal_value)]
-        counters = [cgutils.alloca_once_value(builder, ir.Constant(_INTS, [0] * LANES)) for _ in biases]
-        # A −1 that LLVM cannot see through: it would undo the subtraction under a mask, one instruction of AVX-512.
-        step = splat(builder.asm(ir.FunctionType(_I32, [_I32]), "", "=r,0", [_I32(-1)], False), _INTS)
-
-        def compare(t: ir.Value, inside: ir.Value | None = None) -> None:
-            output = vector(signals[0], t)
-            for signal in signals[1:]:
-                output = builder.fadd(output, vector(signal, t))
-            for bias, counter in zip(biases, counters, strict=True):
-                above = builder.fcmp_ordered(">", output, bias)
-                if inside is not None:
-                    above = builder.and_(above, inside)
-                count = builder.load(counter)
-                if _MASKED_ADD:
-                    count = builder.select(above, builder.sub(count, step), count)
-                else:
-                    count = builder.sub(count, builder.sext(above, _INTS))  # true is −1
-                builder.store(count, counter)
-
-        whole = builder.and_(n, ir.Constant(n.type, -LANES))
-        with cgutils.for_range_slice(builder, ir.Constant(n.type, 0), whole, ir.Constant(n.type, LANES)) as (t, _):
-            compare(t)
-        with cgutils.if_unlikely(builder, builder.icmp_signed("<", whole, n)):
-            left = splat(builder.trunc(builder.sub(n, whole), _I32), _INTS)
-            compare(whole, builder.icmp_signed("<", ir.Constant(_INTS, list(range(LANES))), left))
-
-        add_up = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(_I32, [_INTS]), f"llvm.vector.reduce.add.v{LANES}i32"
-        )
-        for j, counter in enumerate(counters):
-            total = builder.gep(count_data, [_I32(j)])
-            builder.store(builder.add(builder.load(total), builder.call(add_up, [builder.load(counter)])), total)
-        return context.get_dummy_value()
-
-    i64 = types.int64
-    return types.void(k, base, i64, x, i64, i64, i64, i64, biases, i64, counts, i64), codegen
+count_above, LANES = count_plain, 0
+if _is_tested(numba.__version__):
+    try:
+        from seisbench_lcl.extractors._count_above_vectors import LANES, count_above
+    except (ImportError, AttributeError):  # numba moved or removed a private name
+        pass

@@ -8,16 +8,15 @@ GROUPS = 4
 
 
 class Encoder(nn.Module):
-    """Strided residual blocks, then mean and largest value over time: (B, C, T) to (B, n_features).
+    """Strided residual blocks, then mean and maximum over time: (B, C, T) to (B, n_features).
 
-    Group normalisation depends on the window alone, so that a batch is encoded as its windows are one by one, in
-    training as in use.
+    Group normalisation uses each window alone, so a window is encoded the same in any batch, in training and in use.
 
     Parameters
     ----------
     in_channels : int
     width : int
-        Channels of the first layer, a multiple of 4; the last block has four times as many.
+        Channels of the first layer, a multiple of 4; the last block has 4 × width.
     """
 
     def __init__(self, in_channels: int, width: int) -> None:
@@ -37,7 +36,7 @@ class Encoder(nn.Module):
 
 
 class _Block(nn.Module):
-    """Two convolutions, the first of which halves the samples, past which the input goes in a straight line."""
+    """Two convolutions, the first with stride 2, and a shortcut past them."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()

@@ -1,19 +1,18 @@
 """The numeric kernels of MiniRocket: dilated convolutions, counted against their biases.
 
-A kernel has nine taps: weight 2 on three of them, −1 on the other six. So with the zero-padded sum ``x`` of the
-components of one subset,
+A kernel has nine taps: three with weight 2 and six with weight −1. So with ``x``, the zero-padded sum of the components
+of one subset,
 
     C[t] = Σ_j w_j x[t + (j − 4) d] = A[t] + 3 x[t + (a − 4) d] + 3 x[t + (b − 4) d] + 3 x[t + (c − 4) d]
     A[t] = −Σ_j x[t + (j − 4) d]
 
-where A is shared by all kernels of one subset and dilation ``d``, and each kernel costs three additions a sample. The
-comparison with several biases is fused into the same pass, so that C never reaches memory. Convolution is linear, so
-components are added before, not after: three components have only seven subsets, and A is convolved for each component
-once.
+where all kernels of one subset and dilation ``d`` share A, so each kernel costs three additions per sample. The
+comparison with several biases is fused into the same pass, so C never reaches memory. Convolution is linear, so
+components are added before it: three components have only seven subsets, and A is computed once per component.
 
-Where windows overlap, and all are scaled alike, so do their convolutions: only the outputs near the ends of a window,
-less than ``4 d`` away, know where it ends. `count_windows` counts all outputs of each window; `count_interiors` counts
-those of the interior for a run of windows together, and `count_windows` then adds the ends.
+Overlapping windows of equal scale share their convolutions, except for outputs less than ``4 d`` from the ends of a
+window. `count_windows` counts all outputs of each window; `count_interiors` counts the interior outputs of a run of
+windows together, and `count_windows` then adds those near the ends.
 
 The order of additions is fixed (no fastmath): a window's counts do not depend on its batch, its run or the threads.
 """
@@ -34,21 +33,21 @@ TAPS = np.array(list(combinations(range(KERNEL_LENGTH), 3)), dtype=np.int64)
 
 
 class Plan(NamedTuple):
-    """What a transform computes, but for the biases.
+    """The kernels of a transform, without the biases.
 
     Attributes
     ----------
     dilations, n_biases : (D,) int64 ndarray
-        Dilations, and the number of biases of each kernel at that dilation.
+        Dilations, and the number of biases per kernel at each.
     masks : (U, C) bool ndarray
         The distinct subsets of components.
     subsets : (D, 84) int64 ndarray
-        Row of `masks` that a kernel uses at a dilation.
+        Row of `masks` for each dilation and kernel.
     order : (D, 84) int64 ndarray
-        Kernels of a dilation sorted by subset, so that the shared part is summed once for each.
+        Kernels of a dilation sorted by subset, so that the shared part is summed once per subset.
     pads : (D, 84) bool ndarray
-        Whether a kernel has outputs up to the ends of the window, beyond which lie zeros, or only where all nine taps
-        lie inside.
+        Whether a kernel has outputs up to the ends of the window, which is padded with zeros, or only where all nine
+        taps are inside.
     taps : (84, 3) int64 ndarray
     """
 
@@ -61,17 +60,17 @@ class Plan(NamedTuple):
     taps: NDArray[np.int64] = TAPS
 
     def positions(self, n_samples: int) -> NDArray[np.int64]:
-        """Return the number of outputs that each feature is a proportion of, (F,)."""
+        """Return the number of outputs that each feature counts, (F,)."""
         outputs = n_samples - np.where(self.pads, 0, (KERNEL_LENGTH - 1) * self.dilations[:, None])
         return np.repeat(outputs.ravel(), np.repeat(self.n_biases, N_KERNELS))
 
 
-_MOST = 8  # biases a pass: their counters stay in registers
+_MOST = 8  # biases per pass: their counters stay in registers
 
 
 @njit(nogil=True, cache=True)
 def _count(k, base, first, x, a, b, c, n, biases, f, counts, g):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    """Call the pass of k biases: how many a pass counts is settled when it is compiled."""
+    """Count k biases in one pass; the fast kernel is compiled for each k."""
     if k == 1:
         count_above(1, base, first, x, a, b, c, n, biases, f, counts, g)
     elif k == 2:
@@ -92,7 +91,7 @@ def _count(k, base, first, x, a, b, c, n, biases, f, counts, g):  # type: ignore
 
 @njit(nogil=True, cache=True)
 def _add_components(parts, mask, total):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    """Sum the rows of ``parts`` that ``mask`` names into ``total``, from left to right."""
+    """Sum the rows of ``parts`` selected by ``mask`` into ``total``, in order."""
     total[:] = 0
     for component in range(mask.size):
         if mask[component]:
@@ -102,7 +101,7 @@ def _add_components(parts, mask, total):  # type: ignore[no-untyped-def] # noqa:
 
 @njit(nogil=True, cache=True)
 def _shared_part(x, margin, dilation, base):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    """``base[t] = −Σ_j x[margin + t + (j − 4) d]``, the part of the convolution that all 84 kernels share."""
+    """``base[t] = −Σ_j x[margin + t + (j − 4) d]``, the part of the convolution shared by all 84 kernels."""
     n = base.size
     first = margin - 4 * dilation
     x0, x1, x2 = x[first : first + n], x[first + dilation : first + dilation + n], x[first + 2 * dilation :]
@@ -114,7 +113,7 @@ def _shared_part(x, margin, dilation, base):  # type: ignore[no-untyped-def] # n
 
 @njit(nogil=True, cache=True)
 def count_windows(windows, ends, plan, biases, counts):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    """Add to ``counts`` how many outputs of each (dilation, kernel) of each window lie above each bias.
+    """Add to ``counts`` the number of outputs above each bias, for each window, dilation and kernel.
 
     Parameters
     ----------
@@ -176,15 +175,15 @@ def count_windows(windows, ends, plan, biases, counts):  # type: ignore[no-untyp
 
 @njit(nogil=True, cache=True)
 def count_interiors(record, stride, n_samples, plan, biases, counts):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    """Add to ``counts`` the outputs of each window of a run at which all nine taps lie inside the window.
+    """Add to ``counts`` the outputs above each bias where all nine taps are inside the window, for a run of windows.
 
-    The interiors ``[i s + 4 d, i s + T − 4 d)`` of neighbouring windows share all but the stride at each end. So the
-    stretch that is common to all is counted once, and each stride that one window has and the next has not.
+    The interiors ``[i s + 4 d, i s + T − 4 d)`` of neighbouring windows differ by one stride at each end. So the
+    stretch common to all windows is counted once, and then each stride that leaves or enters.
 
     Parameters
     ----------
     record : (C, (B − 1) s + T) float32
-        Windows ``record[:, i s : i s + T]``, all normalised alike.
+        Windows ``record[:, i s : i s + T]``, all on the same scale.
     stride, n_samples : int
         s and T.
     plan, biases
@@ -209,7 +208,7 @@ def count_interiors(record, stride, n_samples, plan, biases, counts):  # type: i
         dilation, most = dilations[d], _most(n_biases[d])
         edge = 4 * dilation
         interior = n_samples - 2 * edge
-        together = min(n_windows, 1 + interior // stride)  # windows with a stretch in common
+        together = min(n_windows, 1 + interior // stride)  # windows that share a stretch
         for component in range(n_components):
             _shared_part(record[component], edge, dilation, shared[component, : length - 2 * edge])
         current, x = -1, tripled[0]
@@ -248,6 +247,6 @@ def count_interiors(record, stride, n_samples, plan, biases, counts):  # type: i
 
 @njit(nogil=True, cache=True)
 def _most(n_biases):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    """Return how many biases to count a pass, so that the passes are about equal."""
+    """Return the number of biases per pass that makes the passes about equal."""
     n_passes = (n_biases + _MOST - 1) // _MOST
     return (n_biases + n_passes - 1) // n_passes

@@ -1,4 +1,4 @@
-"""MiniRocket in plain torch operations, for windows that already lie on a GPU."""
+"""MiniRocket in plain torch operations, for windows that are already on a GPU."""
 
 import torch
 from torch import Tensor
@@ -6,11 +6,11 @@ from torch.nn.functional import pad
 
 from seisbench_lcl.extractors._minirocket_kernels import KERNEL_LENGTH, N_KERNELS, Plan
 
-_BLOCK_BYTES = 256 * 2**20  # of convolution output held at once
+_BLOCK_BYTES = 256 * 2**20  # of convolution output in memory at once
 
 
 def transform(windows: Tensor, plan: Plan, biases: Tensor) -> Tensor:
-    """Return the same features as the numba kernels, to within the rounding of the order of additions.
+    """Return the features of the numba kernels, except for rounding: the order of additions differs.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def transform(windows: Tensor, plan: Plan, biases: Tensor) -> Tensor:
 def _block(windows: Tensor, plan: Plan, biases: Tensor) -> Tensor:
     device, n_samples = windows.device, windows.shape[-1]
     masks, subsets, pads = (torch.from_numpy(array).to(device) for array in (plan.masks, plan.subsets, plan.pads))
-    # No matrix product: at a lower float32_matmul_precision that would round the samples to 8 or 11 bits.
+    # Not a matrix product: a lower float32_matmul_precision would round the samples to 8 or 11 bits.
     sums = (windows[:, None] * masks[:, :, None]).sum(dim=2)
     a, b, c = torch.from_numpy(plan.taps).to(device).T
     features = windows.new_empty(len(windows), len(biases))

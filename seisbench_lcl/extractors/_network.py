@@ -1,4 +1,4 @@
-"""What the networks have in common that learn their features from labels."""
+"""Shared code of the networks that learn their features from labels."""
 
 from abc import abstractmethod
 from dataclasses import fields
@@ -7,7 +7,14 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError, WindowError
+from seisbench_lcl.errors import (
+    ConfigurationError,
+    TrainingError,
+    WindowError,
+    check_arguments,
+    check_is_fitted,
+    is_whole,
+)
 from seisbench_lcl.extractors._scale import unit_rms
 from seisbench_lcl.extractors.base import FeatureExtractor
 from seisbench_lcl.optim.augmentations import Chain
@@ -19,15 +26,15 @@ _BLOCK = 256  # windows encoded at a time
 
 
 class Network(FeatureExtractor):
-    """Features are what the last layer but one of a classifier makes of a window.
+    """Features are the output of the second-to-last layer of a classifier.
 
     A subclass sets `reduction`, `n_features` and `stages`, whose output is averaged over time. With the head `linear`,
-    network and head are trained together. With another head, the network is trained beforehand with a linear layer of
-    its own, which is dropped.
+    network and head are trained together. With another head, the network is trained first, with a linear layer that is
+    then dropped.
 
-    A window is divided by its root mean square over all components, in training after it was augmented: what the
-    network is trained on has the scale of what it is given in use. Kernels and strides are counted in samples: a
-    network fits the sampling rate it was trained at.
+    A window is divided by its root mean square over all components, in training after augmentation, so that training
+    and use have the same scale. Kernels and strides are counted in samples: a network is tied to the sampling rate it
+    was trained at.
 
     Parameters
     ----------
@@ -39,12 +46,12 @@ class Network(FeatureExtractor):
     Attributes
     ----------
     reduction : int
-        Tag: samples of a window for each of its last layer, and so the least number of samples of a window.
+        Tag: number of samples reduced to one in the last layer, which is also the minimum length of a window.
     stages : nn.Sequential
-        From windows (B, C, T) to (B, n_features, T / reduction), in parts that can be frozen.
+        From windows (B, C, T) to (B, n_features, T / reduction), in stages that can be frozen.
     recipe : TrainingRecipe
     unseen : (n,) int64 Tensor or None
-        Rows of the last fit whose events were not trained on; not part of the state.
+        Rows of the last `fit` whose events were held out of training; not part of the state.
     epochs_trained : scalar float32 buffer
         NaN until fitted.
     """
@@ -60,13 +67,13 @@ class Network(FeatureExtractor):
         super().__init__(in_channels, in_samples, sampling_rate)
         if in_samples < self.reduction:
             raise WindowError(
-                f"{type(self).__name__} reduces {self.reduction} samples to one and needs windows of as many, "
-                f"{self.reduction / sampling_rate:g} s, but in_samples is {in_samples}"
+                f"{type(self).__name__} needs windows of at least {self.reduction} samples "
+                f"({self.reduction / sampling_rate:g} s), but in_samples is {in_samples}"
             )
         known = [field.name for field in fields(TrainingRecipe)]
         if unknown := sorted(set(recipe) - set(known)):
             raise ConfigurationError(
-                f"{type(self).__name__} has no argument {', '.join(unknown)}; those of its training are "
+                f"{type(self).__name__} has no argument {', '.join(unknown)}; its training arguments are "
                 f"{', '.join(known)}"
             )
         try:
@@ -83,27 +90,24 @@ class Network(FeatureExtractor):
 
     def _fit(self, windows: Tensor, labels: Tensor | None, groups: Tensor | None) -> None:
         if labels is None:
-            raise TrainingError(f"{type(self).__name__} learns from labels, but fit was given none")
+            raise TrainingError(f"{type(self).__name__} learns from labels: call fit(windows, labels)")
         n_classes = max([1, *labels.tolist()]) + 1
         check_classes(len(windows), labels, groups, n_classes)
         self.epochs_trained.fill_(torch.nan)
-        # Its first parameters are drawn below, from the seed, and not from the caller's random numbers.
+        # Its parameters are drawn below from the seed, not from the caller's random numbers.
         classifier = nn.utils.skip_init(nn.Linear, self.n_features, n_classes, device=self.epochs_trained.device)
         initialise(nn.ModuleList([self, classifier]), self.recipe.seed)
         trained = train(self.name, self, classifier, n_classes, windows, labels, groups)
         self.histories, self.unseen = [trained.history], trained.unseen
 
     def _extract(self, windows: Tensor) -> Tensor:
-        if torch.isnan(self.epochs_trained):
-            raise NotFittedError(
-                f"{type(self).__name__} has not been trained yet: call fit(windows, labels) first, or load weights"
-            )
+        check_is_fitted(self, self.epochs_trained, "fit(windows, labels)")
         windows = windows.to(self.epochs_trained.dtype)
         return torch.cat([self.encode(part) for part in windows.split(_BLOCK)]).float()
 
 
 class SampleNetwork(Network):
-    """A network over samples, whose layers have channels in multiples of a width.
+    """A network over samples whose layers have multiples of `width` channels.
 
     A subclass sets `default_width` and `features`, and implements `build`.
 
@@ -112,12 +116,12 @@ class SampleNetwork(Network):
     in_channels, in_samples, sampling_rate, **recipe
         As in `Network`.
     width : int, optional
-        Channels of the narrowest layer; `default_width` unless given.
+        Channels of the narrowest layer; by default `default_width`.
 
     Attributes
     ----------
     features : int
-        Tag: number of features, in widths.
+        Tag: number of features as a multiple of `width`.
     """
 
     default_width: ClassVar[int]
@@ -134,8 +138,9 @@ class SampleNetwork(Network):
     ) -> None:
         super().__init__(in_channels, in_samples, sampling_rate, **recipe)
         self.width = self.default_width if width is None else width
-        if not isinstance(self.width, int) or self.width < 1:
-            raise ConfigurationError(f"width must be a positive whole number, but is {width!r}")
+        check_arguments(
+            type(self).__name__, ("width must be a positive whole number", is_whole(self.width, 1), self.width)
+        )
         self.n_features = self.features * self.width
         self.stages = self.build(in_channels, self.width)
 

@@ -1,4 +1,4 @@
-"""The scale that networks over samples are given windows in."""
+"""The scale in which networks receive waveform windows."""
 
 import torch
 from torch import Tensor

@@ -14,34 +14,34 @@ DYNAMIC_RANGE = 60.0  # dB below the largest amplitude of a window
 class Spectrogram(nn.Module):
     """Short-time Fourier amplitudes in dB, 87 frequencies by 100 times.
 
-    The image spans the frequency range and the whole window: the discrete-time Fourier transform of each Hann-tapered
-    frame is evaluated at 87 evenly spaced frequencies rather than at the bins of an FFT, and the 100 frames begin at
-    evenly spaced times, rounded to samples, from the first that lies inside the window to the last. So no frame is
-    padded, and windows that have fewer than 100 distinct frames repeat some.
+    The image spans the frequency range and the whole window. The discrete-time Fourier transform of each Hann-tapered
+    frame is evaluated at 87 evenly spaced frequencies instead of the bins of an FFT. The 100 frames begin at evenly
+    spaced times, rounded to samples, from the first frame inside the window to the last. So no frame is padded, and
+    windows with fewer than 100 distinct frames repeat some.
 
-    A frame is as long as makes its resolution in frequency (the inverse of its length) span as many rows as its length
-    spans columns, ``sqrt(seconds / 100 × 87 / bandwidth)``, but holds one period of the lowest frequency at least:
-    1.01 s for windows of 20 s and 1 to 18 Hz, with frames every 0.19 s. Its mean is removed, for motion slower than a
-    frame would leak into the lowest rows.
+    The length of a frame makes its resolution in frequency (the inverse of its length) span as many rows as its length
+    spans columns, ``sqrt(seconds / 100 × 87 / bandwidth)``, and is at least one period of the lowest frequency: 1.01 s
+    for windows of 20 s and 1 to 18 Hz, with a frame every 0.19 s. The mean of each frame is removed, because motion
+    slower than a frame would leak into the lowest rows.
 
-    Values are dB below the largest amplitude of the window, down to −60 dB, moved and scaled to −1 … 1. They depend
-    neither on the units of the window nor on training data. The scale is the same for all components, and for all
-    windows: the contrast of an image, by which an event differs from noise, stays in it, as do amplitude ratios of
-    components where the normalisation has kept them.
+    Values are dB below the largest amplitude of the window, down to −60 dB, scaled to −1 … 1. They depend neither on
+    the units of the window nor on training data. The scale is the same for all components and all windows, so images
+    keep their contrast, which separates events from noise, and the amplitude ratios of components if the normalisation
+    keeps them.
 
     Parameters
     ----------
     in_samples : int
     sampling_rate : float
-        In Hz.
+        Sampling rate of the windows in Hz.
     frequency_range : (float, float)
-        Lowest and highest frequency in Hz. The highest is lowered to half the sampling rate. Outside the band of the
+        Lowest and highest frequency in Hz; the highest is capped at half the sampling rate. Outside the band of the
         records the image would be empty.
 
     Attributes
     ----------
     frequencies, times : (87,) and (100,) float64 Tensor
-        Of the rows in Hz, and of the columns, the centres of their frames, in seconds after the first sample.
+        Frequencies of the rows in Hz; times of the columns (centres of their frames) in seconds after the first sample.
     frame_length : int
         In samples.
     hop : float
@@ -50,8 +50,8 @@ class Spectrogram(nn.Module):
     Raises
     ------
     ConfigurationError
-        If the range is not 0 < lowest < highest with the lowest below half the sampling rate, or if the window is
-        shorter than two frames.
+        Unless 0 < lowest < highest and the lowest is below half the sampling rate, or if the window is shorter than two
+        frames.
 
     References
     ----------
@@ -78,8 +78,8 @@ class Spectrogram(nn.Module):
         self.frame_length = math.ceil(frame * sampling_rate)
         if 2 * self.frame_length > in_samples:
             raise ConfigurationError(
-                f"spectrograms of {lowest:g} to {highest:g} Hz take frames of {frame:.3g} s and windows of at least "
-                f"two frames, but the windows are {seconds:g} s long: take longer windows, or a higher or wider "
+                f"spectrograms of {lowest:g} to {highest:g} Hz need frames of {frame:.3g} s and windows of at least "
+                f"two frames, but the windows are {seconds:g} s long: use longer windows, or a higher or wider "
                 "frequency_range"
             )
         self.hop = (in_samples - self.frame_length) / (N_TIMES - 1)
@@ -90,8 +90,8 @@ class Spectrogram(nn.Module):
         phases = 2 * torch.pi * torch.outer(samples.double() / sampling_rate, self.frequencies)
         taper = torch.hann_window(self.frame_length, periodic=False, dtype=torch.float64)[:, None]
         kernel = torch.cat([taper * phases.cos(), taper * phases.sin()], dim=1)
-        kernel -= kernel.mean(dim=0)  # the same as removing the mean of each frame
-        # They follow from the arguments, so they need no place in a weights file.
+        kernel -= kernel.mean(dim=0)  # equals removing the mean of each frame
+        # Not part of the state: they follow from the arguments.
         self.register_buffer("_kernel", kernel.float(), persistent=False)
         self.register_buffer("_samples", starts[:, None] + samples, persistent=False)
 
@@ -105,7 +105,7 @@ class Spectrogram(nn.Module):
         Returns
         -------
         (B, C, 87, 100) float32 Tensor
-            From −1, the floor, to 1, the largest amplitude of the window. A window without motion is −1 throughout.
+            From −1, the floor, to 1, the largest amplitude of the window. A window without motion is −1 everywhere.
         """
         with torch.autocast(windows.device.type, enabled=False):  # mixed precision would blur the floor
             return self._image(windows)

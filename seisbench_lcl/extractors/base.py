@@ -1,4 +1,4 @@
-"""The first of the two interfaces: what turns windows into features."""
+"""The interface of feature extractors."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -13,11 +13,11 @@ from seisbench_lcl.optim.loop import History
 
 
 class FeatureExtractor(nn.Module, ABC):
-    """Windows in, one row of features a window out.
+    """Windows in, one row of features per window out.
 
-    The whole state of an extractor is its buffers and parameters, of shapes that follow from the constructor's
-    arguments alone: so SeisBench's own save and load carry it, with no pickle. A subclass sets `name` and
-    `n_features` and implements `_fit`, `_extract` and `config`; validation stands here, once.
+    The whole state of an extractor is its buffers and parameters, and their shapes follow from the constructor's
+    arguments alone, so SeisBench's own save and load handle it without pickle. A subclass sets `name` and `n_features`
+    and implements `_fit`, `_extract` and `config`; this class validates the windows.
 
     Parameters
     ----------
@@ -33,17 +33,17 @@ class FeatureExtractor(nn.Module, ABC):
     name : str
         Key of the extractor in ``Discriminator(extractor=...)``.
     slides : bool
-        Tag: whether `slide` costs less than `forward` of windows that overlap by most of their length.
+        Tag: whether `slide` is faster than `forward` for windows that overlap by most of their length.
     enough : int or None
-        Tag: how many windows it takes to fit; None for as many as there are.
+        Tag: number of windows that suffices for a fit; None to fit all windows.
     supervised : bool
         Tag: whether `fit` needs labels.
     trained_in_epochs : bool
         Tag: whether `fit` trains by gradients, epoch by epoch.
     unseen : (n,) int64 Tensor or None
-        Rows of the last `fit` whose events an extractor that learns from labels held out; not part of the state.
+        Rows of the last `fit` whose events were held out, for extractors that learn from labels; not part of the state.
     histories : list of History
-        Losses of the last `fit`, for those that are trained by gradients; not part of the state.
+        Losses of the last `fit`, for extractors trained by gradients; not part of the state.
 
     Raises
     ------
@@ -51,7 +51,7 @@ class FeatureExtractor(nn.Module, ABC):
         If a size or the rate is not positive.
     """
 
-    # Of a class; those that are made of others have them from their parts.
+    # Class attributes; a joined extractor takes them from its parts.
     name: str
     slides: bool = False
     enough: int | None = None
@@ -64,7 +64,7 @@ class FeatureExtractor(nn.Module, ABC):
         if in_channels < 1 or in_samples < 1 or sampling_rate <= 0:
             raise ConfigurationError(
                 f"{type(self).__name__} needs at least one component, one sample and a positive sampling rate, "
-                f"but was given in_channels={in_channels}, in_samples={in_samples}, sampling_rate={sampling_rate}"
+                f"but got in_channels={in_channels}, in_samples={in_samples}, sampling_rate={sampling_rate}"
             )
         self.in_channels = in_channels
         self.in_samples = in_samples
@@ -79,9 +79,9 @@ class FeatureExtractor(nn.Module, ABC):
         ----------
         windows : (N, C, T) float32 Tensor
         labels : (N,) int64 Tensor, optional
-            Class indices, for extractors that are trained with them.
+            Class indices, for extractors that learn from labels.
         groups : (N,) int64 Tensor, optional
-            Index of the event of each window: all its windows are held out together.
+            Event index of each window; all windows of an event are held out together.
 
         Returns
         -------
@@ -91,13 +91,13 @@ class FeatureExtractor(nn.Module, ABC):
         Raises
         ------
         WindowError
-            If the windows have another shape, are none, or hold NaN or infinite values.
+            If the windows have the wrong shape, there are none, or they hold NaN or infinite values.
         TrainingError
-            If labels are needed but missing, or do not allow the fit.
+            If labels are required but missing, or do not allow a fit.
         """
         windows = self.checked(windows)
         if len(windows) == 0:
-            raise WindowError(f"{type(self).__name__}.fit needs at least one window, but was given none")
+            raise WindowError(f"{type(self).__name__}.fit needs at least one window, but got none")
         self.unseen = None
         self._fit(windows, labels, groups)
         return self.eval()
@@ -109,7 +109,7 @@ class FeatureExtractor(nn.Module, ABC):
         ----------
         windows : (B, C, T) float32 Tensor
         s_arrivals : (B,) float Tensor, optional
-            Picks of S in seconds after the first sample, NaN where there is none. Only some extractors use them.
+            S picks in seconds after the first sample, NaN for windows without one. Only some extractors use them.
 
         Returns
         -------
@@ -118,20 +118,20 @@ class FeatureExtractor(nn.Module, ABC):
         Raises
         ------
         WindowError
-            If the windows have another shape or hold NaN or infinite values.
+            If the windows have the wrong shape or hold NaN or infinite values.
         NotFittedError
-            If the extractor learns from data and has not yet.
+            If the extractor needs a fit and is not fitted.
         """
         windows = self.checked(windows)
         return self._extract(windows) if s_arrivals is None else self._extract_at(windows, s_arrivals)
 
     def slide(self, records: Sequence[Tensor], stride: int) -> Tensor:
-        """Compute the features of overlapping windows: those of `forward`, exactly.
+        """Compute the features of overlapping windows, exactly equal to those of `forward`.
 
         Parameters
         ----------
         records : sequence of (C, (B_i − 1) stride + T) float32 Tensor
-            B_i windows each, the first at the first sample, the others a stride after one another.
+            B_i windows each; the first begins at the first sample, the others follow at multiples of the stride.
         stride : int
             In samples.
 
@@ -142,50 +142,50 @@ class FeatureExtractor(nn.Module, ABC):
         Raises
         ------
         WindowError
-            If a record has other components, is shorter than a window, or holds NaN or infinite values.
+            If a record has the wrong number of components, is shorter than a window, or holds NaN or infinite values.
         NotFittedError
-            If the extractor learns from data and has not yet.
+            If the extractor needs a fit and is not fitted.
         """
         records = [record.float() for record in records]
         for record in records:
             if record.ndim != 2 or len(record) != self.in_channels or record.shape[1] < self.in_samples:
                 raise WindowError(
-                    f"{type(self).__name__} slides over records of {self.in_channels} components and "
-                    f"{self.in_samples} samples or more, but found shape {tuple(record.shape)}"
+                    f"{type(self).__name__}.slide needs records of {self.in_channels} components and at least "
+                    f"{self.in_samples} samples, but got shape {tuple(record.shape)}"
                 )
             self._check_finite(record[None])
         return self._slide(records, stride)
 
     def checked(self, windows: Tensor) -> Tensor:
-        """Return windows as float32, once their shape is right and all samples are finite.
+        """Return windows as float32 after checking their shape and that all samples are finite.
 
         Raises
         ------
         WindowError
         """
-        windows = windows.float()  # first: what float64 holds may be infinite in float32
+        windows = windows.float()  # before the check: large float64 values become infinite in float32
         expected = (self.in_channels, self.in_samples)
         if windows.ndim != 3 or tuple(windows.shape[1:]) != expected:
             raise WindowError(
-                f"{type(self).__name__} takes windows of shape (B, {expected[0]}, {expected[1]}): windows, "
-                f"components, samples; found {tuple(windows.shape)}"
+                f"{type(self).__name__} needs windows of shape (B, {expected[0]}, {expected[1]}), that is windows, "
+                f"components, samples, but got {tuple(windows.shape)}"
             )
         self._check_finite(windows)
         return windows
 
     @property
     def leaves(self) -> list["FeatureExtractor"]:
-        """Return the extractors that it is made of: itself, unless it was joined of others."""
+        """Return the extractors it consists of: itself, unless it joins several."""
         return [self]
 
     @property
     def blocks(self) -> list[int]:
-        """Return the number of features of each extractor that stands in it side by side with others."""
+        """Return the number of features of each extractor that it concatenates."""
         return [self.n_features]
 
     @abstractmethod
     def config(self) -> dict[str, Any]:
-        """Return the constructor's arguments besides the three of the base class, as JSON types."""
+        """Return the constructor's arguments, except the three of the base class, as JSON types."""
 
     @abstractmethod
     def _fit(self, windows: Tensor, labels: Tensor | None, groups: Tensor | None) -> None: ...
@@ -194,7 +194,7 @@ class FeatureExtractor(nn.Module, ABC):
     def _extract(self, windows: Tensor) -> Tensor: ...
 
     def _extract_at(self, windows: Tensor, s_arrivals: Tensor) -> Tensor:
-        """Extract with picks of S, for an extractor that has a use for them."""
+        """Extract with S picks; override it in an extractor that uses them."""
         return self._extract(windows)
 
     def _slide(self, records: Sequence[Tensor], stride: int) -> Tensor:
@@ -203,12 +203,12 @@ class FeatureExtractor(nn.Module, ABC):
 
     @staticmethod
     def _check_finite(windows: Tensor) -> None:
-        if torch.isfinite(windows.sum()):  # one pass over the samples; they are looked at again where it is in doubt
+        if torch.isfinite(windows.sum()):  # one fast pass; only a sum that is not finite needs a closer look
             return
         finite = torch.isfinite(windows).all(dim=-1).all(dim=-1)
         if not finite.all():
             bad = torch.nonzero(~finite).flatten().tolist()
             raise WindowError(
-                f"{len(bad)} of {len(windows)} windows hold NaN or infinite samples, the first at index {bad[0]}; "
-                "drop those windows, or mask the samples in the stream so that they count as a gap"
+                f"{len(bad)} of {len(windows)} windows hold NaN or infinite samples, the first at index {bad[0]}: "
+                "drop these windows, or mask the samples in the stream so that they count as a gap"
             )

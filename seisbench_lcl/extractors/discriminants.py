@@ -1,13 +1,13 @@
-"""Classical discriminants of seismic sources, one function for each kind, on a batch of windows.
+"""Classical discriminants of seismic sources: one function per group of features, on a batch of windows.
 
-Each takes `Arrivals` and returns its features by name, (B,) float64 each, NaN where one is undefined. A(f) is the
+Each function takes `Arrivals` and returns its features by name, (B,) float64 each, NaN where undefined. A(f) is the
 amplitude spectrum over all components, e(t) the power over all bands and components, p and s the arrival times of P and
 S. The P window begins at p and ends `p_length` later, or at s if that is earlier; the S window begins at s and ends
-`s_length` later, or with the window. All features are ratios, times or frequencies: units and gain of the instrument do
-not matter.
+`s_length` later, or with the window. All features are ratios, times or frequencies, so units and gain of the instrument
+do not matter.
 
-Dead means zero throughout. A stretch of zeros beside motion is not: the bands leak a little of the motion into it. A
-model does not see such windows, for it abstains from gaps and flat lines.
+A dead segment is zero throughout. Zeros next to motion are not dead, because some motion leaks into them through the
+band filters. Models never see such windows: they abstain from gaps and flat lines.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,18 +21,18 @@ from seisbench_lcl.extractors.stages.bands import running_mean
 Features = dict[str, Tensor]
 
 _CEPSTRUM_LENGTH = 10.0  # s after P
-_QUEFRENCIES = 0.12, 1.0  # s: delays of ripple firing that 20 Hz of bandwidth resolve, up to whole seconds
+_QUEFRENCIES = 0.12, 1.0  # s: delays of ripple firing, from the shortest that 20 Hz of bandwidth resolve
 _COMPLEXITY_SPLIT = 2.0  # s after P
-_SMOOTHING = 0.5  # s of the envelope that the largest is looked for in
-_TREND = 4  # coefficients of the polynomial that is taken off the log spectrum
+_SMOOTHING = 0.5  # s over which the envelope is averaged before its maximum is taken
+_TREND = 4  # coefficients of the polynomial removed from the log spectrum
 
 
 def amplitude_ratios(arrivals: Arrivals) -> Features:
     """P/S amplitude ratio of each band: ``log10(rms P / rms S)``, all components together.
 
-    Explosions excite little S; the ratio differs most at high frequencies. Of noise it is near 0.
+    Explosions excite little S; the ratio differs most at high frequencies. It is near 0 for noise.
 
-    Undefined without a sample in either window, where one of them is dead, and in a band above half the sampling rate.
+    Undefined if either window is dead or holds no sample, and in bands above half the sampling rate.
 
     References
     ----------
@@ -44,27 +44,27 @@ def amplitude_ratios(arrivals: Arrivals) -> Features:
 
 
 def s_minus_p(arrivals: Arrivals) -> Features:
-    """S − P time in seconds, of the pick of S or of its estimate.
+    """S − P time in seconds, from the S pick or its estimate.
 
-    Undefined without S: where no whole S window is left after P and none is picked, or the pick is not after P. A pick
-    after the end of the window counts. Of a record without S it is the time of whatever is largest.
+    Undefined if S is neither picked nor estimated because no whole S window is left after P, and if the pick is not
+    after P. A pick after the end of the window counts. In a record without S, the largest later arrival stands for it.
     """
     return {"S-P": arrivals.s - arrivals.p}
 
 
 def spectra(arrivals: Arrivals, lowest: float, highest: float) -> Features:
-    """Centroid, slope and corner of the spectra of P and of S: of `p_length` and `s_length` seconds from p and s on.
+    """Centroid, slope and corner of the spectra of P and S: `p_length` seconds from p, `s_length` seconds from s.
 
-    The mean is removed from each segment, and a Hann taper applied.
+    Each segment is demeaned and Hann-tapered.
 
     - Centroid: ``log2 (Σ A² f / Σ A²)``, f in Hz.
-    - Slope: that of the regression of ``log10 A`` on ``log10 f``, each octave counted alike.
-    - Corner: ``log2 sqrt(Σ A² / Σ (A / f)²)``, f in Hz: for a spectrum of velocity, the moments of Andrews, exact for
-      Brune's model where the band holds it. It uses the ratio of the two moments alone, so it needs no calibration.
+    - Slope: slope of the regression of ``log10 A`` on ``log10 f``, with equal weight for each octave.
+    - Corner: ``log2 sqrt(Σ A² / Σ (A / f)²)``, f in Hz: for velocity spectra, the moments of Andrews, exact for Brune's
+      model if the band holds it. Only the ratio of the two moments enters, so it needs no calibration.
 
-    Blasts of delayed charges, near the surface, have lower corners and steeper slopes than earthquakes of their size.
+    Delayed shallow blasts have lower corners and steeper slopes than earthquakes of their size.
 
-    Undefined where P or S has no whole segment in the window, or a segment is dead. Early S lies in the segment of P.
+    Undefined if the segment is not wholly inside the window, or dead. The P segment includes S if S is early.
 
     References
     ----------
@@ -91,17 +91,17 @@ def spectra(arrivals: Arrivals, lowest: float, highest: float) -> Features:
 
 
 def cepstrum(arrivals: Arrivals, lowest: float, highest: float) -> Features:
-    """Largest peak of the cepstrum and its quefrency: the echo of one shot in the next.
+    """Largest peak of the cepstrum and its quefrency: a sign of ripple firing.
 
-    Charges fired with delays of τ modulate the spectrum with a period of 1/τ. From the log spectrum of the ten seconds
-    after P (or what every window has of them) from one and a half times the lowest frequency on, a cubic trend is
-    removed; the amplitude of its Hann-tapered Fourier transform is searched between 0.12 and 1 s.
+    Charges fired with delays of τ modulate the spectrum with a period of 1/τ. The log spectrum is that of the ten
+    seconds after P, or fewer in shorter windows, above 1.5 times the lowest frequency. A cubic trend is removed, and
+    the amplitude of the Hann-tapered Fourier transform is searched between 0.12 and 1 s.
 
-    - Peak: ``log10`` of the largest amplitude over the median of those searched.
+    - Peak: ``log10`` of the ratio of the largest amplitude to the median amplitude in this range.
     - Quefrency: ``log10`` of the delay τ in seconds.
 
-    Undefined where the window holds less than a second after P, or no motion there; and where the band holds less than
-    an octave or than eight frequencies.
+    Undefined if the window has less than one second or no motion after P, and if the band has less than one octave or
+    fewer than eight frequencies.
 
     References
     ----------
@@ -109,7 +109,7 @@ def cepstrum(arrivals: Arrivals, lowest: float, highest: float) -> Features:
     Spectral evidence for source multiplicity in explosions, BSSA 78.
     """
     undefined = dict.fromkeys(("cepstral peak", "quefrency"), torch.full_like(arrivals.p, torch.nan))
-    # The same length for all windows, so that the features of one do not depend on the others of its batch.
+    # The same length for all windows, so that features do not depend on the batch.
     length = min(_CEPSTRUM_LENGTH, arrivals.windows.shape[-1] / arrivals.sampling_rate - arrivals.latest_p)
     if length < 1:
         return undefined
@@ -129,11 +129,11 @@ def cepstrum(arrivals: Arrivals, lowest: float, highest: float) -> Features:
 
 
 def complexity(arrivals: Arrivals) -> Features:
-    """Complexity: ``log10`` of the mean power later than 2 s after P over that of these 2 s.
+    """Complexity: ``log10`` of the ratio of the mean power after p + 2 s to the mean power from p to p + 2 s.
 
-    Low for a short pulse, high where scattered waves, surface waves or S follow.
+    Low for a short pulse, high if scattered waves, surface waves or S follow.
 
-    All bands and components together. Undefined where the window ends within 2 s after P, or one of the two is dead.
+    All bands and components together. Undefined if the window ends within 2 s after P, or either part is dead.
 
     References
     ----------
@@ -149,15 +149,15 @@ def complexity(arrivals: Arrivals) -> Features:
 def envelope_shape(arrivals: Arrivals) -> Features:
     """Rise time, durations and half time of the envelope, in seconds.
 
-    With h(t) the share of the energy after P that has arrived by t:
+    With h(t) the fraction of the energy after P that has arrived by t:
 
-    - Rise time: time of the largest e after P, averaged over half a second, minus p.
-    - Duration: between h = 5 % and 75 %, and between 5 % and 95 %.
-    - Half time: h = 50 %, minus p.
+    - Rise time: time of the maximum of e after P, averaged over half a second, minus p.
+    - Duration: from h = 5 % to 75 %, and from 5 % to 95 %.
+    - Half time: time of h = 50 %, minus p.
 
-    All to a sample of e: the first that is largest, or has the share.
+    Times are those of the first sample of e at the maximum, or at which h reaches the fraction.
 
-    Undefined where there is no motion after P.
+    Undefined without motion after P.
 
     References
     ----------
@@ -167,7 +167,7 @@ def envelope_shape(arrivals: Arrivals) -> Features:
     after = arrivals.total() * (arrivals.times >= arrivals.p[:, None] - TOLERANCE)
     smooth = running_mean(after, max(1, round(_SMOOTHING * arrivals.rate)))
     arrived = after.cumsum(dim=1) / after.sum(dim=1, keepdim=True)
-    at = {share: (arrived < share).sum(dim=1).double() / arrivals.rate for share in (0.05, 0.5, 0.75, 0.95)}
+    at = {fraction: (arrived < fraction).sum(dim=1).double() / arrivals.rate for fraction in (0.05, 0.5, 0.75, 0.95)}
     found = {
         "rise time": arrivals.times[smooth.argmax(dim=1)] - arrivals.p,
         "duration 5-75 %": at[0.75] - at[0.05],
@@ -179,13 +179,13 @@ def envelope_shape(arrivals: Arrivals) -> Features:
 
 
 def polarisation(arrivals: Arrivals) -> Features:
-    """H/V of S: ``log10`` of the horizontal over the vertical amplitude, ``sqrt((N² + E²) / 2) / Z``.
+    """H/V of S: ``log10`` of the ratio of horizontal to vertical amplitude, ``sqrt((N² + E²) / 2) / Z``.
 
-    True amplitude ratios need a model with a joint normalisation of its components ("joint-std", "joint-peak"). With
-    one for each component the ratio is relative to that of the whole window.
+    True amplitude ratios need a model with a joint normalisation ("joint-std", "joint-peak"). If components are
+    normalised separately, the ratio is relative to that of the whole window.
 
-    All bands together. Undefined without three components of which one is "Z", without an S window, or where it is dead
-    on the vertical or on both horizontals.
+    All bands together. Undefined unless there are three components and one is "Z", without an S window, and if S is
+    dead on the vertical or on both horizontals.
 
     References
     ----------
@@ -200,13 +200,13 @@ def polarisation(arrivals: Arrivals) -> Features:
 
 
 def signal_to_noise(arrivals: Arrivals) -> Features:
-    """Signal-to-noise ratio of P and of S: ``log10`` of their mean power over that before P.
+    """Signal-to-noise ratio of P and S: ``log10`` of the ratio of their mean power to the mean power before P.
 
-    It tells near stations from far ones and strong events from weak ones, rather than one source from another: a model
-    that learns from it has learnt the catalogue it was trained on.
+    It separates near stations from far ones and strong events from weak ones rather than source types: a model that
+    uses it learns its training catalogue.
 
-    All bands and components together; the noise ends 0.3 s before P. Undefined without noise before P, and that of S
-    without S.
+    All bands and components together; the noise ends 0.3 s before P. Undefined without noise before P; the ratio of S
+    also without S.
     """
     noise = arrivals.of_noise().nansum(dim=(1, 2))
     return {
@@ -216,7 +216,7 @@ def signal_to_noise(arrivals: Arrivals) -> Features:
 
 
 def groups(lowest: float, highest: float) -> Mapping[str, Callable[[Arrivals], Features]]:
-    """Return the groups of features by name, for spectra between two frequencies in Hz."""
+    """Return the groups of features by name; spectra reach from `lowest` to `highest` in Hz."""
     return {
         "amplitude_ratios": amplitude_ratios,
         "s_minus_p": s_minus_p,
@@ -234,7 +234,7 @@ def _log_ratio(above: Tensor, below: Tensor) -> Tensor:
 
 
 def _log10(values: Tensor) -> Tensor:
-    """Logarithm of positive values, NaN of others."""
+    """Return the logarithm of positive values, NaN for others."""
     return torch.where(values > 0, values, torch.nan).log10()
 
 

@@ -1,4 +1,4 @@
-"""Extractors by expression: names, joined by ``>`` behind a stage and by ``+`` side by side."""
+"""Extractor expressions: names joined by ``>`` (stage before extractor) and ``+`` (features side by side)."""
 
 from collections.abc import Callable, Mapping
 from inspect import signature
@@ -20,18 +20,18 @@ def canonical(expression: str) -> str:
     Raises
     ------
     ConfigurationError
-        If a name is missing, or one part is named twice.
+        If a name is missing, or a part occurs twice.
     """
     if not isinstance(expression, str):
-        raise ConfigurationError(f"extractor must be a name, or several joined by > and +, but is {expression!r}")
+        raise ConfigurationError(f"extractor must be a name, or names joined by > and +, but is {expression!r}")
     parts = [[name.strip() for name in part.split(">")] for part in expression.split("+")]
     text = "+".join(">".join(part) for part in parts)
     if not all(name for part in parts for name in part):
         raise ConfigurationError(
-            f"extractor {expression!r} lacks a name: write a name, stage>name, or several of these joined by +"
+            f"extractor {expression!r} lacks a name: write a name, stage>name, or several joined by +"
         )
     if len(set(text.split("+"))) < len(parts):
-        raise ConfigurationError(f"extractor {expression!r} names a part twice: its features would only be repeated")
+        raise ConfigurationError(f"extractor {expression!r} names a part twice: remove the duplicate")
     return text
 
 
@@ -47,7 +47,7 @@ def build(
     arguments: Mapping[str, Any],
     model: Mapping[str, Any],
 ) -> FeatureExtractor:
-    """Make the extractor of an expression.
+    """Build the extractor of an expression.
 
     Parameters
     ----------
@@ -58,17 +58,17 @@ def build(
     shape : (int, int, float)
         Components and samples of a window, and its sampling rate in Hz.
     arguments : mapping
-        Those of the constructor; of an expression, a mapping for each part or stage by its name, such as
+        Arguments of the constructor; for a compound expression, one mapping per part or stage name, such as
         ``{"envelope>minirocket": {"envelope": {"width": 1.0}}, "physical": {"refine": 1.0}}``.
     model : mapping
-        What extractors and stages are told about the model where they have such a parameter, and `arguments` do not.
+        Properties of the model, passed to extractors and stages that have such a parameter, unless `arguments` set it.
 
     Raises
     ------
     ConfigurationError
-        If the expression cannot be read, or arguments are of no part.
+        If the expression is malformed, or arguments match no part.
     MissingPluginError
-        If there is no such stage.
+        If a stage does not exist.
     """
     parts = canonical(expression).split("+")
     if len(parts) == 1:
@@ -88,12 +88,12 @@ def _behind(
     if not others:
         return _make(find(first), shape, arguments, model)
     if first not in STAGES:
-        raise MissingPluginError(f"no stage is called {first!r}; there are {', '.join(sorted(STAGES))}")
+        raise MissingPluginError(f"no stage is called {first!r}; available: {', '.join(sorted(STAGES))}")
     rest = ">".join(others)
     own = _arguments_of([first, rest], arguments)
     stage = _make(STAGES[first], shape, own[first], model)
     behind = stage.out_channels, stage.out_samples, stage.out_rate
-    # What comes out of most stages has neither the components nor the frequencies of the model; P stays where it is.
+    # Most stages change components and frequencies, so only the time of P still holds.
     known = model if stage.transparent else {key: value for key, value in model.items() if key == "before"}
     return Staged(*shape, stage, _behind(others, find, behind, own[rest], known))
 
@@ -106,12 +106,13 @@ def _make(cls: Callable[..., Any], shape: tuple[int, int, float], arguments: Any
 def _arguments_of(names: list[str], arguments: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     if not isinstance(arguments, Mapping):
         raise ConfigurationError(
-            f"arguments of an extractor made of {' and '.join(names)} must be a mapping for each, but are {arguments!r}"
+            f"arguments of an extractor made of {' and '.join(names)} must map each name to its arguments, but are "
+            f"{arguments!r}"
         )
     if unknown := sorted(set(arguments) - set(names)):
         raise ConfigurationError(
-            f"arguments are given for {', '.join(unknown)}, but the extractor is made of {' and '.join(names)}: give "
-            f"a mapping for each, such as {{{names[-1]!r}: {{...}}}}"
+            f"arguments were passed for {', '.join(unknown)}, but the extractor is made of {' and '.join(names)}: pass "
+            f"one mapping per name, such as {{{names[-1]!r}: {{...}}}}"
         )
     found = {name: arguments.get(name, {}) for name in names}
     for name, own in found.items():

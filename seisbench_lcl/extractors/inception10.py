@@ -9,25 +9,25 @@ _KERNELS = (9, 19, 39)
 
 
 class Inception10Encoder(SampleNetwork):
-    """Convolutions of several lengths beside each other, ten layers deep.
+    """Parallel convolutions of several lengths, ten layers deep.
 
-    Yin et al. name such a network but print no table of its layers. This one is, in our reading:
+    Yin et al. name such a network but print no table of its layers. Our reading is:
 
-    - layer 1, stage 0: a convolution of 7 samples with stride 2, 4 × width channels, and a maximum over 2;
-    - layers 2 to 10, in three stages of three: a module each, which reduces its input to `width` channels, convolves
-      them by kernels of 9, 19 and 39 samples beside each other, takes the maximum over 3 samples of its input and
-      reduces that to `width` channels, too, and joins the four. Past each stage its input goes by a convolution of 1.
-      The second and third stage begin with a maximum over 2.
+    - layer 1, stage 0: a convolution of 7 samples with stride 2, 4 × width channels, and a maximum over 2 samples;
+    - layers 2 to 10: three stages of three modules. A module reduces its input to `width` channels and convolves them
+      with kernels of 9, 19 and 39 samples in parallel; a fourth branch takes the maximum over 3 samples of the input
+      and reduces it to `width` channels. The four branches are concatenated. A convolution of 1 sample leads past each
+      stage. The second and third stage begin with a maximum over 2 samples.
 
-    Features are the means over time, 4 × width. A width of 16 has 0.2 million parameters; modules with a reduction
-    before the long kernels, and a way past three of them, are those of InceptionTime.
+    Features are the means over time, 4 × width. A width of 16 has 0.2 million parameters. The reduction before the long
+    kernels and the shortcut past three modules are those of InceptionTime.
 
     Parameters
     ----------
     in_channels, in_samples : int
         Components and samples of a window; at least 16 samples.
     sampling_rate : float
-        In Hz.
+        Sampling rate of the windows in Hz.
     width : int, optional
         Channels of each branch.
     **recipe
@@ -43,12 +43,20 @@ class Inception10Encoder(SampleNetwork):
     WindowError
         If windows are too short.
     ConfigurationError
-        If a number is out of range, or there is no such parameter.
+        If a number is out of range or a parameter unknown.
 
     References
     ----------
     Szegedy et al. (2015), Going deeper with convolutions, CVPR. Fawaz et al. (2020), InceptionTime, Data Mining and
     Knowledge Discovery 34. Yin et al. (2022), Applied Sciences 12(16):8389, section 4.
+
+    Examples
+    --------
+    >>> import torch
+    >>> windows = torch.randn(16, 3, 200, generator=torch.Generator().manual_seed(0))
+    >>> extractor = Inception10Encoder(3, 200, 100.0, width=4, epochs=1, augmentations={})
+    >>> extractor.fit(windows, torch.arange(16) % 2)(windows).shape
+    torch.Size([16, 16])
     """
 
     name = "inception10"
@@ -72,7 +80,7 @@ class Inception10Encoder(SampleNetwork):
 
 
 class _Stage(nn.Module):
-    """Three modules, past which the input goes by a convolution of 1."""
+    """Three modules, and a convolution of 1 sample past them."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

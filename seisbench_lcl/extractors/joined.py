@@ -1,4 +1,4 @@
-"""Extractors made of others: behind a stage, or side by side."""
+"""Extractors made of others: after a stage, or side by side."""
 
 from collections.abc import Iterable, Sequence
 from functools import reduce
@@ -20,10 +20,10 @@ class Staged(FeatureExtractor):
     Parameters
     ----------
     in_channels, in_samples, sampling_rate
-        Of the windows before the stage.
+        Components, samples and sampling rate (Hz) of the windows before the stage.
     stage : Stage
     extractor : FeatureExtractor
-        For the windows that the stage returns.
+        Extractor for the windows that the stage returns.
     """
 
     def __init__(
@@ -38,12 +38,12 @@ class Staged(FeatureExtractor):
         self.n_features = extractor.n_features
 
     def config(self) -> dict[str, Any]:
-        """Return the arguments of the two, by name."""
+        """Return the arguments of stage and extractor, by name."""
         return {self.stage.name: self.stage.config(), self.extractor.name: self.extractor.config()}
 
     @property
     def leaves(self) -> list[FeatureExtractor]:
-        """Return the extractors that it is made of."""
+        """Return the extractors it consists of."""
         return self.extractor.leaves
 
     def _fit(self, windows: Tensor, labels: Tensor | None, groups: Tensor | None) -> None:
@@ -54,11 +54,11 @@ class Staged(FeatureExtractor):
         return self._extract_at(windows, None)
 
     def _extract_at(self, windows: Tensor, s_arrivals: Tensor | None) -> Tensor:
-        features: Tensor = self.extractor(self._through(windows), s_arrivals)  # a stage leaves times as they are
+        features: Tensor = self.extractor(self._through(windows), s_arrivals)  # stages keep times
         return features
 
     def _through(self, windows: Tensor) -> Tensor:
-        # In blocks: what a stage computes on the way may be many times as large as the windows.
+        # In blocks, because intermediate results of a stage can be many times as large as the windows.
         return torch.cat([self.stage(block) for block in windows.split(_BLOCK)])
 
 
@@ -70,7 +70,7 @@ class Concatenated(FeatureExtractor):
     in_channels, in_samples, sampling_rate
         As in `FeatureExtractor`.
     parts : sequence of FeatureExtractor
-        For the same windows, with names of their own.
+        Extractors of the same windows, with different names.
     """
 
     parts: nn.ModuleList
@@ -88,12 +88,12 @@ class Concatenated(FeatureExtractor):
         self.n_features = sum(part.n_features for part in parts)
 
     def config(self) -> dict[str, Any]:
-        """Return the arguments of each part, by its name."""
+        """Return the arguments of each part, by name."""
         return {part.name: part.config() for part in self._parts}
 
     @property
     def leaves(self) -> list[FeatureExtractor]:
-        """Return the extractors that it is made of."""
+        """Return the extractors it consists of."""
         return [leaf for part in self._parts for leaf in part.leaves]
 
     @property
@@ -110,7 +110,7 @@ class Concatenated(FeatureExtractor):
             part.fit(windows, labels, groups)
         self.histories = [history for part in self._parts for history in part.histories]
         unseen = [part.unseen.cpu().numpy() for part in self._parts if part.unseen is not None]
-        # A head may only learn from events that no part has learnt from.
+        # A head may only learn from events that no part learned from.
         self.unseen = torch.from_numpy(reduce(np.intersect1d, unseen)) if unseen else None
 
     def _extract(self, windows: Tensor) -> Tensor:

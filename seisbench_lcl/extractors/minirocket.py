@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seisbench_lcl.errors import ConfigurationError, NotFittedError, WindowError
+from seisbench_lcl.errors import WindowError, check_arguments, check_is_fitted, is_whole
 from seisbench_lcl.extractors import _minirocket_kernels as kernels
 from seisbench_lcl.extractors import _minirocket_torch as torch_path
 from seisbench_lcl.extractors._minirocket_kernels import KERNEL_LENGTH, N_KERNELS
@@ -20,45 +20,45 @@ Padding = Literal["alternate", "none"]
 
 _T = TypeVar("_T")
 
-_CHUNK = 8  # windows a task: large enough to hide the cost of a task, small enough to balance threads
-_RUN = 32  # overlapping windows a task
-_MAX_SUBSET = 9  # components summed at most, as in the multivariate original
+_CHUNK = 8  # windows per task: large enough to hide the cost of a task, small enough to balance threads
+_RUN = 32  # overlapping windows per task
+_MAX_SUBSET = 9  # maximum number of summed components, as in the multivariate original
 
 
 class MiniRocket(FeatureExtractor):
     """MiniRocket features (PPV) of multi-component windows.
 
-    84 kernels of length 9 with weights −1 and 2, at dilations spaced evenly in their exponents up to the window
-    length, are compared with biases: quantiles of the convolution output of training windows drawn at random. A
-    feature is the proportion of samples above a bias. There are 84 times ``max_features // 84`` of them: 9,996 by
-    default.
+    84 kernels of length 9 with weights −1 and 2 are convolved with a window at dilations that are evenly spaced in
+    their logarithms up to the window length. Biases are quantiles of the convolution output of training windows drawn
+    at random, and a feature is the proportion of samples above a bias. There are 84 × (``max_features // 84``)
+    features: 9,996 by default.
 
     Parameters
     ----------
     in_channels, in_samples : int
         Components and samples of a window; at least 9 samples.
     sampling_rate : float
-        In Hz. The features do not depend on it; dilations are counted in samples.
+        Sampling rate in Hz. Features do not depend on it: dilations are counted in samples.
     max_features : int
         Upper bound on the number of features, at least 84.
     max_dilations : int
         Upper bound on the dilations of each kernel.
     channels : {"subsets", "sum"}
         "subsets" sums a random subset of the components for each kernel and dilation, as the multivariate original
-        does. "sum" always sums all of them, as Yin et al. do: convolution is linear, so this equals the univariate
-        transform of Z + N + E. It needs a third of the convolutions of a transform that treats components one by one,
-        and it cannot see what differs between components: polarisation, or a horizontal S against a vertical P.
+        does. "sum" always sums all components, as Yin et al. do: convolution is linear, so this equals the univariate
+        transform of Z + N + E. It needs a third of the convolutions of a transform of single components, but it is
+        blind to differences between components: polarisation, or a horizontal S against a vertical P.
     padding : {"alternate", "none"}
-        "alternate" lets every other kernel have outputs up to the ends of the window, beyond which lie zeros, as the
-        original does. With "none" all kernels have outputs only where their nine taps lie inside, so that overlapping
-        windows share nearly all of their work.
+        "alternate" pads the window with zeros for every other kernel, which then has outputs up to the ends of the
+        window, as in the original. With "none", all kernels have outputs only where their nine taps are inside the
+        window, so overlapping windows share nearly all of their work.
     seed : int
-        Seed of the subsets and of the draw of training windows for the biases.
+        Seed of the subsets and of the training windows drawn for the biases.
 
     Attributes
     ----------
     dilations, biases_per_kernel : list of int
-        The dilations, and how many biases each kernel has at each.
+        The dilations, and the number of biases per kernel at each.
     biases : (n_features,) float32 buffer
         Ordered by dilation, kernel, bias. NaN until fitted.
     subsets : (n_dilations, 84, C) bool buffer
@@ -67,9 +67,9 @@ class MiniRocket(FeatureExtractor):
     Raises
     ------
     WindowError
-        For fewer than 9 samples.
+        If windows have fewer than 9 samples.
     ConfigurationError
-        For fewer than 84 features, or an unknown ``channels`` or ``padding``.
+        If there are fewer than 84 features, or ``channels`` or ``padding`` is unknown.
 
     References
     ----------
@@ -109,14 +109,17 @@ class MiniRocket(FeatureExtractor):
                 f"MiniRocket needs windows of at least {KERNEL_LENGTH} samples, the length of its kernels, "
                 f"but in_samples is {in_samples}"
             )
-        if max_features < N_KERNELS or max_dilations < 1:
-            raise ConfigurationError(
-                f"MiniRocket needs max_features >= {N_KERNELS}, one for each kernel, and max_dilations >= 1; "
-                f"found {max_features} and {max_dilations}"
-            )
-        for name, value, choices in (("channels", channels, Channels), ("padding", padding, Padding)):
-            if value not in get_args(choices):
-                raise ConfigurationError(f"{name} must be one of {get_args(choices)}, but is {value!r}")
+        check_arguments(
+            "MiniRocket",
+            (
+                f"max_features must be {N_KERNELS} or more, one for each kernel",
+                is_whole(max_features, N_KERNELS),
+                max_features,
+            ),
+            ("max_dilations must be 1 or more", is_whole(max_dilations, 1), max_dilations),
+            (f"channels must be one of {', '.join(get_args(Channels))}", channels in get_args(Channels), channels),
+            (f"padding must be one of {', '.join(get_args(Padding))}", padding in get_args(Padding), padding),
+        )
         self.max_features = max_features
         self.max_dilations = max_dilations
         self.channels: Channels = channels
@@ -190,10 +193,9 @@ class MiniRocket(FeatureExtractor):
         return torch.from_numpy(features)
 
     def _plan(self) -> kernels.Plan:
-        if torch.isnan(self.biases[0]):
-            raise NotFittedError("MiniRocket has no biases yet: call fit(windows) first, or load weights")
+        check_is_fitted(self, self.biases, "fit(windows)")
         subsets = self.subsets.cpu().numpy()
-        codes = subsets.view(f"V{self.in_channels}")[..., 0]  # one item a subset, for any number of components
+        codes = subsets.view(f"V{self.in_channels}")[..., 0]  # one item per subset, for any number of components
         _, first, rows = np.unique(codes, return_index=True, return_inverse=True)
         rows = rows.reshape(codes.shape)
         even = np.add.outer(np.arange(len(self.dilations)), np.arange(N_KERNELS)) % 2 == 0
@@ -207,7 +209,7 @@ class MiniRocket(FeatureExtractor):
         )
 
     def _draw_subsets(self, rng: np.random.Generator) -> NDArray[np.bool_]:
-        """Subset sizes are log-uniform, so that single components are drawn most often."""
+        """Draw subsets of log-uniform size, so that single components are most frequent."""
         mask = np.zeros(self.subsets.shape, dtype=bool)
         largest = np.log2(min(self.in_channels, _MAX_SUBSET) + 1)
         for row in mask.reshape(-1, self.in_channels):
@@ -216,7 +218,7 @@ class MiniRocket(FeatureExtractor):
         return mask
 
     def _draw_biases(self, windows: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-        """Quantiles of each (dilation, kernel)'s output on one training window drawn for it."""
+        """Return quantiles of the output of each dilation and kernel on one training window drawn for it."""
         subsets = self.subsets.cpu().numpy()
         biases = np.empty(self.n_features, dtype=np.float32)
         quantiles = (np.arange(1, self.n_features + 1) * ((np.sqrt(5) + 1) / 2)) % 1  # low discrepancy
@@ -235,17 +237,17 @@ class MiniRocket(FeatureExtractor):
 def _in_threads(function: Callable[[_T], None], tasks: Iterable[_T]) -> None:
     """Call a function that releases the GIL for each task.
 
-    Not numba's ``parallel=True``: its default threading layer aborts the process when two Python threads enter it, and
-    SeisBench calls ``forward`` in worker threads.
+    numba's ``parallel=True`` would not do: its default threading layer aborts the process when two Python threads enter
+    it, and SeisBench calls ``forward`` in worker threads.
     """
     with ThreadPoolExecutor(torch.get_num_threads()) as pool:
         list(pool.map(function, tasks))
 
 
 def _dilations(in_samples: int, max_features: int, max_dilations: int) -> tuple[list[int], list[int]]:
-    """Dilations 2^e with e evenly spaced up to the window length, and the number of biases of a kernel at each.
+    """Return dilations 2^e, with e evenly spaced up to the window length, and the number of biases per kernel at each.
 
-    Exponents that round to the same dilation pool their biases; what integer division leaves over goes to the
+    Exponents that round to the same dilation pool their biases; the remainder of the integer division goes to the
     smallest dilations.
     """
     per_kernel = max_features // N_KERNELS

@@ -1,4 +1,4 @@
-"""Principal components as a module: rows onto the directions of their largest variance."""
+"""Principal component analysis as a torch module."""
 
 import numpy as np
 import torch
@@ -6,15 +6,15 @@ from sklearn import decomposition
 from torch import Tensor, nn
 from typing_extensions import Self
 
-from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError
+from seisbench_lcl.errors import ConfigurationError, TrainingError, check_is_fitted
 
 
 class PCA(nn.Module):
     """Projection onto the leading principal components of training rows.
 
     Components have unit length and are ordered by variance; the entry of largest magnitude of each is positive.
-    Projections are not divided by their standard deviation. Matrices of which few components are asked are decomposed
-    by scikit-learn's randomised solver, from a fixed seed.
+    Projections are not divided by their standard deviation. scikit-learn's randomised solver, with a fixed seed,
+    decomposes matrices of which only few components are needed.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class PCA(nn.Module):
         super().__init__()
         if not 1 <= n_components <= n_features:
             raise ConfigurationError(
-                f"n_components must be between 1 and the {n_features} features that there are, but is {n_components}"
+                f"n_components must be between 1 and {n_features}, the number of features, but is {n_components}"
             )
         self.n_features = n_features
         self.n_components = n_components
@@ -63,7 +63,7 @@ class PCA(nn.Module):
         self.register_buffer("components", torch.full((n_components, n_features), torch.nan))
 
     def fit(self, rows: Tensor) -> Self:
-        """Find the components of rows.
+        """Compute the components of rows.
 
         Parameters
         ----------
@@ -77,18 +77,18 @@ class PCA(nn.Module):
         Raises
         ------
         TrainingError
-            For fewer rows than components, or rows that are all alike.
+            If there are fewer rows than components, or all rows are equal.
         """
         x = rows.cpu().numpy()
         if len(x) < self.n_components:
             raise TrainingError(
-                f"{self.n_components} principal components need at least as many windows, but fit was given {len(x)}; "
-                "lower n_components"
+                f"{self.n_components} principal components need at least {self.n_components} windows, but fit got "
+                f"{len(x)}: lower n_components"
             )
         if (x == x[0]).all():
-            raise TrainingError(f"principal components need windows that differ, but all {len(x)} are alike")
+            raise TrainingError(f"principal components need windows that differ, but all {len(x)} are equal")
         mean = x.mean(axis=0, dtype=np.float64)
-        centred = x - mean.astype(np.float32)  # one of scikit-learn's solvers centres too late, after squaring
+        centred = x - mean.astype(np.float32)  # one of scikit-learn's solvers centres only after squaring
         solver = decomposition.PCA(self.n_components, copy=False, random_state=0).fit(centred)
         self.mean.copy_(torch.from_numpy(mean))
         self.components.copy_(torch.from_numpy(solver.components_))
@@ -108,8 +108,7 @@ class PCA(nn.Module):
         Raises
         ------
         NotFittedError
-            If there are no components yet.
+            If it is not fitted.
         """
-        if torch.isnan(self.mean[0]):
-            raise NotFittedError("PCA has no components yet: call fit(rows) first, or load weights")
+        check_is_fitted(self, self.mean, "fit(rows)")
         return (rows - self.mean) @ self.components.T

@@ -1,4 +1,4 @@
-"""Classical discriminants of the source: amplitude ratios, spectra, cepstrum, shape of the envelope."""
+"""Classical source discriminants: amplitude ratios, spectra, cepstrum, shape of the envelope."""
 
 import math
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seisbench_lcl.errors import ConfigurationError, NotFittedError, WindowError
+from seisbench_lcl.errors import ConfigurationError, WindowError, check_is_fitted
 from seisbench_lcl.extractors import discriminants
 from seisbench_lcl.extractors._arrivals import Arrivals
 from seisbench_lcl.extractors.base import FeatureExtractor
@@ -25,12 +25,12 @@ _BLOCK = 64  # windows measured at a time
 class Physical(FeatureExtractor):
     """Physical discriminants: a few dozen numbers that mean the same in every region.
 
-    Each group of features has its formula, units and paper in `seisbench_lcl.extractors.discriminants`. A feature that
-    is undefined for a window is replaced by the median of the training windows, and its indicator is 1 (else 0). So the
-    features are finite whatever the window holds.
+    `seisbench_lcl.extractors.discriminants` documents the formula, units and reference of each group of features. A
+    feature that is undefined for a window is replaced by the median of the training windows, and its indicator is 1
+    (otherwise 0), so features are finite for any window.
 
-    P is expected `before` seconds after the start of a window, or is looked for around that time. S is where it was
-    picked, if `forward` or `measure` is told, or where most energy follows P.
+    P is expected `before` seconds after the start of a window, or searched for around that time. S is the pick passed
+    to `forward` or `measure`, or else the time of the largest energy after P.
 
     Parameters
     ----------
@@ -39,35 +39,35 @@ class Physical(FeatureExtractor):
     before : float
         Time of P in seconds after the first sample.
     component_order : str, optional
-        Code of each component. H/V is measured where a "Z" and two others are there. By default "ZNE" for three
-        components; one component counts as vertical.
+        Code of each component. H/V needs "Z" and two other components. By default "ZNE" for three components; a single
+        component counts as vertical.
     bands : sequence of (float, float), optional
-        Of the amplitude ratios, in Hz. A band that reaches above half the sampling rate is undefined. By default four
-        of equal width in octaves over `frequency_range`.
+        Bands of the amplitude ratios in Hz. Bands that reach above half the sampling rate are undefined. By default
+        four bands of equal width in octaves over `frequency_range`.
     groups : sequence of str
-        Groups of features. All by default but "signal_to_noise", which separates classes by station.
+        Groups of features; by default all except "signal_to_noise", which separates stations rather than classes.
     least_s_minus_p : float
-        Seconds after P from which on S is looked for.
+        Start of the search for S, in seconds after P.
     p_length, s_length : float
         Lengths of the P and S windows in seconds, at least one sample of the power (0.05 s or less).
     refine : float
-        If positive, P is the onset on the vertical component within so many seconds of `before`, by the Akaike
-        information criterion.
+        If positive, P is the onset on the vertical component by the Akaike information criterion, at most `refine`
+        seconds away from `before`.
     frequency_range : (float, float)
-        Of the windows, in Hz.
+        Lowest and highest frequency of the windows in Hz.
 
     Attributes
     ----------
     feature_names : list of str
-        Of the first half of the features; the others are their indicators, in the same order.
+        Names of the first half of the features; the second half are their indicators, in the same order.
     medians : (n_features / 2,) float32 buffer
-        Of the training windows, 0 where undefined for all of them. NaN until fitted.
+        Medians of the training windows, 0 for a feature that is undefined in all. NaN until fitted.
 
     Raises
     ------
     ConfigurationError
-        For an unknown group, bands or a frequency range that are none, a length that is too short, or components that
-        `component_order` does not name.
+        If a group is unknown, bands or frequency range are invalid, a length is too short, or `component_order` does
+        not match the components.
     WindowError
         If the window ends before P, or is too short for its lowest band.
 
@@ -112,12 +112,12 @@ class Physical(FeatureExtractor):
             )
         if not 0 <= self.before < in_samples / sampling_rate:
             raise WindowError(
-                f"P must lie in the window of {in_samples / sampling_rate:g} s, but before is {before!r} s"
+                f"P must be inside the window of {in_samples / sampling_rate:g} s, but before is {before!r} s"
             )
         if component_order is None:
             component_order = "ZNE" if in_channels == 3 else "?" * in_channels
         if len(component_order) != in_channels:
-            raise ConfigurationError(f"component_order {component_order!r} does not name {in_channels} components")
+            raise ConfigurationError(f"component_order must name {in_channels} components, but is {component_order!r}")
         self.component_order = component_order
         self.frequency_range = [float(f) for f in frequency_range]
         if len(self.frequency_range) != 2 or not 0 < self.frequency_range[0] < self.frequency_range[1] < math.inf:
@@ -127,12 +127,12 @@ class Physical(FeatureExtractor):
         self.groups = list(groups)
         unknown = [name for name in self.groups if name not in GROUPS]
         if unknown or not self.groups:
-            raise ConfigurationError(f"groups must be some of {', '.join(GROUPS)}, but are {unknown or 'none'}")
+            raise ConfigurationError(f"groups must be from {', '.join(GROUPS)}, but are {unknown or 'none'}")
         self.power = BandPower(in_samples, sampling_rate, bands, min(_POWER_RATE, sampling_rate), frequency_range)
         if min(self.p_length, self.s_length) * self.power.out_rate < 1:
             raise ConfigurationError(
-                f"p_length and s_length must be at least {1 / self.power.out_rate:g} s, a sample of the bands' power, "
-                f"but are {p_length!r} and {s_length!r} s"
+                f"p_length and s_length must be at least {1 / self.power.out_rate:g} s, one sample of the power, but "
+                f"are {p_length!r} and {s_length!r} s"
             )
         self.feature_names = list(self.measure(torch.zeros(1, in_channels, in_samples)))
         self.n_features = 2 * len(self.feature_names)
@@ -152,19 +152,19 @@ class Physical(FeatureExtractor):
         }
 
     def measure(self, windows: Tensor, s_arrivals: Tensor | None = None) -> dict[str, Tensor]:
-        """Return the features by name, (B,) float64 each, NaN where one is undefined.
+        """Return the features by name, (B,) float64 each, NaN where undefined.
 
         Parameters
         ----------
         windows : (B, C, T) float32 Tensor
         s_arrivals : (B,) Tensor, optional
-            Picks of S in seconds after the first sample; NaN where there is none, and it is estimated. What a pick
-            leaves no samples for is undefined: all of S where it is not after P, all but S − P beyond the window.
+            S picks in seconds after the first sample; S is estimated where the pick is NaN. All features of S are
+            undefined if the pick is not after P, and all except S − P if it is after the end of the window.
 
         Raises
         ------
         WindowError
-            If the windows have another shape or hold NaN or infinite values, or there is not one pick for each.
+            If the windows have the wrong shape or hold NaN or infinite values, or the number of picks differs.
         """
         windows = self.checked(windows)
         return self._measure(windows, self._picks(windows, s_arrivals))
@@ -175,8 +175,8 @@ class Physical(FeatureExtractor):
             return windows.new_full((len(windows),), torch.nan)
         if s_arrivals.shape != (len(windows),):
             raise WindowError(
-                f"s_arrivals must be one time for each of {len(windows)} windows, NaN where there is no pick, but has "
-                f"shape {tuple(s_arrivals.shape)}"
+                f"s_arrivals must hold one time for each of {len(windows)} windows, NaN without a pick, but has shape "
+                f"{tuple(s_arrivals.shape)}"
             )
         return s_arrivals
 
@@ -217,16 +217,15 @@ class Physical(FeatureExtractor):
         return self._extract_at(windows, None)
 
     def _extract_at(self, windows: Tensor, s_arrivals: Tensor | None) -> Tensor:
-        if torch.isnan(self.medians).any():
-            raise NotFittedError("Physical has no medians yet: call fit(windows) first, or load weights")
+        check_is_fitted(self, self.medians, "fit(windows)")
         values = self._values(windows, self._picks(windows, s_arrivals)).to(self.medians)
         known = torch.isfinite(values)
         return torch.cat([torch.where(known, values, self.medians), (~known).to(values)], dim=1).float()
 
     def _values(self, windows: Tensor, s_arrivals: Tensor) -> Tensor:
-        if not len(windows):  # which Fourier transforms refuse
+        if not len(windows):  # Fourier transforms refuse empty batches
             return windows.new_zeros(0, len(self.feature_names))
-        # In blocks: what is measured on the way is many times as large as the windows.
+        # In blocks, because intermediate results are many times as large as the windows.
         blocks = zip(windows.split(_BLOCK), s_arrivals.split(_BLOCK), strict=True)
         parts = [list(self._measure(block, s).values()) for block, s in blocks]
         return torch.cat([torch.stack(columns, dim=1) for columns in parts])

@@ -1,11 +1,10 @@
-"""The waveform itself as features: what every other extractor has to beat."""
+"""The waveform itself as features: the baseline of all other extractors."""
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from seisbench_lcl.errors import NotFittedError
+from seisbench_lcl.errors import check_is_fitted
 from seisbench_lcl.extractors.base import FeatureExtractor
 from seisbench_lcl.extractors.pca import PCA
 
@@ -21,10 +20,10 @@ class Raw(FeatureExtractor):
     in_channels, in_samples : int
         Components C and samples T of a window.
     sampling_rate : float
-        In Hz. The features do not depend on it.
+        Sampling rate in Hz. Features do not depend on it.
     n_components : int, optional
-        Number of principal components to keep, at most C × T. By default all C × T samples are features, and there is
-        nothing to fit.
+        Number of principal components to keep, at most C × T. By default all C × T samples are features, which needs
+        no fit.
 
     Attributes
     ----------
@@ -73,6 +72,5 @@ class Raw(FeatureExtractor):
         rows = windows.flatten(1)
         if self.pca is None:
             return rows
-        if torch.isnan(self.pca.mean[0]):
-            raise NotFittedError("Raw has no principal components yet: call fit(windows) first, or load weights")
+        check_is_fitted(self, self.pca.mean, "fit(windows)")
         return self.pca(rows)

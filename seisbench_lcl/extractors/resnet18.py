@@ -7,19 +7,19 @@ from seisbench_lcl.extractors._network import SampleNetwork
 
 
 class ResNet18Encoder(SampleNetwork):
-    """The residual network of 18 layers of He et al., its convolutions over time.
+    """The residual network of 18 layers of He et al., with convolutions over time.
 
-    Stage 0 is a convolution of 7 samples with stride 2 and a maximum over 3 with stride 2. Four stages of two residual
-    blocks of two convolutions of 3 samples follow, each but the first of which halves the samples and doubles the
-    channels. Features are the means over time: 8 × width. With a width of 64, as published, there are 3.8 million
-    parameters; the default of 32 has 0.96 million.
+    Stage 0 is a convolution of 7 samples with stride 2 and a maximum over 3 samples with stride 2. Four stages follow,
+    each of two residual blocks of two convolutions of 3 samples; the second to fourth halve the samples and double the
+    channels. Features are the means over time, 8 × width. The published width of 64 has 3.8 million parameters, the
+    default of 32 has 0.96 million.
 
     Parameters
     ----------
     in_channels, in_samples : int
         Components and samples of a window; at least 32 samples.
     sampling_rate : float
-        In Hz.
+        Sampling rate of the windows in Hz.
     width : int, optional
         Channels of the first stage.
     **recipe
@@ -35,12 +35,20 @@ class ResNet18Encoder(SampleNetwork):
     WindowError
         If windows are too short.
     ConfigurationError
-        If a number is out of range, or there is no such parameter.
+        If a number is out of range or a parameter unknown.
 
     References
     ----------
     He, Zhang, Ren and Sun (2016), Deep residual learning for image recognition, CVPR. Over time: Yin et al. (2022),
     Applied Sciences 12(16):8389, section 4.
+
+    Examples
+    --------
+    >>> import torch
+    >>> windows = torch.randn(16, 3, 200, generator=torch.Generator().manual_seed(0))
+    >>> extractor = ResNet18Encoder(3, 200, 100.0, width=4, epochs=1, augmentations={})
+    >>> extractor.fit(windows, torch.arange(16) % 2)(windows).shape
+    torch.Size([16, 32])
     """
 
     name = "resnet18"
@@ -65,7 +73,7 @@ class ResNet18Encoder(SampleNetwork):
 
 
 class _Block(nn.Module):
-    """Two convolutions, past which the input goes: as it is, or where its shape changes, by a convolution of 1."""
+    """Two convolutions and a shortcut past them: the identity, or a convolution of 1 sample where the shape changes."""
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
         super().__init__()
@@ -76,10 +84,10 @@ class _Block(nn.Module):
             nn.Conv1d(out_channels, out_channels, 3, padding=1, bias=False),
             nn.BatchNorm1d(out_channels),
         )
-        alike = stride == 1 and in_channels == out_channels
+        same_shape = stride == 1 and in_channels == out_channels
         self.shortcut = (
             nn.Identity()
-            if alike
+            if same_shape
             else nn.Sequential(
                 nn.Conv1d(in_channels, out_channels, 1, stride=stride, bias=False), nn.BatchNorm1d(out_channels)
             )

@@ -1,4 +1,4 @@
-"""SimCLR: features learnt without labels, from what two augmented views of one window have in common."""
+"""SimCLR: features learned without labels, by matching two augmented views of each window."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import normalize
 
-from seisbench_lcl.errors import ConfigurationError, NotFittedError
+from seisbench_lcl.errors import ConfigurationError, check_arguments, check_is_fitted, is_whole
 from seisbench_lcl.extractors._encoder import GROUPS, Encoder
 from seisbench_lcl.extractors._scale import unit_rms
 from seisbench_lcl.extractors.base import FeatureExtractor
@@ -32,35 +32,34 @@ _WEIGHT_DECAY = 1e-4
 class SimCLR(FeatureExtractor):
     """A small residual network over time, trained without labels by contrast.
 
-    Each window of a batch is augmented twice. The network learns features by which the two views of a window find each
-    other among the views of all others (`nt_xent`), and so that ignore what the augmentations change. Kinzel et al.
-    brought this to seismology, with augmentations of amplitude and frequency, and k-means on the features.
+    Each window of a batch is augmented twice. The network learns features that identify the two views of a window among
+    the views of all other windows (`nt_xent`), and so ignore whatever the augmentations change. Kinzel et al. brought
+    this to seismology, with augmentations of amplitude and frequency and k-means on the features.
 
-    A window is divided by its root mean square over all components, in training after it was augmented: what the
-    network is trained on has the scale of what it is given in use, and features do not depend on the gain. They are the
-    mean and the largest value over time of the last layer, scaled to unit length, which suits k-means.
-    The projection, two layers between features and loss, serves training alone; it is part of the state, like all that
-    was trained.
+    A window is divided by its root mean square over all components, in training after augmentation, so that training
+    and use have the same scale and features do not depend on the gain. Features are the mean and the maximum over time
+    of the last layer, scaled to unit length, which suits k-means. The projection, two layers between features and loss,
+    serves training only; it is part of the state.
 
-    Kernels and strides are counted in samples: a network fits the sampling rate it was trained at.
+    Kernels and strides are counted in samples: a network is tied to the sampling rate it was trained at.
 
     Parameters
     ----------
     in_channels, in_samples : int
         Components and samples of a window.
     sampling_rate : float
-        In Hz.
+        Sampling rate of the windows in Hz.
     augmentations : mapping from name to arguments
-        Applied in this order; the names are those of `seisbench_lcl.optim.augmentations.AUGMENTATIONS`, and
-        arguments that are left out have their defaults. The default bands and shifts are for windows of 1 to 18 Hz.
+        Applied in this order, with names from `seisbench_lcl.optim.augmentations.AUGMENTATIONS`; omitted arguments have
+        their defaults. The default bands and shifts suit windows of 1 to 18 Hz.
     epochs, batch_size : int
-        The larger the batch, the more windows each is contrasted with.
+        The larger the batch, the more windows each window is contrasted with.
     learning_rate : float
-        Of Adam at the start; it falls along a cosine.
+        Initial learning rate of Adam; it decays along a cosine.
     temperature : float
-        Of the loss.
+        Temperature of the loss.
     width : int
-        Channels of the first layer, a multiple of 4. There are 8 times as many features.
+        Channels of the first layer, a multiple of 4. The number of features is 8 × width.
     seed : int
         Seed of the initial parameters, the batches and the augmentations.
 
@@ -72,7 +71,7 @@ class SimCLR(FeatureExtractor):
     Raises
     ------
     ConfigurationError
-        If an augmentation is unknown or cannot work on such windows, there is none, or a number is out of range.
+        If an augmentation is unknown or does not suit the windows, there is none, or a number is out of range.
 
     References
     ----------
@@ -109,12 +108,13 @@ class SimCLR(FeatureExtractor):
         super().__init__(in_channels, in_samples, sampling_rate)
         if not augmentations:
             raise ConfigurationError(
-                "SimCLR needs at least one augmentation: without, both views of a window are the same"
+                "SimCLR needs at least one augmentation: without one, both views of a window are equal"
             )
-        if width < 1 or width % GROUPS:
-            raise ConfigurationError(f"width must be a positive multiple of {GROUPS}, but is {width!r}")
-        if not temperature > 0:
-            raise ConfigurationError(f"temperature must be positive, but is {temperature!r}")
+        check_arguments(
+            "SimCLR",
+            (f"width must be a positive multiple of {GROUPS}", is_whole(width, 1) and width % GROUPS == 0, width),
+            ("temperature must be positive", temperature > 0, temperature),
+        )
         self.augment = Chain.from_config(augmentations)
         self.augment.check(in_channels, in_samples, sampling_rate)
         self.epochs = epochs
@@ -161,14 +161,13 @@ class SimCLR(FeatureExtractor):
             learning_rate=self.learning_rate,
             weight_decay=_WEIGHT_DECAY,
             seed=self.seed,
-            keep="last",  # the loss of an epoch is as random as its views are
+            keep="last",  # the loss of an epoch varies with its random views
         )
         self.histories = [history]
         self.epochs_trained.fill_(len(history.train))
 
     def _extract(self, windows: Tensor) -> Tensor:
-        if torch.isnan(self.epochs_trained):
-            raise NotFittedError("SimCLR has not been trained yet: call fit(windows) first, or load weights")
+        check_is_fitted(self, self.epochs_trained, "fit(windows)")
         windows = windows.to(self.epochs_trained.dtype)
         return normalize(torch.cat([self._encode(part) for part in windows.split(_BLOCK)]), dim=1).float()
 

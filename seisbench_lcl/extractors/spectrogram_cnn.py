@@ -1,4 +1,4 @@
-"""A small network over spectrograms, which it computes itself."""
+"""A small network over spectrograms that it computes from the windows."""
 
 from typing import Any
 
@@ -8,26 +8,26 @@ from seisbench_lcl.extractors._network import Network
 from seisbench_lcl.extractors._spectrogram import Spectrogram
 
 _CHANNELS = (16, 24, 32, 48, 64)
-_ROWS = 3  # of frequencies that the last layer has
+_ROWS = 3  # number of frequencies in the last layer
 
 
 class SpectrogramCNNEncoder(Network):
     """Five convolutions over time and frequency, with fewer than 100,000 parameters.
 
-    The spectrogram is computed in `forward`: 87 frequencies by 100 times in dB, all components of a window below one
-    largest amplitude. Each convolution of 3 × 3, with batch normalisation, halves both axes. Features are the means
-    over time of the 64 channels at each of the 3 frequencies that are left: which frequency an energy has matters,
-    when it comes less so. On events of the Pacific Northwest, Kharita et al. found a network of this size and kind
-    ahead of larger ones and of those over samples.
+    `forward` computes the spectrogram: 87 frequencies by 100 times, in dB below the largest amplitude of all components
+    of the window. Each convolution of 3 × 3, with batch normalisation, halves both axes. Features are the means over
+    time of the 64 channels at each of the 3 remaining frequencies: the frequency of the energy matters more than its
+    time. For events of the Pacific Northwest, Kharita et al. found such a small network better than larger ones and
+    than networks over samples.
 
     Parameters
     ----------
     in_channels, in_samples : int
-        Components and samples of a window; at least 2 s of them with the default frequencies.
+        Components and samples of a window; at least 2 s with the default frequencies.
     sampling_rate : float
-        In Hz.
+        Sampling rate of the windows in Hz.
     frequency_range : (float, float)
-        Of the spectrograms, in Hz. It should be the band of the model.
+        Lowest and highest frequency of the spectrograms in Hz; use the frequency band of the model.
     **recipe
         Parameters of `seisbench_lcl.training.TrainingRecipe`.
 
@@ -41,13 +41,20 @@ class SpectrogramCNNEncoder(Network):
     WindowError
         If windows are too short.
     ConfigurationError
-        If a number is out of range, or there is no such parameter; if the window is shorter than two frames of the
-        spectrogram.
+        If a number is out of range or a parameter unknown, or the window is shorter than two frames of the spectrogram.
 
     References
     ----------
     Kharita et al. (2025), on networks of 70,000 parameters for events of the Pacific Northwest. Spectrograms: Jenkins
     et al. (2021), JGR Solid Earth 126, doi:10.1029/2021JB021716.
+
+    Examples
+    --------
+    >>> import torch
+    >>> windows = torch.randn(16, 1, 300, generator=torch.Generator().manual_seed(0))
+    >>> extractor = SpectrogramCNNEncoder(1, 300, 50.0, epochs=1, augmentations={})
+    >>> extractor.fit(windows, torch.arange(16) % 2)(windows).shape
+    torch.Size([16, 192])
     """
 
     name = "spectrogram_cnn"

@@ -1,4 +1,4 @@
-"""A U-Net of spectrograms whose lowest point is nine numbers wide."""
+"""A U-Net of spectrograms with a bottleneck of nine numbers."""
 
 import math
 
@@ -17,84 +17,70 @@ _DROPOUT = 0.1
 class SpectrogramUNet(Reconstruction):
     """Latent of a U-Net that reconstructs spectrograms.
 
-    Four reductions, each of two convolutions with ReLU, 2 × 2 max-pooling and dropout, take the spectrograms of all
-    components (C × 87 × 100) to 32 × 5 × 6. Two more convolutions with ReLU, and a linear layer with ReLU, take these
-    to the latent. From there four expansions lead back, each of a transpose convolution, dropout, concatenation with
-    what the reduction of the same size held before its pooling, and two convolutions with ReLU; a 1 × 1 convolution
-    makes the image.
+    Four reductions, each of two convolutions with ReLU, 2 × 2 max-pooling and dropout, reduce the spectrograms of all
+    components (C × 87 × 100) to 32 × 5 × 6. Two more convolutions with ReLU and a linear layer with ReLU give the
+    latent. Four expansions lead back, each of a transpose convolution, dropout, concatenation with the output of the
+    reduction of the same size before its pooling, and two convolutions with ReLU; a 1 × 1 convolution makes the image.
 
-    The connections between reductions and expansions carry the image past the latent, so the error says nothing of the
-    latent: after training on 921 windows of three components, exchanging the latents of different windows raised it by
-    less than 0.1 %. The features hold what the convolutions find on the way down, which may be useful, but nothing
-    makes them complete, as the reconstruction makes those of `SpectrogramAutoencoder`.
+    The skip connections carry the image past the latent, so the error says nothing about the latent: after training on
+    921 windows of three components, exchanging the latents of different windows raised it by less than 0.1 %. The
+    features may be useful, but unlike those of `SpectrogramAutoencoder` they need not describe the whole image.
 
-    Published settings are a learning rate of 0.0001 and one epoch of 300,000 spectrograms in batches of 512, some 600
-    steps. The defaults here are for about a thousand windows: some 300 steps at a higher rate.
+    The published settings are a learning rate of 0.0001 and one epoch of 300,000 spectrograms in batches of 512, some
+    600 steps. The defaults here suit about a thousand windows: some 300 steps at a higher rate.
 
     Parameters
     ----------
     in_channels, in_samples : int
         Components and samples of a window.
     sampling_rate : float
-        In Hz.
+        Sampling rate of the windows in Hz.
     n_latent : int
-        Length of the latent, and number of features.
+        Length of the latent and number of features.
     frequency_range : (float, float)
-        Of the spectrograms, in Hz; the highest is lowered to half the sampling rate.
+        Lowest and highest frequency of the spectrograms in Hz; the highest is capped at half the sampling rate.
     epochs, batch_size : int
+        By default 6 and 16.
     learning_rate : float
+        By default 0.002.
     seed : int
-        Of the weights, the dropout, the held-out windows and the order of the others.
+        Seed of the initial weights, the dropout, the held-out windows and the batches.
 
     Attributes
     ----------
     spectrogram : Spectrogram
-        Makes the images; knows their frequencies, times and frames.
+        Computes the images; holds their frequencies, times and frames.
     epochs_trained : scalar float32 buffer
         NaN until fitted.
 
     Raises
     ------
     ConfigurationError
-        For an empty latent, or windows too short for a spectrogram of the frequency range.
+        If the latent is empty, or windows are too short for a spectrogram of this frequency range.
 
     References
     ----------
     Ronneberger, Fischer and Brox (2015), U-Net: convolutional networks for biomedical image segmentation, MICCAI.
     O'Boyle, Lewis and Huntley (2021), Embedded clustering of seismic data, University of California San Diego,
     section 4.3.
+
+    Examples
+    --------
+    >>> windows = torch.randn(8, 1, 300, generator=torch.Generator().manual_seed(0))
+    >>> SpectrogramUNet(1, 300, 50.0, epochs=1).fit(windows)(windows).shape
+    torch.Size([8, 9])
     """
 
     name = "spectrogram_unet"
+    default_epochs = 6
+    default_batch_size = 16
+    default_learning_rate = 2e-3
 
-    def __init__(
-        self,
-        in_channels: int = 3,
-        in_samples: int = 2000,
-        sampling_rate: float = 100.0,
-        *,
-        n_latent: int = 9,
-        frequency_range: tuple[float, float] = (1.0, 18.0),
-        epochs: int = 6,
-        batch_size: int = 16,
-        learning_rate: float = 2e-3,
-        seed: int = 0,
-    ) -> None:
-        super().__init__(
-            in_channels,
-            in_samples,
-            sampling_rate,
-            n_latent=n_latent,
-            frequency_range=frequency_range,
-            epochs=epochs,
-            batch_size=batch_size,
-            learning_rate=learning_rate,
-            seed=seed,
-        )
+    def build(self) -> None:  # noqa: D102
         self._reductions, self._ups, self._expansions = nn.ModuleList(), nn.ModuleList(), nn.ModuleList()
         height, width = N_FREQUENCIES, N_TIMES
         for before, channels, below in zip(
-            (in_channels, *_CHANNELS), _CHANNELS, (*_CHANNELS[1:], _MID_CHANNELS), strict=False
+            (self.in_channels, *_CHANNELS), _CHANNELS, (*_CHANNELS[1:], _MID_CHANNELS), strict=False
         ):
             self._reductions.append(_two_convolutions(before, channels))
             parity = height % 2, width % 2  # pooling drops the last row of an odd size
@@ -104,10 +90,9 @@ class SpectrogramUNet(Reconstruction):
             height, width = height // 2, width // 2
         shape = (_MID_CHANNELS, height, width)
         self._mid = _two_convolutions(_CHANNELS[-1], _MID_CHANNELS)
-        self._to_latent = nn.Sequential(nn.Flatten(), _Awake(math.prod(shape), n_latent), nn.ReLU())
-        self._from_latent = nn.Sequential(nn.Linear(n_latent, math.prod(shape)), nn.ReLU(), nn.Unflatten(1, shape))
-        self._image = nn.Conv2d(_CHANNELS[0], in_channels, 1)
-        self.eval()  # only `fit` trains
+        self._to_latent = nn.Sequential(nn.Flatten(), _Awake(math.prod(shape), self.n_latent), nn.ReLU())
+        self._from_latent = nn.Sequential(nn.Linear(self.n_latent, math.prod(shape)), nn.ReLU(), nn.Unflatten(1, shape))
+        self._image = nn.Conv2d(_CHANNELS[0], self.in_channels, 1)
 
     def encode(self, images: Tensor) -> Tensor:  # noqa: D102
         return self._descend(images)[0]
@@ -136,7 +121,7 @@ class SpectrogramUNet(Reconstruction):
 
 
 class _Awake(nn.Linear):
-    """Starts with a bias of 1: around 0, half of the ReLUs behind it would start, and stay, without gradient."""
+    """Starts with a bias of 1: at 0, half of the ReLUs after it would start, and stay, without gradient."""
 
     def reset_parameters(self) -> None:
         super().reset_parameters()

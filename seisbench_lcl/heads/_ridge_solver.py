@@ -1,14 +1,15 @@
-"""Ridge regression for all penalties, and every held-out event, from one decomposition in closed form.
+"""Ridge regression in closed form: all penalties and all held-out events from one decomposition.
 
-Rows are weighted and centred, X̃ = √w (X − x̄_w) / σ, which takes the intercept out of the penalty; y likewise, and
-q = √w / ‖√w‖ is what the intercept fits. Leaving a block of rows g out changes their residuals e to (I − H_gg)⁻¹ e_g,
-exactly (Cook and Weisberg 1982, section 2.2), H the hat matrix with the intercept. With a block for each event, this
-is leave-one-event-out at the price of one fit. The smaller Gram matrix is decomposed, in double precision:
+Rows are weighted, centred and scaled, X̃ = √w (X − x̄_w) / σ, so that the intercept is not penalised. The targets y are
+weighted and centred likewise, and q = √w / ‖√w‖ is the column of the intercept. Without a block of rows g, their
+residuals are exactly (I − H_gg)⁻¹ e_g, with the hat matrix H including the intercept (Cook and Weisberg 1982, section
+2.2). With one block for each event, this is leave-one-event-out at the cost of one fit. The smaller Gram matrix is
+decomposed in double precision:
 
-- Where rows are many, C = X̃ᵀX̃, and H = X̃ (C + αI)⁻¹ X̃ᵀ + q qᵀ.
-- Where features are, K = X̃X̃ᵀ + c q qᵀ, with any c > 0: for X̃ᵀq = 0, the intercept is a feature of its own with a
-  penalty of α / c, which is taken out again. With M = (K + αI)⁻¹, e = α M y and I − H = α (M − q qᵀ / (c + α)), of
-  which α cancels. Without c, small penalties would leave a difference of large numbers.
+- With more rows than features, C = X̃ᵀX̃ and H = X̃ (C + αI)⁻¹ X̃ᵀ + q qᵀ.
+- Otherwise, K = X̃X̃ᵀ + c q qᵀ with any c > 0. As X̃ᵀq = 0, the intercept acts as an extra feature with the penalty
+  α / c, which is removed again: with M = (K + αI)⁻¹, e = α M y and I − H = α (M − q qᵀ / (c + α)), and α cancels.
+  Without c, small penalties would leave a difference of large numbers.
 """
 
 from collections.abc import Iterator
@@ -19,19 +20,20 @@ import torch
 from numpy.typing import NDArray
 
 from seisbench_lcl.heads._banded import WIDTH, Banded, BandFactor, tiles
+from seisbench_lcl.heads.standardise import usable_scale
 from seisbench_lcl.storage.rows import Rows
 
 Array = NDArray[np.float64]
 
 _BLOCK = 1024  # rows or columns cast to double precision at a time
-_HELD_OUT = 96  # rows whose residuals are solved for together: whole events, so that many or more
-_ENTRIES = 2**24  # of the hat matrix of these rows, over all penalties at once
-_INFINITE = 1e100  # a penalty that drowns every Gram matrix, and has an inverse
+_HELD_OUT = 96  # least number of rows, in whole events, whose residuals are solved for together
+_ENTRIES = 2**24  # most entries of the hat matrices of these rows, over all penalties
+_INFINITE = 1e100  # a penalty above every Gram matrix, with a finite inverse
 
 
 @dataclass(frozen=True)
 class Design:
-    """Features as given, with the weights, centre and scale that standardise them block by block."""
+    """Raw features, with the weights, mean and scale that standardise them block by block."""
 
     features: Rows
     weights: Array
@@ -46,7 +48,7 @@ class Design:
         return x
 
     def columns(self, block: slice) -> Array:
-        """Return columns of X̃, of features that are an array."""
+        """Return columns of X̃; features must be an array."""
         x = self.features[:, block] - self.mean[block]
         x /= self.scale[block]
         x *= np.sqrt(self.weights)[:, None]
@@ -58,13 +60,13 @@ class Design:
 
     @classmethod
     def standardised(cls, features: Rows, weights: Array, scale: Array | None = None) -> "Design":
-        """Weight, centre and scale; a constant feature gets the largest scale and thereby no influence.
+        """Find the weighted mean and scale; a constant feature gets no influence.
 
-        A scale that is given, of a model to be fine-tuned, is kept.
+        Fine-tuning passes the scale of the pretrained model, which is kept.
         """
         n, n_features = features.shape
         weights = weights * (n / weights.sum())
-        # In one pass, by differences to the first row: these can only be large where the deviation is, too.
+        # In one pass, relative to the first row: differences are large only where the deviation is large.
         shift = features[:1][0].astype(float)
         mean, square = np.zeros(n_features), np.zeros(n_features)
         for block in _blocks(n, _BLOCK // 8):
@@ -75,20 +77,17 @@ class Design:
         deviation = np.sqrt(np.maximum(square / n - mean**2, 0))
         mean += shift
         if scale is None:
-            # Constant to within the rounding of float32; relative, for a feature may be a displacement in metres.
-            float32 = np.finfo(np.float32)
-            constant = deviation <= np.maximum(1e-6 * np.abs(mean), float32.tiny)
-            scale = np.where(constant, float32.max, deviation)
+            scale = usable_scale(deviation, np.abs(mean))
         return cls(features, weights, mean, scale)
 
 
 class Solver:
-    """The decomposition, and what it gives for every penalty.
+    """The decomposition, and the solutions for every penalty.
 
     Parameters
     ----------
     design : Design
-        Where rows are many, they are read three times block by block; where features are, all are held.
+        With more rows than features, rows are read three times, block by block; otherwise all are held in memory.
     targets : (n, K)
     """
 
@@ -105,7 +104,7 @@ class Solver:
         self.q = torch.from_numpy(root / np.linalg.norm(root))
 
         size = min(n, n_features)
-        padded = torch.zeros((-(-size // WIDTH) * WIDTH,) * 2, dtype=torch.float64)  # zeros change nothing
+        padded = torch.zeros((-(-size // WIDTH) * WIDTH,) * 2, dtype=torch.float64)  # zeros do not change the solution
         gram = padded[:size, :size]
         moments = torch.zeros(n_features, targets.shape[1], dtype=torch.float64) if self.primal else self.y
         for block in _blocks(n if self.primal else n_features):
@@ -132,12 +131,12 @@ class Solver:
         return np.concatenate([dual @ self.design.columns(block) for block in blocks], axis=1), self.intercepts
 
     def held_out(self, alphas: list[float], groups: NDArray[np.int64]) -> Array:
-        """Predict each row from fits without its group, exactly.
+        """Predict each row exactly as a fit without its group would.
 
         Parameters
         ----------
         alphas : list of A float
-            An infinite penalty leaves the intercept alone.
+            With an infinite penalty only the intercept is fitted.
         groups : (n,)
 
         Returns
@@ -151,7 +150,7 @@ class Solver:
             for part in _whole_groups(groups[block], _HELD_OUT):
                 rows, n = block[part], len(part)
                 y, q = self.y[rows], self.q[rows]
-                strangers = torch.from_numpy(groups[rows, None] != groups[rows])
+                other_groups = torch.from_numpy(groups[rows, None] != groups[rows])
                 for some in _blocks(len(alphas), max(1, _ENTRIES // n**2)):
                     products = factor[some].inner(z[:, part], self.moments)
                     kept, e = products[..., :n], products[..., n:]
@@ -159,7 +158,7 @@ class Solver:
                         kept, e = torch.eye(n, dtype=y.dtype) - kept - q @ q.T, y - e
                     else:
                         kept = kept - q @ q.T / (self.c + factor.alphas[some, None, None])
-                    residuals[some, rows] = torch.linalg.solve(kept.masked_fill(strangers, 0), e)
+                    residuals[some, rows] = torch.linalg.solve(kept.masked_fill(other_groups, 0), e)
         return self.targets - residuals.numpy() / np.sqrt(self.design.weights)[:, None]
 
     def _factor(self, alphas: list[float]) -> BandFactor:
@@ -172,7 +171,7 @@ def _blocks(n: int, size: int | None = None) -> Iterator[slice]:
 
 
 def _whole_groups(groups: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
-    """Yield indices of rows, whole groups until they are `size` or more."""
+    """Yield row indices in whole groups, at least `size` rows at a time."""
     order = np.argsort(groups, kind="stable")
     _, first = np.unique(groups[order], return_index=True)
     start = 0

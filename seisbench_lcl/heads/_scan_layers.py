@@ -1,4 +1,4 @@
-"""What SCAN trains: linear layers side by side, their loss, and the windows of one event."""
+"""The linear layers that SCAN trains, their loss, and neighbours from the same event."""
 
 import math
 
@@ -8,16 +8,16 @@ from torch.nn.functional import log_softmax
 
 
 def scan_loss(anchors: Tensor, positives: Tensor, entropy_weight: float, prior: Tensor) -> Tensor:
-    """Loss of Eq. 3 of Yin et al. (2022), with shares of the clusters, for each of H heads.
+    """Compute the loss of each of H heads: Eq. 3 of Yin et al. (2022) with expected cluster sizes.
 
     Parameters
     ----------
     anchors, positives : (H, B, K) float32 Tensors
-        Log probabilities of windows and of a neighbour of each.
+        Log probabilities of windows, and of one neighbour of each window.
     entropy_weight : float
         λ.
     prior : (K,) float32 Tensor
-        Expected shares of the clusters, which sum to 1.
+        Expected fractions of the windows in each cluster; they sum to 1.
 
     Returns
     -------
@@ -30,7 +30,7 @@ def scan_loss(anchors: Tensor, positives: Tensor, entropy_weight: float, prior: 
 
 
 class Layers(nn.Module):
-    """H linear layers with a softmax each, computed as one product."""
+    """H linear layers, each with a softmax, computed as one product."""
 
     def __init__(self, n_heads: int, n_classes: int, n_features: int) -> None:
         super().__init__()
@@ -42,11 +42,12 @@ class Layers(nn.Module):
         nn.init.zeros_(self.biases)
 
     def log_probabilities(self, rows: Tensor) -> Tensor:
-        """Return (H, B, K) of rows (B, F)."""
+        """Return log probabilities (H, B, K) for rows (B, F)."""
         scores = (rows @ self.weights.flatten(0, 1).T).unflatten(1, self.biases.shape) + self.biases
         return log_softmax(scores, dim=-1).transpose(0, 1)
 
     def only(self, head: int) -> "Layers":
+        """Return a copy with one of the heads."""
         one = Layers(1, *self.weights.shape[1:]).to(self.weights.device)
         with torch.no_grad():
             one.weights.copy_(self.weights[head : head + 1])
@@ -69,7 +70,7 @@ class EventNeighbours:
         self.has = self._count > 1
 
     def draw(self, batch: Tensor) -> Tensor:
-        """Return one at random for each window, itself where it has none."""
+        """Return a random other window of the event for each window, or the window itself where it is the only one."""
         count = self._count[batch]
         step = 1 + (torch.rand(len(batch)) * (count - 1)).long()
         return self._order[self._first[batch] + (self._place[batch] + step) % count]

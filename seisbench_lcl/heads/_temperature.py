@@ -1,4 +1,4 @@
-"""The one number that turns scores of held-out events into calibrated probabilities."""
+"""The temperature that turns scores into calibrated probabilities, fitted to held-out events."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,21 +13,21 @@ def fit_temperature(
     n_events: int,
     prior: NDArray[np.floating] | None = None,
 ) -> float:
-    """Minimise the weighted log loss of ``softmax(scores / T)`` against targets smoothed by an event for each class.
+    """Find T that minimises the weighted log loss of ``softmax(scores / T)`` against smoothed targets.
 
     Parameters
     ----------
     scores : (n, K)
-        Of rows that the scores were not learnt from.
+        Scores of held-out rows.
     y : (n,)
         Class indices.
     weights : (n,)
     n_events : int
-        Number of events that the rows come from. The fewer, the less certainty is claimed: a small set that separates
-        perfectly would otherwise get the temperature 0.
+        Number of events that the rows come from. Fewer events give less certain probabilities: a small set with
+        perfect separation would otherwise get the temperature 0.
     prior : (n, K), optional
-        Probabilities that the targets are smoothed towards, such as those of a model that is fine-tuned. By default
-        those of not knowing anything, as Platt has it.
+        Probabilities that the targets are smoothed towards, such as those of a model before fine-tuning. By default
+        all classes are equally likely, as in Platt.
 
     References
     ----------
@@ -45,7 +45,7 @@ def fit_temperature(
 def smoothed_targets(
     y: NDArray[np.int64], n_classes: int, n_events: int, prior: NDArray[np.floating] | None = None
 ) -> NDArray[np.float64]:
-    """Return (n, K) targets of Platt, as if one event of each class were added to those that there are."""
+    """Return Platt's targets (n, K), as if one event of each class were added."""
     smooth = np.full((len(y), n_classes), 1 / n_classes) if prior is None else prior
     target = smooth * n_classes / (n_events + n_classes)
     target[np.arange(len(y)), y] += n_events / (n_events + n_classes)

@@ -1,4 +1,4 @@
-"""The second of the two interfaces: what turns features into class probabilities."""
+"""The base class of heads, which turn features into class probabilities."""
 
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
@@ -20,11 +20,11 @@ _BLOCK = 1024  # rows of a file checked at a time
 
 
 class Head(nn.Module, ABC):
-    """Features in, one row of class probabilities a window out.
+    """Base class of heads: features in, one row of class probabilities per window out.
 
-    As in an extractor, the whole state is buffers and parameters of shapes that follow from the constructor's
-    arguments. A subclass sets the tags and implements `_fit`, `_probabilities` and `config`; one that learns from rows
-    block by block implements `_fit_rows` too.
+    As in an extractor, the whole state is buffers and parameters whose shapes follow from the constructor's arguments.
+    A subclass sets the tags and implements `_fit`, `_probabilities` and `config`. A subclass that learns from rows
+    block by block also implements `_fit_rows`.
 
     Parameters
     ----------
@@ -40,20 +40,36 @@ class Head(nn.Module, ABC):
     supervised : bool
         Tag: whether `fit` needs labels. A cluster head ignores them.
     open_ended : bool
-        Tag: whether it finds the number of clusters itself, so that `n_classes` is an upper bound; its last output is
-        for what is in no cluster.
+        Tag: whether the head finds the number of clusters itself. `n_classes` is then an upper bound, and the last
+        output stands for windows outside all clusters.
     takes_blocks : bool
-        Tag: whether the constructor takes `blocks`, the number of features of each extractor side by side.
+        Tag: whether the constructor takes `blocks`, the number of features of each joined extractor.
     held_out : (N, K) float32 ndarray or None
-        Probabilities of the training rows, each predicted without its event; None if the head holds out no events. Not
-        part of the state.
+        Probabilities of the training rows, each predicted by a fit without its event; None if the head holds out no
+        events. Not saved.
     histories : list of History
-        Losses of the last fit, for those that are trained by gradients; not part of the state.
+        Losses of the last fit, if the head is trained by gradient descent. Not saved.
 
     Raises
     ------
     ConfigurationError
-        For no features, or fewer than two classes.
+        If there are no features, or fewer than two classes.
+
+    Examples
+    --------
+    >>> class Prior(Head):
+    ...     name = "prior"
+    ...
+    ...     def config(self):
+    ...         return {}
+    ...
+    ...     def _fit(self, features, labels, groups):
+    ...         self.share = torch.bincount(labels, minlength=self.n_classes) / len(labels)
+    ...
+    ...     def _probabilities(self, features):
+    ...         return self.share.expand(len(features), -1)
+    >>> Prior(n_features=2, n_classes=2).fit(torch.zeros(4, 2), torch.tensor([0, 1, 1, 1]))(torch.zeros(1, 2))
+    tensor([[0.2500, 0.7500]])
     """
 
     name: ClassVar[str]
@@ -66,7 +82,7 @@ class Head(nn.Module, ABC):
         if n_features < 1 or n_classes < 2:
             raise ConfigurationError(
                 f"{type(self).__name__} needs at least one feature and two classes, "
-                f"but was given n_features={n_features}, n_classes={n_classes}"
+                f"but got n_features={n_features} and n_classes={n_classes}"
             )
         self.n_features = n_features
         self.n_classes = n_classes
@@ -79,11 +95,11 @@ class Head(nn.Module, ABC):
         Parameters
         ----------
         features : (N, F) float32 Tensor or RowFile
-            A head that cannot learn from a file in blocks reads it whole.
+            A head that cannot learn from a file in blocks reads the whole file.
         labels : (N,) int64 Tensor, optional
-            Class indices from 0 to K − 1. Needed by a supervised head.
+            Class indices from 0 to K − 1; required by a supervised head.
         groups : (N,) int64 Tensor, optional
-            Index of the event that a row belongs to: all its rows are held out together.
+            Event of each row: all rows of an event are held out together. By default each row is its own event.
 
         Returns
         -------
@@ -93,9 +109,9 @@ class Head(nn.Module, ABC):
         Raises
         ------
         WindowError
-            If features have another shape or are not finite.
+            If features have the wrong shape or are not finite.
         TrainingError
-            If labels are missing, out of range or of one class only, or lengths disagree.
+            If labels are missing, out of range or of one class only, or the lengths differ.
         """
         features, labels, groups = self._checked_rows(features, labels, groups)
         if isinstance(features, Tensor):
@@ -105,7 +121,7 @@ class Head(nn.Module, ABC):
         return self.eval()
 
     def joins(self, extractor: FeatureExtractor) -> bool:
-        """Whether this head and the extractor are trained together, by `fit_with`."""
+        """Return whether `fit_with` trains this head together with the extractor."""
         return False
 
     def fit_with(
@@ -116,7 +132,7 @@ class Head(nn.Module, ABC):
         groups: Tensor | None = None,
         tuning: Tuning | None = None,
     ) -> Self:
-        """Learn from windows, and train their extractor with it; only a head that `joins` it can.
+        """Train the head together with its extractor; only for an extractor that the head `joins`.
 
         Parameters
         ----------
@@ -125,7 +141,7 @@ class Head(nn.Module, ABC):
         labels, groups : (N,) int64 Tensor, optional
             As in `fit`.
         tuning : Tuning, optional
-            If given, both go on from what they have learnt; otherwise they begin anew.
+            If given, both continue from their current state; otherwise they start again.
 
         Returns
         -------
@@ -139,15 +155,15 @@ class Head(nn.Module, ABC):
         TrainingError
             If the windows do not allow the fit.
         """
-        raise ConfigurationError(f"{type(self).__name__} learns from features alone: call fit(features)")
+        raise ConfigurationError(f"{type(self).__name__} learns from features only: call fit(features)")
 
     def fine_tune(self, features: Tensor | RowFile, labels: Tensor | None = None, groups: Tensor | None = None) -> Self:
-        """Adapt a fitted head to other data, such as those of another region.
+        """Adapt a fitted head to other data, such as another region.
 
         Parameters
         ----------
         features, labels, groups
-            As in `fit`; of the model's classes some may not occur.
+            As in `fit`; some of the model's classes may be absent.
 
         Returns
         -------
@@ -157,7 +173,7 @@ class Head(nn.Module, ABC):
         Raises
         ------
         ConfigurationError
-            If a head of this kind cannot be adapted.
+            If this kind of head cannot be adapted.
         NotFittedError
             If the head was neither fitted nor loaded.
         WindowError, TrainingError
@@ -176,12 +192,12 @@ class Head(nn.Module, ABC):
         Returns
         -------
         (B, K) float32 Tensor
-            Not negative, each row sums to 1.
+            Not negative; each row sums to 1.
 
         Raises
         ------
         WindowError
-            If features have another shape or are not finite.
+            If features have the wrong shape or are not finite.
         NotFittedError
             If the head was neither fitted nor loaded.
         """
@@ -189,14 +205,14 @@ class Head(nn.Module, ABC):
 
     @abstractmethod
     def config(self) -> dict[str, Any]:
-        """Return the constructor's arguments besides the two of the base class, as JSON types."""
+        """Return the constructor's arguments, except the two of the base class, as JSON types."""
 
     def config_of(self, classes: list[int]) -> dict[str, Any]:
-        """Return `config` for a head of these classes only; a head with arguments by class re-indexes them."""
+        """Return `config` for a head with these classes only; a head with per-class arguments re-indexes them."""
         return self.config()
 
     def notes(self) -> list[str]:
-        """Return what the last fit says about itself, one sentence each; by default nothing."""
+        """Return remarks about the last fit, one sentence each; by default none."""
         return []
 
     @abstractmethod
@@ -210,8 +226,8 @@ class Head(nn.Module, ABC):
 
     def _fine_tune(self, features: Tensor | RowFile, labels: Tensor | None, groups: Tensor | None) -> None:
         raise ConfigurationError(
-            f"{type(self).__name__} cannot be fine-tuned: fit it anew, or take the head ridge or stack, or a network "
-            "that stands alone with the head linear"
+            f"{type(self).__name__} cannot be fine-tuned: fit it again, or use the head ridge or stack, or a single "
+            "network with the head linear"
         )
 
     def _checked_rows(
@@ -222,9 +238,9 @@ class Head(nn.Module, ABC):
         else:
             for start in range(0, max(len(features), 1), _BLOCK):
                 self._checked(torch.from_numpy(features[start : start + _BLOCK]))
-        for what, values in (("labels", labels), ("groups", groups)):
+        for name, values in (("labels", labels), ("groups", groups)):
             if values is not None and len(values) != len(features):
-                raise TrainingError(f"{len(features)} rows of features came with {len(values)} {what}")
+                raise TrainingError(f"{len(features)} rows of features came with {len(values)} {name}")
         if self.supervised:
             if labels is None:
                 raise TrainingError(f"{type(self).__name__} learns from labels, but fit was given none")
@@ -232,13 +248,13 @@ class Head(nn.Module, ABC):
         return features, labels, groups
 
     def _checked(self, features: Tensor) -> Tensor:
-        features = features.float()  # first: what float64 holds may be infinite in float32
+        features = features.float()  # first: a float64 number may be infinite in float32
         if features.ndim != 2 or features.shape[1] != self.n_features:
             raise WindowError(
-                f"{type(self).__name__} takes features of shape (B, {self.n_features}), "
+                f"{type(self).__name__} needs features of shape (B, {self.n_features}), "
                 f"but found {tuple(features.shape)}"
             )
-        # Their sum tells in one pass, unless it is too large itself.
+        # The sum is a check in one pass; it may overflow where all features are finite.
         if not torch.isfinite(features.sum()) and not torch.isfinite(features).all():
-            raise WindowError(f"{type(self).__name__} was given features that are NaN or infinite")
+            raise WindowError(f"{type(self).__name__}: features are NaN or infinite")
         return features

@@ -1,4 +1,4 @@
-"""Deep embedded clustering: the clusters and the latent that they lie in are trained together."""
+"""Deep embedded clustering: clusters and latent features are trained together."""
 
 from typing import Any, Protocol, runtime_checkable
 
@@ -7,53 +7,53 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from typing_extensions import Self
 
-from seisbench_lcl.errors import ConfigurationError, NotFittedError
+from seisbench_lcl.errors import ConfigurationError, check_arguments, check_is_fitted
 from seisbench_lcl.extractors.base import FeatureExtractor
 from seisbench_lcl.heads.base import Head
 from seisbench_lcl.heads.kmeans import KMeans
 from seisbench_lcl.optim.loop import optimise
 from seisbench_lcl.optim.supervised import Tuning
 
-_STARTS = 20  # of k-means, of which the best is taken
+_STARTS = 20  # k-means starts; the best one is used
 
 
 @runtime_checkable
 class Reconstructs(Protocol):
-    """What an extractor must have besides features to be trained together with `DECHead`."""
+    """Extra methods of an extractor that `DECHead` can train."""
 
     def images(self, windows: Tensor) -> Tensor:
-        """Return what is reconstructed, of windows (B, C, T)."""
+        """Return the images of windows (B, C, T) that are to be reconstructed."""
 
     def reconstruct(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the features (B, F) of images, with gradients, and the images made from them."""
+        """Return the features (B, F) of images, with gradients, and the images reconstructed from them."""
 
 
 class DECHead(Head):
-    """Student-t clusters, trained together with an extractor that reconstructs.
+    """Student-t clusters, trained together with an autoencoder.
 
-    A window with latent z belongs to cluster j with probability ``q_j ∝ 1 / (1 + |z − μ_j|²)``, Student's t with one
-    degree of freedom (Eq. 1 of Xie et al.). The target ``p_ij ∝ q_ij² / Σ_i q_ij`` (Eq. 3) is sharper, and does not let
-    large clusters swallow small ones. Training minimises the error of the reconstruction plus `gamma` times the
-    Kullback-Leibler divergence of q from p (Eq. 2), each a mean over windows, in the centroids μ and in the weights of
-    the extractor; the reconstruction keeps the latents from collapsing onto the centroids.
+    A window with latent features z belongs to cluster j with probability ``q_j ∝ 1 / (1 + |z − μ_j|²)``, Student's t
+    with one degree of freedom (Eq. 1 of Xie et al.). The target ``p_ij ∝ q_ij² / Σ_i q_ij`` (Eq. 3) is sharper and
+    keeps large clusters from absorbing small ones. Training minimises the reconstruction error plus `gamma` times the
+    Kullback-Leibler divergence of q from p (Eq. 2), both averaged over windows, over the centroids μ and the weights of
+    the extractor. The reconstruction keeps the latent features from collapsing onto the centroids.
 
-    The centroids start from k-means; the target is renewed before every epoch. The published method stops when fewer
-    than 0.1 % of the windows change cluster between targets; here the learning rate falls to zero over a fixed number
-    of epochs, so that they settle by themselves, and the last state is kept: the target sharpens as training goes on,
-    so that losses of two epochs cannot be compared. `changed` tells whether the clusters had settled.
+    The centroids start from k-means, and the target is updated before every epoch. The published method stops when
+    fewer than 0.1 % of the windows change cluster between targets. Here the learning rate falls to zero over a fixed
+    number of epochs, so that the clusters settle. The last state is kept, because the target sharpens during training
+    and losses of different epochs are not comparable. `changed` shows whether the clusters had settled.
 
-    Fitted to features alone, by `fit`, the head has the centroids of k-means; `fit_with` trains both.
+    `fit`, which sees features only, uses the centroids of k-means; `fit_with` trains head and extractor.
 
     Parameters
     ----------
     n_features, n_classes : int
-        Length of the latent, and number of clusters.
+        Number of latent features, and of clusters.
     gamma : float
         Weight of the divergence.
     epochs, batch_size : int
     learning_rate : float
     seed : int
-        Of k-means and of the order of the windows.
+        Seed of k-means and of the order of the windows.
 
     Attributes
     ----------
@@ -65,13 +65,19 @@ class DECHead(Head):
     Raises
     ------
     ConfigurationError
-        If gamma is not positive.
+        If gamma is not positive and finite.
 
     References
     ----------
     Xie, Girshick and Farhadi (2016), Unsupervised deep embedding for clustering analysis, ICML. With reconstruction:
     Guo et al. (2017), Improved deep embedded clustering with local structure preservation, IJCAI. On spectrograms:
     Jenkins, Gerstoft, Bianco and Bromirski (2021), JGR Solid Earth 126, doi:10.1029/2021JB021716.
+
+    Examples
+    --------
+    >>> features = torch.tensor([[0.0], [0.1], [9.0], [9.1], [9.2]])
+    >>> DECHead(n_features=1, n_classes=2).fit(features)(features).argmax(dim=1)
+    tensor([1, 1, 0, 0, 0])
     """
 
     name = "dec"
@@ -89,8 +95,7 @@ class DECHead(Head):
         seed: int = 0,
     ) -> None:
         super().__init__(n_features, n_classes)
-        if not 0 < gamma < float("inf"):
-            raise ConfigurationError(f"gamma, the weight of the divergence, must be positive, but is {gamma}")
+        check_arguments("DECHead", ("gamma must be positive and finite", 0 < gamma < float("inf"), gamma))
         self.gamma = gamma
         self.epochs = epochs
         self.batch_size = batch_size
@@ -124,13 +129,13 @@ class DECHead(Head):
         Parameters
         ----------
         extractor : FeatureExtractor
-            It must have `images` and `reconstruct`, as `SpectrogramAutoencoder` has. Its weights are changed.
+            It must have the methods of `Reconstructs`, like `SpectrogramAutoencoder`. Its weights are changed.
         windows : (N, C, T) float32 Tensor
             Normalised.
         labels, groups
             Not used.
         tuning : Tuning, optional
-            Refused: clusters are trained anew.
+            Not supported.
 
         Returns
         -------
@@ -140,18 +145,18 @@ class DECHead(Head):
         Raises
         ------
         ConfigurationError
-            If the extractor cannot reconstruct, a number is out of range, or clusters are to be tuned.
+            If the extractor cannot reconstruct, an argument is out of range, or `tuning` is given.
         TrainingError
-            If fewer windows than clusters differ, or the loss is not finite in the first epoch.
+            If there are fewer distinct windows than clusters, or the loss is not finite in the first epoch.
         """
         if not isinstance(extractor, Reconstructs):
             raise ConfigurationError(
-                f"DECHead is trained together with an extractor that reconstructs, with methods images(windows) and "
-                f"reconstruct(images), but {type(extractor).__name__} has none: take spectrogram_autoencoder or "
-                "spectrogram_unet, or another cluster head"
+                f"DECHead needs an extractor with the methods images(windows) and reconstruct(images), but "
+                f"{type(extractor).__name__} lacks them: use spectrogram_autoencoder or spectrogram_unet, or another "
+                "cluster head"
             )
         if tuning is not None:
-            raise ConfigurationError("DECHead cannot be fine-tuned: fit it anew")
+            raise ConfigurationError("DECHead cannot be fine-tuned: fit it again")
         extractor.fit(windows)
         windows = windows.to(self.centroids.device)
         both = nn.ModuleList([extractor, self]).eval()
@@ -159,7 +164,7 @@ class DECHead(Head):
             self.fit(extractor(windows))
         target = assignments = torch.empty(0)
 
-        def renew_target() -> None:
+        def update_target() -> None:
             nonlocal target, assignments
             soft = self(extractor(windows))
             target, assignments = sharpen(soft), soft.argmax(dim=1)
@@ -181,12 +186,12 @@ class DECHead(Head):
             learning_rate=self.learning_rate,
             seed=self.seed,
             keep="last",
-            before_epoch=renew_target,
+            before_epoch=update_target,
         )
         self.histories = [history]
         before = assignments
         with torch.no_grad():
-            renew_target()
+            update_target()
         self.changed = (assignments != before).float().mean().item()
         return self
 
@@ -196,24 +201,21 @@ class DECHead(Head):
             self.centroids.copy_(kmeans.centroids)
 
     def _probabilities(self, features: Tensor) -> Tensor:
-        if torch.isnan(self.centroids[0, 0]):
-            raise NotFittedError(
-                "DECHead has no centroids yet: call fit_with(extractor, windows) first, or load weights"
-            )
+        check_is_fitted(self, self.centroids.detach(), "fit_with(extractor, windows)")
         return soft_assignment(features, self.centroids)
 
 
 def soft_assignment(latents: Tensor, centroids: Tensor) -> Tensor:
-    """Return q (B, K) of latents (B, F) and centroids (K, F): Eq. 1 of Xie et al. with one degree of freedom."""
+    """Return q (B, K) for latents (B, F) and centroids (K, F): Eq. 1 of Xie et al. with one degree of freedom."""
     return torch.softmax(-(latents[:, None] - centroids).square().sum(dim=2).log1p(), dim=1)
 
 
 def sharpen(soft: Tensor) -> Tensor:
-    """Return the target p (N, K) of the assignments q of all windows: Eq. 3 of Xie et al."""
+    """Return the target p (N, K) for the assignments q of all windows: Eq. 3 of Xie et al."""
     weighted = soft.square() / soft.sum(dim=0)
     return weighted / weighted.sum(dim=1, keepdim=True)
 
 
 def divergence(target: Tensor, soft: Tensor) -> Tensor:
-    """Return KL(p ‖ q), the mean over windows: Eq. 2 of Xie et al."""
+    """Return KL(p ‖ q), averaged over windows: Eq. 2 of Xie et al."""
     return F.kl_div(soft.log(), target, reduction="batchmean")

@@ -11,10 +11,11 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
-from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError
+from seisbench_lcl.errors import TrainingError, check_arguments, check_is_fitted, is_whole
 from seisbench_lcl.extractors.pca import PCA
 from seisbench_lcl.heads.base import Head
 from seisbench_lcl.heads.kmeans import few_threads, too_few_windows
+from seisbench_lcl.heads.standardise import usable_scale
 
 logger = logging.getLogger("seisbench")
 
@@ -24,24 +25,24 @@ _MAX_ITERATIONS = 200
 
 
 class GMM(Head):
-    """Gaussian mixture, fitted by expectation maximisation; probabilities are the posterior of its components.
+    """Gaussian mixture, fitted by expectation maximisation; probabilities are the posteriors of its components.
 
-    Features are projected onto their principal components if ``n_components`` is given, then standardised, and fitted
-    in double precision from several k-means starts, of which the one of highest likelihood is kept. Components are
-    ordered by weight, the largest first.
+    Features are projected onto their principal components if ``n_components`` is set, then standardised. The mixture is
+    fitted in double precision from several k-means starts, and the start with the highest likelihood is kept.
+    Components are ordered by weight, the largest first.
 
-    A full covariance has d (d + 1) / 2 values for each of K components: give ``n_components`` where features are more
-    than a few dozen. The projection takes them as they are, so that their variance tells what is worth keeping:
-    features of different units are better left without.
+    A full covariance has d (d + 1) / 2 values for each of K components: set ``n_components`` for more than a few dozen
+    features. The projection uses raw features and keeps the directions of largest variance, so it does not suit
+    features with different units.
 
     Parameters
     ----------
     n_features, n_classes : int
         Features F, and mixture components K.
     covariance : {"full", "diag", "tied"}
-        One covariance matrix a component, its diagonal only, or one matrix common to all components.
+        One covariance matrix per component, its diagonal only, or one matrix for all components.
     n_components : int, optional
-        Number of principal components d in front of the mixture. By default there is no projection, and d = F.
+        Number d of principal components. By default there is no projection, and d = F.
     n_init : int
         Number of starts.
     seed : int
@@ -53,16 +54,16 @@ class GMM(Head):
     ----------
     pca : PCA or None
     mean, scale : (d,) float32 buffers
-        Of the features or principal components. NaN until fitted.
+        Moments of the features or principal components. NaN until fitted.
     means : (K, d) float32 buffer
     precision_cholesky : (K, d, d), (K, d) or (d, d) float32 buffer
-        For "full", "diag", "tied": A of Σ⁻¹ = A Aᵀ, upper triangular, or its diagonal.
+        For "full", "diag" and "tied": the upper triangular A in Σ⁻¹ = A Aᵀ, or its diagonal.
     log_weights : (K,) float32 buffer
 
     Raises
     ------
     ConfigurationError
-        For an unknown ``covariance``, an ``n_components`` beyond F, no start at all, or a ``reg_covar`` that is not
+        If ``covariance`` is unknown, ``n_components`` exceeds F, ``n_init`` is below 1, or ``reg_covar`` is not
         positive.
 
     References
@@ -100,12 +101,13 @@ class GMM(Head):
         reg_covar: float = 1e-6,
     ) -> None:
         super().__init__(n_features, n_classes)
-        if covariance not in get_args(Covariance):
-            raise ConfigurationError(f"covariance must be one of {get_args(Covariance)}, but is {covariance!r}")
-        if n_init < 1 or not 0 < reg_covar < np.inf:
-            raise ConfigurationError(
-                f"GMM needs n_init >= 1 and a positive reg_covar, but found {n_init} and {reg_covar}"
-            )
+        kinds = get_args(Covariance)
+        check_arguments(
+            "GMM",
+            (f"covariance must be one of {', '.join(kinds)}", covariance in kinds, covariance),
+            ("n_init must be a whole number of 1 or more", is_whole(n_init, 1), n_init),
+            ("reg_covar must be positive and finite", 0 < reg_covar < np.inf, reg_covar),
+        )
         self.covariance: Covariance = covariance
         self.n_components = n_components
         self.n_init = n_init
@@ -130,9 +132,8 @@ class GMM(Head):
         }
 
     def _probabilities(self, features: Tensor) -> Tensor:
-        if torch.isnan(self.log_weights[0]):
-            raise NotFittedError("GMM has no mixture yet: call fit(features) first, or load weights")
-        # ln π_k + ln |A_k| − |A_kᵀ (x − μ_k)|² / 2: the logarithm of the joint density, without what all have in common
+        check_is_fitted(self, self.log_weights, "fit(features)")
+        # ln π_k + ln |A_k| − |A_kᵀ (x − μ_k)|² / 2: the log joint density, without terms common to all components
         rows = (self._project(features) - self.mean) / self.scale
         a, from_means = self.precision_cholesky, rows - self.means[:, None]  # (K, B, d)
         diagonal = a if self.covariance == "diag" else a.diagonal(dim1=-2, dim2=-1)
@@ -161,13 +162,10 @@ class GMM(Head):
         self.log_weights.copy_(torch.from_numpy(np.log(mixture.weights_[order])))
 
     def _moments(self, rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Mean and standard deviation; what is constant gets the largest scale and thereby no influence."""
-        mean, scale = rows.mean(axis=0), rows.std(axis=0)
-        # To within the rounding of float32: relative to a feature itself, or to the first principal component.
-        magnitude = np.abs(mean) if self.pca is None else scale.max()
-        float32 = np.finfo(np.float32)
-        scale[scale <= np.maximum(1e-6 * magnitude, float32.tiny)] = float32.max
-        return mean, scale
+        """Return mean and scale; constant features and negligible principal components get no influence."""
+        mean, deviation = rows.mean(axis=0), rows.std(axis=0)
+        magnitude = np.abs(mean) if self.pca is None else np.asarray(deviation.max())
+        return mean, usable_scale(deviation, magnitude)
 
     def _mixture(self, rows: NDArray[np.float64]) -> GaussianMixture:
         mixture = GaussianMixture(
@@ -184,13 +182,13 @@ class GMM(Head):
                 mixture.fit(rows)
             except ValueError as error:
                 raise TrainingError(
-                    f"the covariances of the mixture are singular with reg_covar={self.reg_covar}: raise it, or lower "
-                    "n_classes or n_components"
+                    f"GMM: covariances are singular with reg_covar={self.reg_covar}: raise it, or lower n_classes or "
+                    "n_components"
                 ) from error
         if not mixture.converged_:
             logger.warning(
-                "GMM did not converge within %d iterations; fewer clusters or principal components, another "
-                "covariance or a larger reg_covar may",
+                "GMM did not converge within %d iterations; try fewer clusters or principal components, another "
+                "covariance, or a larger reg_covar",
                 _MAX_ITERATIONS,
             )
         return mixture

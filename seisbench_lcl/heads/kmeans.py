@@ -12,25 +12,25 @@ from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError
+from seisbench_lcl.errors import TrainingError, check_arguments, check_is_fitted, is_whole
 from seisbench_lcl.heads.base import Head
 
-_LEAST_SCALE = 1e-6  # of the spread of the centroids: what rounding leaves of rows that lie on them
-_WORTH_THREADS = 10**7  # values; with fewer, threads that wait for each other cost up to 20 times what they save
+_LEAST_SCALE = 1e-6  # smallest σ as a fraction of the spread of the centroids: rounding error of rows on a centroid
+_WORTH_THREADS = 10**7  # matrix entries; with fewer, waiting for threads costs up to 20 times the time saved
 
 
 class KMeans(Head):
     """k-means with k-means++ initialisation, the best of several starts.
 
-    Clusters are ordered by size, the largest first. Features are taken as they are, not standardised.
+    Clusters are ordered by size, the largest first. Features are not standardised.
 
     The assignment is ``softmax(−d_k² / (2 σ²))`` with the distances d_k to the centroids: the posterior of Gaussians
-    of equal weight and one common spherical variance σ². The highest is always that of the nearest centroid. Only the
-    subspace that the centroids span, of K − 1 dimensions at most, decides between clusters; so σ² is the mean variance
-    within clusters per dimension of that subspace. In the full space, variance that all clusters share would drown
-    out what separates them, or noise summed over thousands of dimensions would make every assignment certain.
+    with equal weights and one common spherical variance σ². The nearest centroid always gets the highest value. Only
+    the subspace spanned by the centroids, with at most K − 1 dimensions, separates the clusters. σ² is therefore the
+    mean within-cluster variance per dimension of that subspace. In the full space, variance common to all clusters
+    would mask their differences, or noise summed over thousands of dimensions would make every assignment certain.
 
-    Assignments are no calibrated probabilities: clusters that overlap are cut where they meet, which makes them look
+    Assignments are not calibrated probabilities: overlapping clusters are cut at their border, which makes them look
     narrower than they are, and a cluster need not be a class.
 
     Parameters
@@ -38,7 +38,7 @@ class KMeans(Head):
     n_features, n_classes : int
         Features F, and clusters K.
     n_init : int
-        Number of starts, of which the one with the least sum of squared distances is kept.
+        Number of starts; the one with the smallest sum of squared distances is kept.
     seed : int
         Seed of the starts.
 
@@ -52,7 +52,7 @@ class KMeans(Head):
     Raises
     ------
     ConfigurationError
-        For no start at all.
+        If ``n_init`` is below 1.
 
     References
     ----------
@@ -76,8 +76,7 @@ class KMeans(Head):
 
     def __init__(self, n_features: int, n_classes: int, *, n_init: int = 10, seed: int = 0) -> None:
         super().__init__(n_features, n_classes)
-        if n_init < 1:
-            raise ConfigurationError(f"n_init must be at least 1, but is {n_init}")
+        check_arguments("KMeans", ("n_init must be a whole number of 1 or more", is_whole(n_init, 1), n_init))
         self.n_init = n_init
         self.seed = seed
         self.register_buffer("centroids", torch.full((n_classes, n_features), torch.nan))
@@ -87,9 +86,8 @@ class KMeans(Head):
         return {"n_init": self.n_init, "seed": self.seed}
 
     def _probabilities(self, features: Tensor) -> Tensor:
-        if torch.isnan(self.scale):
-            raise NotFittedError("KMeans has no centroids yet: call fit(features) first, or load weights")
-        # What is common to all distances is left out: less is lost to rounding where features have a large mean.
+        check_is_fitted(self, self.scale, "fit(features)")
+        # Terms common to all distances are omitted, which loses less to rounding if features have a large mean.
         centre = self.centroids.mean(dim=0)
         offsets = (self.centroids - centre) / self.scale
         rows = (features - centre) / self.scale
@@ -107,11 +105,11 @@ class KMeans(Head):
         self.scale.copy_(torch.tensor(_scale(x, assigned, centroids)))
 
     def _partition(self, x: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Assign rows (N, F) to clusters, the largest first; of equal ones, that of the earlier row."""
-        # With a tolerance of zero, the centroids end as the means of just the rows that are nearest to them.
+        """Assign rows (N, F) to clusters, ordered by size and then by first row."""
+        # With a tolerance of zero, each centroid ends as the mean of exactly its nearest rows.
         kmeans = cluster.KMeans(self.n_classes, n_init=self.n_init, tol=0, copy_x=False, random_state=self.seed)
         with few_threads(x), warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # fewer distinct rows than clusters: an error below
+            warnings.simplefilter("ignore", ConvergenceWarning)  # too few distinct rows: an error below
             found = kmeans.fit(x).labels_
         names, first, sizes = np.unique(found, return_index=True, return_counts=True)
         if len(names) < self.n_classes:
@@ -122,20 +120,20 @@ class KMeans(Head):
 
 
 def few_threads(x: NDArray[Any]) -> threadpool_limits:
-    """Return a context in which scikit-learn uses one thread for a small matrix, and those of torch for a large one."""
+    """Return a context in which scikit-learn uses one thread for a small matrix, and torch's number for a large one."""
     return threadpool_limits(1 if x.size < _WORTH_THREADS else torch.get_num_threads())
 
 
 def too_few_windows(n_distinct: int, n_clusters: int) -> TrainingError:
-    """Return the error of a cluster head whose rows cannot fill its clusters."""
+    """Return the error for too few distinct rows."""
     return TrainingError(
         f"{n_clusters} clusters need at least as many windows with different features, but fit was given {n_distinct}; "
-        "give more windows, or ask for fewer clusters"
+        "use more windows or fewer clusters"
     )
 
 
 def _scale(x: NDArray[np.float32], assigned: NDArray[np.int64], centroids: NDArray[np.float64]) -> float:
-    """Root mean square distance of rows to their centroids, per dimension of the subspace that those span."""
+    """Return the RMS distance of rows to their centroids, per dimension of the subspace spanned by the centroids."""
     offsets = centroids - centroids.mean(axis=0)
     basis = orth(offsets.T, rcond=1e-6).astype(np.float32)  # (F, at most K − 1)
     within = x @ basis - (centroids @ basis)[assigned]

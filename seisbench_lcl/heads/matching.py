@@ -1,4 +1,4 @@
-"""What clusters stand for: the classes of their labelled windows."""
+"""Names for clusters, from the labels of their windows."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ from scipy.optimize import linear_sum_assignment
 
 from seisbench_lcl.errors import DatasetError, TrainingError
 
-UNKNOWN = -1  # truth of a row without label, and class of a cluster without labelled row
+UNKNOWN = -1  # truth of a row without label, and class of a cluster without labelled rows
 
 Indices = NDArray[np.int64]
 
@@ -22,7 +22,7 @@ def contingency(clusters: ArrayLike, truth: ArrayLike, n_clusters: int, n_classe
     clusters : array_like of int, shape (n,)
         Cluster of each row, from 0 to ``n_clusters - 1``.
     truth : array_like of int, shape (n,)
-        Class of each row, from 0 to ``n_classes - 1``; −1 for a row without label, which is not counted.
+        Class of each row, from 0 to ``n_classes - 1``; −1 for a row without label, which does not count.
     n_clusters, n_classes : int
 
     Returns
@@ -32,7 +32,7 @@ def contingency(clusters: ArrayLike, truth: ArrayLike, n_clusters: int, n_classe
     Raises
     ------
     DatasetError
-        If the two disagree in shape, or hold anything else.
+        If the shapes differ or a value is out of range.
     """
     found, y = check_clusters(clusters, truth, n_clusters, n_classes)
     known = y != UNKNOWN
@@ -43,23 +43,22 @@ def contingency(clusters: ArrayLike, truth: ArrayLike, n_clusters: int, n_classe
 def match_clusters(
     clusters: ArrayLike, truth: ArrayLike, n_clusters: int, n_classes: int, open_ended: bool = False
 ) -> Indices:
-    """Find the class that each cluster stands for.
+    """Assign a class to each cluster.
 
-    With as many clusters as classes, clusters and classes are paired one to one such that most rows agree
-    (Hungarian method). Otherwise each cluster stands for its most frequent class, the first of them in a tie.
+    If the numbers of clusters and classes are equal, they are paired one to one so that most rows agree (Hungarian
+    method). Otherwise each cluster gets its most frequent class, in a tie the first one.
 
     Parameters
     ----------
     clusters, truth, n_clusters, n_classes
         As in `contingency`.
     open_ended : bool
-        Whether the last cluster is for what is in none, and stands for nothing.
+        Whether the last cluster holds the rows outside all clusters; it then gets no class.
 
     Returns
     -------
     ndarray of int, shape (n_clusters,)
-        Class of each cluster; −1 for one without labelled row, or that stands for nothing. The order of rows does not
-        matter.
+        Class of each cluster; −1 without labelled rows or class. The order of rows does not matter.
 
     Raises
     ------
@@ -89,13 +88,13 @@ def match_clusters(
 def name_by_labels(
     clusters: NDArray[np.int64], labels: Iterable[str | None], n_clusters: int, open_ended: bool = False
 ) -> dict[int, str]:
-    """Find the label that each cluster stands for.
+    """Assign a label to each cluster.
 
     Parameters
     ----------
     clusters : (N,) int64 ndarray
     labels : iterable of N str
-        "", None or NaN where the label is not known.
+        "", None or NaN if the label is unknown.
     n_clusters : int
     open_ended : bool
         As in `match_clusters`.
@@ -103,26 +102,26 @@ def name_by_labels(
     Returns
     -------
     dict from cluster to label
-        Without the clusters that have no labelled row.
+        Clusters without labelled rows are missing.
 
     Raises
     ------
     TrainingError
-        If there is not a label for each row, or fewer than two are among them.
+        If the number of labels is wrong, or fewer than two labels are known.
     """
     given = ["" if pd.isna(label) else str(label) for label in labels]
     if len(given) != len(clusters):
         raise TrainingError(f"{len(clusters)} windows came with {len(given)} labels")
     known = sorted(set(given) - {""})
     if len(known) < 2:
-        raise TrainingError(f"clusters are told apart by two labels or more, but the windows have {known}")
+        raise TrainingError(f"naming clusters needs two labels or more, but the windows have {known}")
     truth = [known.index(label) if label else UNKNOWN for label in given]
     matched = match_clusters(clusters, truth, n_clusters, len(known), open_ended)
     return {k: known[c] for k, c in enumerate(matched.tolist()) if c != UNKNOWN}
 
 
 def check_clusters(clusters: ArrayLike, truth: ArrayLike, n_clusters: int, n_classes: int) -> tuple[Indices, Indices]:
-    """Check clusters (n,) and truth (n,) at the door, and return the arrays.
+    """Check clusters (n,) and truth (n,), and return them as arrays.
 
     Raises
     ------
@@ -132,7 +131,7 @@ def check_clusters(clusters: ArrayLike, truth: ArrayLike, n_clusters: int, n_cla
     found = _checked_indices("clusters", clusters, 0, n_clusters)
     y = _checked_indices("truth", truth, UNKNOWN, n_classes)
     if len(found) != len(y):
-        raise DatasetError(f"clusters have {len(found)} rows but truth has {len(y)}; pass one of each per window")
+        raise DatasetError(f"clusters have {len(found)} rows but truth has {len(y)}; pass one of each for every window")
     return found, y
 
 
@@ -142,5 +141,5 @@ def _checked_indices(name: str, values: ArrayLike, lowest: int, stop: int) -> In
         raise DatasetError(f"{name} must be integers of shape (n,), but found {indices.dtype}, shape {indices.shape}")
     outside = indices[(indices < lowest) | (indices >= stop)]
     if outside.size:
-        raise DatasetError(f"{name} must lie between {lowest} and {stop - 1}, but found {outside[0]}")
+        raise DatasetError(f"{name} must be between {lowest} and {stop - 1}, but found {outside[0]}")
     return indices.astype(np.int64)

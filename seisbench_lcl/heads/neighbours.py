@@ -1,4 +1,4 @@
-"""The nearest neighbours of each row: exact while that takes minutes, by an index beyond, with its recall measured."""
+"""Nearest neighbours of each row: exact up to 50,000 rows, beyond that from an index whose recall is measured."""
 
 import torch
 from torch import Tensor
@@ -8,7 +8,7 @@ from seisbench_lcl.errors import ConfigurationError
 EXACT_UP_TO = 50_000
 
 _BLOCK = 1024
-_PROBED = 500  # rows whose exact neighbours tell the recall of the index
+_PROBED = 500  # rows whose exact neighbours give the recall of the index
 
 
 def exact(rows: Tensor, k: int, events: Tensor | None = None) -> Tensor:
@@ -17,11 +17,11 @@ def exact(rows: Tensor, k: int, events: Tensor | None = None) -> Tensor:
     Parameters
     ----------
     rows : (N, F) float32 Tensor
-        Centred: distances come from products, which lose digits to a common offset.
+        Centred, because distances are computed from products, which lose digits to a common offset.
     k : int
         Less than N.
     events : (N,) int64 Tensor, optional
-        Rows of the same event are then no neighbours either.
+        If given, rows of the same event are not neighbours.
 
     Returns
     -------
@@ -33,22 +33,22 @@ def exact(rows: Tensor, k: int, events: Tensor | None = None) -> Tensor:
 
 
 def nearest(rows: Tensor, k: int, exact_up_to: int = EXACT_UP_TO, seed: int = 0) -> tuple[Tensor, float]:
-    """Find the k nearest other rows of each row, exactly where there are not too many.
+    """Find the k nearest other rows of each row, exactly or from an index.
 
     Parameters
     ----------
     rows, k
         As in `exact`.
     exact_up_to : int
-        With more rows, the neighbours come from a graph index (NN-descent, Dong et al. 2011).
+        With more rows than this, neighbours come from a graph index (NN-descent, Dong et al. 2011).
     seed : int
-        Of the index and of the rows that probe it.
+        Seed of the index and of the rows that measure its recall.
 
     Returns
     -------
     (N, k) int64 Tensor
     recall : float
-        Fraction of the true neighbours among them; 1 if the search was exact.
+        Fraction of the true neighbours that were found; 1 if the search was exact.
 
     Raises
     ------
@@ -61,12 +61,12 @@ def nearest(rows: Tensor, k: int, exact_up_to: int = EXACT_UP_TO, seed: int = 0)
         from pynndescent import NNDescent
     except ImportError as error:
         raise ConfigurationError(
-            f"neighbours of {len(rows)} windows, more than {exact_up_to}, need an index: "
+            f"{len(rows)} windows, more than {exact_up_to}, need an index of neighbours: "
             "pip install 'seisbench-lcl[neighbours]', or train on fewer windows"
         ) from error
     index = NNDescent(rows.cpu().numpy(), n_neighbors=k + 1, random_state=seed, n_jobs=torch.get_num_threads())
     found = torch.from_numpy(index.neighbor_graph[0]).long()
-    # A row is its own nearest neighbour, except where another equals it.
+    # A row is its own nearest neighbour, unless another row equals it.
     itself = found == torch.arange(len(found))[:, None]
     itself[~itself.any(dim=1), -1] = True
     found = found[~itself].reshape(len(rows), k)
@@ -77,7 +77,7 @@ def nearest(rows: Tensor, k: int, exact_up_to: int = EXACT_UP_TO, seed: int = 0)
 
 
 def _exact(rows: Tensor, squared: Tensor, block: Tensor, k: int, events: Tensor | None = None) -> Tensor:
-    distances = squared - 2 * rows[block] @ rows.T  # but for a constant of each row
+    distances = squared - 2 * rows[block] @ rows.T  # up to a constant for each row
     if events is None:
         distances[torch.arange(len(block)), block] = torch.inf
     else:

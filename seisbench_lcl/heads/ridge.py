@@ -1,4 +1,4 @@
-"""One-versus-rest ridge regression, its penalty and its probabilities settled by events held out in closed form."""
+"""One-versus-rest ridge regression; held-out events in closed form choose the penalty and calibrate probabilities."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,7 +11,7 @@ from scipy.special import log_softmax, softmax
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError
+from seisbench_lcl.errors import ConfigurationError, TrainingError, check_arguments, check_is_fitted
 from seisbench_lcl.heads._ridge_solver import Design, Solver
 from seisbench_lcl.heads._temperature import fit_temperature
 from seisbench_lcl.heads.base import Head
@@ -23,58 +23,64 @@ DEFAULT_ALPHAS = tuple(np.logspace(-1, 7, 17).tolist())
 
 
 class Ridge(Head):
-    """Ridge classifier with exact leave-one-event-out and calibrated probabilities.
+    """Ridge classifier with exact leave-one-event-out predictions and calibrated probabilities.
 
     Each class is regressed, +1 against −1, on standardised features. One decomposition serves all penalties and all
-    held-out rows: a row is predicted from a fit without its event (without itself, where no groups are given). The
-    penalty of the least weighted squared held-out error is taken. The scale of the features and the class weights are
-    those of all rows. Penalties below the rounding of the Gram matrix count as that.
+    held-out rows: each row is predicted by a fit without its event (without the row itself if there are no groups). The
+    penalty with the smallest weighted squared held-out error is used. The scale of the features and the class weights
+    come from all rows. Penalties below the rounding error of the Gram matrix are raised to it.
 
-    Where rows are more than features, memory depends on the features alone (two matrices F × F of float64, 1.6 GB for
-    9,996): `fit` takes a `seisbench_lcl.storage.rows.RowFile` as well, and reads it in blocks.
+    With more rows than features, memory depends on the number of features only (two float64 matrices F × F, 1.6 GB for
+    F = 9,996). `fit` also accepts a `seisbench_lcl.storage.rows.RowFile`, which it reads in blocks.
 
     Probabilities are ``softmax(scores / T)``. The temperature T minimises the weighted log loss of the *held-out*
-    scores; the targets are smoothed as by Platt, counting events rather than windows, so that a small set which
-    separates perfectly does not claim certainty. T does not change which class is highest. With
-    ``class_weight="balanced"`` the probabilities stand for equally frequent classes, not for those of the training
-    set.
+    scores. Targets are smoothed as by Platt, counting events rather than windows, so that a small set with perfect
+    separation does not give certainty. T does not change which class has the highest probability. With
+    ``class_weight="balanced"``, probabilities assume equally frequent classes, not the frequencies of the training set.
 
-    `fine_tune` takes a fitted head to a new region in the same closed form: coefficients are shrunk towards the
+    `fine_tune` adapts a fitted head to a new region in the same closed form: coefficients are shrunk towards the
     pretrained ones, β₀, instead of zero, Σ wᵢ (yᵢ − xᵢβ − b)² + α ‖β − β₀‖², with features standardised as in
-    pretraining. Candidates are the penalties; an infinite one, which refits the intercepts alone; and the head as it
-    is, since from a handful of events even an intercept is noise. The events given, each held out from the refit,
-    choose among them and set the temperature; its targets are smoothed by the probabilities of the head as it is, so
-    that few events do not unsettle it. They must not be those of the pretraining, which speak for the head as it is. A
-    class that none of them belongs to keeps its regression.
+    pretraining. Candidates are all penalties; an infinite penalty, which refits the intercepts only; and the unchanged
+    head, because even an intercept from a handful of events is noise. The new events, each held out from the refit,
+    choose the candidate and set the temperature. Its targets are smoothed towards the probabilities of the unchanged
+    head, so that a few events change it little. The new events must not be those of the pretraining, which favour the
+    unchanged head. A class without new events keeps its regression.
 
     Parameters
     ----------
     n_features, n_classes : int
     alphas : sequence of float
-        Penalties to choose from, for unit-variance features and weights that average 1.
+        Candidate penalties, for features with unit variance and weights that average 1.
     class_weight : "balanced", mapping from class index to weight, or None
         "balanced" gives every class the same total weight.
 
     Attributes
     ----------
     coefficients, intercepts : (K, F) and (K,) float32 buffers
-        For standardised features. NaN until fitted.
+        Regression on standardised features. NaN until fitted.
     mean, scale : (F,) float32 buffers
     temperature, alpha : scalar float32 buffers
-        The penalty is the largest float32 where fine-tuning kept the coefficients.
+        Temperature and penalty; the penalty is the largest float32 number if fine-tuning kept the coefficients.
     held_out : (N, K) float32 ndarray or None
-        Held-out probabilities of the training rows; not part of the saved state.
+        Held-out probabilities of the training rows. Not saved.
 
     Raises
     ------
     ConfigurationError
-        For an empty or non-positive list of penalties, or an unknown class weight.
+        If penalties are missing or not positive, or a class weight is unknown.
 
     References
     ----------
     Held-out residuals: Cook and Weisberg (1982), Residuals and Influence in Regression. Smoothed targets: Platt
     (1999), Probabilistic outputs for support vector machines. Temperature: Guo et al. (2017), ICML. Fine-tuning:
     Kuzborskij and Orabona (2013), Stability and hypothesis transfer learning, ICML.
+
+    Examples
+    --------
+    >>> features = torch.tensor([[0.0], [0.1], [0.3], [9.0], [9.2], [9.3]])
+    >>> labels = torch.tensor([0, 0, 0, 1, 1, 1])
+    >>> Ridge(n_features=1, n_classes=2).fit(features, labels)(features).argmax(dim=1)
+    tensor([0, 0, 0, 1, 1, 1])
     """
 
     name = "ridge"
@@ -97,8 +103,8 @@ class Ridge(Head):
     ) -> None:
         super().__init__(n_features, n_classes)
         self.alphas = [float(alpha) for alpha in alphas]
-        if not self.alphas or not all(0 < alpha < np.inf for alpha in self.alphas):
-            raise ConfigurationError(f"alphas must be one or more positive penalties, but are {self.alphas}")
+        positive = bool(self.alphas) and all(0 < alpha < np.inf for alpha in self.alphas)
+        check_arguments("Ridge", ("alphas must be one or more positive penalties", positive, self.alphas))
         self.class_weight = _class_weight(class_weight, n_classes)
         self.register_buffer("coefficients", torch.full((n_classes, n_features), torch.nan))
         self.register_buffer("intercepts", torch.full((n_classes,), torch.nan))
@@ -117,7 +123,7 @@ class Ridge(Head):
         return self.config() | {"class_weight": weight}
 
     def scores(self, features: Tensor) -> Tensor:
-        """Return the (B, K) one-versus-rest scores that the temperature turns into probabilities."""
+        """Return the one-versus-rest scores (B, K), before temperature and softmax."""
         return (features - self.mean) @ (self.coefficients / self.scale).T + self.intercepts
 
     def _probabilities(self, features: Tensor) -> Tensor:
@@ -158,10 +164,10 @@ class Ridge(Head):
         buffers = (self.coefficients, self.intercepts, self.mean, self.scale)
         coefficients, intercepts, mean, scale = (buffer.cpu().numpy().astype(float) for buffer in buffers)
         present = np.unique(y)
-        alphas = [np.inf, np.inf, *self.alphas]  # the first: not even the intercepts are refitted
+        alphas = [np.inf, np.inf, *self.alphas]  # the first stands for the unchanged head
         with _numpy_beside_torch():
             pretrained = Design(rows, np.ones(len(y)), mean, scale).times(coefficients) + intercepts
-            # Shrinking towards β₀ is shrinking a regression of the residuals towards zero.
+            # Shrinking towards β₀ equals shrinking a regression of the residuals towards zero.
             design = Design.standardised(rows, self._weights(y), scale)
             targets = self._targets(y)
             solver = Solver(design, (targets - pretrained)[:, present])
@@ -192,7 +198,7 @@ class Ridge(Head):
         prior: NDArray[np.float64] | None,
         **state: NDArray[np.float64] | float,
     ) -> None:
-        """Find the temperature of the held-out scores, and take over the new state at once."""
+        """Fit the temperature to the held-out scores, and set the new state."""
         temperature = fit_temperature(scores, y, weights, len(np.unique(events)), prior)
         self.held_out = np.exp(log_softmax(scores / temperature, axis=1)).astype(np.float32)
         for name, value in {**state, "temperature": temperature}.items():
@@ -205,9 +211,8 @@ class Ridge(Head):
             n = len(np.unique(events[y == k]))
             if n < 2:
                 raise TrainingError(
-                    f"class {k} has a single event: with that one held out nothing of the class is left to learn "
-                    "from, so neither the penalty nor the probabilities can be settled; give at least two events of "
-                    "each class"
+                    f"class {k} has a single event: with that event held out, none is left to learn from, so neither "
+                    "the penalty nor the probabilities can be set; use at least two events of each class"
                 )
         return y, events
 
@@ -223,20 +228,19 @@ class Ridge(Head):
         return len(y) / (np.count_nonzero(counts) * counts[y])
 
     def _check_fitted(self) -> None:
-        if torch.isnan(self.intercepts[0]):
-            raise NotFittedError("Ridge has no coefficients yet: call fit(features, labels) first, or load weights")
+        check_is_fitted(self, self.intercepts, "fit(features, labels)")
 
 
 @contextmanager
 def _numpy_beside_torch() -> Iterator[None]:
-    # Numpy's BLAS must not start more threads than torch, which does the heavy part: threads that contend slow this
-    # down many times. And a default device of the caller's is not meant for what numpy prepares here.
+    # numpy's BLAS must not start more threads than torch, which does most of the work: competing threads are many times
+    # slower. A default device set by the caller must not apply to the arrays that numpy prepares here.
     with torch.device("cpu"), threadpool_limits(torch.get_num_threads(), user_api="blas"):
         yield
 
 
 def _least_error(held_out: NDArray[np.float64], targets: NDArray[np.float64], weights: NDArray[np.float64]) -> int:
-    """Return which of (A, n, K) held-out scores has the least weighted squared error."""
+    """Return which of the held-out scores (A, n, K) has the smallest weighted squared error."""
     return int(np.argmin(weights @ ((targets - held_out) ** 2).sum(axis=2).T))
 
 

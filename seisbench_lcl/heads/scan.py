@@ -1,4 +1,4 @@
-"""SCAN: clusters that a window shares with its nearest neighbours, kept from falling into one."""
+"""SCAN: clusters that a window shares with its nearest neighbours, with all clusters in use."""
 
 import logging
 import math
@@ -10,11 +10,12 @@ from sklearn.metrics import adjusted_rand_score
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError, check_arguments
+from seisbench_lcl.errors import TrainingError, check_arguments, check_is_fitted
 from seisbench_lcl.heads._scan_layers import EventNeighbours, Layers, scan_loss
 from seisbench_lcl.heads.base import Head
 from seisbench_lcl.heads.kmeans import KMeans
 from seisbench_lcl.heads.neighbours import nearest
+from seisbench_lcl.heads.standardise import LARGEST, varies
 from seisbench_lcl.optim.loop import Optimiser, initialise, optimise
 
 _LEAST_EPOCHS = 30
@@ -24,66 +25,65 @@ logger = logging.getLogger("seisbench")
 
 
 class SCAN(Head):
-    """The cluster head of LCL-SSS: linear layers on fixed features, trained to agree on neighbours.
+    """The cluster head of LCL-SSS: linear layers on fixed features, trained to give neighbours the same cluster.
 
-    The loss of Yin et al. (2022, Eq. 3) asks that a window x and a neighbour k get the same cluster, and that all
-    clusters be used::
+    The loss of Yin et al. (2022, Eq. 3) gives a window x and its neighbour k the same cluster, and uses all clusters::
 
         −mean log⟨Φ(x), Φ(k)⟩ + λ Σ_c Φ'_c log(Φ'_c / (C π_c))
 
-    where Φ is the softmax over C clusters, Φ' its mean over the batch, and π the expected shares of the clusters; with
-    equal shares, the default, the second term is the negative entropy of Eq. 3. Features are standardised, and scaled
-    to a mean squared length of one, so that learning rates do not depend on their number. Several layers are trained
-    at once from different starts; the one of the lowest loss is kept.
+    Φ is the softmax over C clusters, Φ' its mean over the batch, and π the expected fractions of the clusters. With
+    equal fractions, the default, the second term is the negative entropy of Eq. 3. Features are standardised and scaled
+    to a mean squared length of one, so that learning rates do not depend on the number of features. Several layers are
+    trained together from different starts; the one with the lowest loss is kept.
 
-    Windows of one event at several stations show the same source. Where `fit` is told the events, a neighbour is drawn
-    from the other windows of the same event as often as `event_share` says. That takes no labels, only association;
-    the paper has single stations and does not do it.
+    Windows of one event at several stations show the same source. If `fit` gets the events, the fraction `event_share`
+    of the neighbours is drawn from the other windows of the same event. This needs association but no labels; the paper
+    uses single stations and does not do it.
 
-    Probabilities are the trained softmax. They are sharpened by the loss and not calibrated.
+    Probabilities are the trained softmax. The loss sharpens them, and they are not calibrated.
 
     Parameters
     ----------
     n_features, n_classes : int
-        Length of a feature row, and number of clusters; more clusters than event types are expected is often better
-        (over-clustering), as several may get one name.
+        Length of a feature row, and number of clusters. More clusters than expected event types are often better
+        (over-clustering), because several clusters may get the same name.
     n_neighbours : int
         Neighbours of a window by Euclidean distance of standardised features, found once: exactly up to 50,000
-        windows, by an index beyond.
+        windows, from an index beyond.
     event_share : float
-        Fraction of draws from the window's own event, where it has other windows; 0 for the published method.
+        Fraction of neighbours drawn from the window's own event, if it has other windows; 0 for the published method.
     entropy_weight : float
-        λ. A large one pushes towards the shares `prior`, which hurts if they are wrong.
+        λ. A large weight pushes the clusters towards `prior`, which hurts if `prior` is wrong.
     prior : sequence of float, optional
-        Expected shares of the clusters, in any unit; equal by default.
+        Expected relative sizes of the clusters; equal by default.
     n_heads : int
-        Layers trained.
+        Number of layers trained.
     epochs : int, optional
-        By default 30, or more of a small set: as many as make 1,200 batches.
+        By default 30, or more for a small set, to make 1,200 batches.
     batch_size, learning_rate, weight_decay, optimiser
         See `seisbench_lcl.optim.loop.optimise`; the learning rate is divided by 1 + λ. The published recipe, for
         whole networks, is Adam with 1e-4 and a weight decay of 1e-4.
     self_label_epochs : int
-        Epochs of a second training on the layer's own labels of the windows that it is sure of (Van Gansbeke et al.
-        2020, section 2.3), balanced over clusters.
+        Epochs of a second training on the layer's own labels of confident windows (Van Gansbeke et al. 2020, section
+        2.3), balanced over clusters.
     confidence : float
-        Least probability of a window that takes part in it.
+        Smallest probability of a confident window.
     seed : int
 
     Attributes
     ----------
     weights, biases : (K, F) and (K,) float32 buffers
-        For standardised features. NaN until fitted.
+        Layer for standardised features. NaN until fitted.
     mean, scale : (F,) float32 buffers
     losses : list of float
-        Final loss of each layer. This and what follows is from the training, and not part of the saved state.
+        Final loss of each layer. This and the following attributes describe the training and are not saved.
     neighbours : (N, n_neighbours) int64 Tensor
     recall : float
-        Of the neighbours; 1 where they are exact.
+        Recall of the neighbours; 1 if they are exact.
     kmeans : (N,) int64 Tensor
-        Clusters of the training windows by k-means on the same features, to be reported beside these.
+        Clusters of the training windows by k-means on the same features, for comparison.
     kmeans_agreement : float
-        Adjusted Rand index of the two.
+        Adjusted Rand index of both clusterings.
 
     Raises
     ------
@@ -94,6 +94,13 @@ class SCAN(Head):
     ----------
     Yin et al. (2022), Applied Sciences 12(16):8389, doi:10.3390/app12168389. Van Gansbeke et al. (2020), SCAN: learning
     to classify images without labels, ECCV.
+
+    Examples
+    --------
+    >>> features = torch.cat([torch.zeros(20, 2), torch.ones(10, 2)]) + torch.linspace(0, 0.1, 30)[:, None]
+    >>> head = SCAN(n_features=2, n_classes=2, n_neighbours=3, n_heads=2, epochs=20).fit(features)
+    >>> head(features).argmax(dim=1).bincount().sort().values
+    tensor([10, 20])
     """
 
     name = "scan"
@@ -127,19 +134,22 @@ class SCAN(Head):
         check_arguments(
             "SCAN",
             ("n_neighbours must be 1 or more", n_neighbours >= 1, n_neighbours),
-            ("event_share must lie from 0 to 1", 0 <= event_share <= 1, event_share),
+            ("event_share must be from 0 to 1", 0 <= event_share <= 1, event_share),
             ("entropy_weight must not be negative", entropy_weight >= 0, entropy_weight),
             ("n_heads must be 1 or more", n_heads >= 1, n_heads),
             ("epochs must be 1 or more", epochs is None or epochs >= 1, epochs),
             ("self_label_epochs must not be negative", self_label_epochs >= 0, self_label_epochs),
-            ("confidence must lie between 0 and 1", 0 < confidence < 1, confidence),
+            ("confidence must be between 0 and 1", 0 < confidence < 1, confidence),
+            (
+                f"prior must be {n_classes} positive numbers",
+                prior is None or (len(prior) == n_classes and all(0 < size < float("inf") for size in prior)),
+                prior,
+            ),
         )
-        if prior is not None and (len(prior) != n_classes or not all(0 < share < float("inf") for share in prior)):
-            raise ConfigurationError(f"SCAN: prior must be {n_classes} positive shares, but is {prior!r}")
         self.n_neighbours = n_neighbours
         self.event_share = event_share
         self.entropy_weight = entropy_weight
-        self.prior = None if prior is None else [float(share) for share in prior]
+        self.prior = None if prior is None else [float(size) for size in prior]
         self.n_heads = n_heads
         self.epochs = epochs
         self.batch_size = batch_size
@@ -181,37 +191,36 @@ class SCAN(Head):
             return []
         return [
             f"loss of the {self.n_heads} heads: {min(self.losses):.3f} to {max(self.losses):.3f}",
-            f"neighbours: {self.n_neighbours} of each window, recall {self.recall:.3f}",
+            f"neighbours: {self.n_neighbours} per window, recall {self.recall:.3f}",
             f"agreement with k-means on the same features: adjusted Rand index {self.kmeans_agreement:.3f}",
         ]
 
     def _probabilities(self, features: Tensor) -> Tensor:
-        if torch.isnan(self.biases[0]):
-            raise NotFittedError("SCAN has no weights yet: call fit(features) first, or load weights")
+        check_is_fitted(self, self.biases, "fit(features)")
         return torch.softmax((features - self.mean) @ (self.weights / self.scale).T + self.biases, dim=-1)
 
     def _fit(self, features: Tensor, labels: Tensor | None, groups: Tensor | None) -> None:
         if len(features) <= max(self.n_neighbours, self.n_classes):
             raise TrainingError(
                 f"{len(features)} windows are too few for {self.n_classes} clusters and {self.n_neighbours} neighbours "
-                "of each: give more windows, or ask for fewer (n_neighbours)"
+                "of each window: use more windows, or fewer neighbours (n_neighbours)"
             )
         features = features.to(self.mean.device)
         self.mean.copy_(features.mean(dim=0))
         spread = features.std(dim=0, correction=0)
-        varies = spread > 1e-6 * spread.amax()
-        if not varies.any():
-            raise TrainingError("all windows have the same features: there is nothing to tell clusters apart by")
-        # Those that vary make up a mean squared length of one; those that do not would be rounding blown up.
-        self.scale.copy_(torch.where(varies, spread * varies.sum().sqrt(), torch.finfo(torch.float32).max))
+        useful = varies(spread, spread.amax())
+        if not useful.any():
+            raise TrainingError("all windows have the same features, so clusters cannot be separated")
+        # The useful features make up a mean squared length of one; the others would be amplified rounding errors.
+        self.scale.copy_(torch.where(useful, spread * useful.sum().sqrt(), LARGEST))
         rows = (features - self.mean) / self.scale
         self.neighbours, self.recall = nearest(rows, self.n_neighbours, seed=self.seed)
         layers = self._train(rows, groups)
         with torch.no_grad():
             clusters = layers.log_probabilities(rows)[0].argmax(dim=1)
         rows = rows.cpu()
-        beside = KMeans(self.n_features, self.n_classes, n_init=3, seed=self.seed).fit(rows)
-        self.kmeans = beside(rows).argmax(dim=1)
+        kmeans = KMeans(self.n_features, self.n_classes, n_init=3, seed=self.seed).fit(rows)
+        self.kmeans = kmeans(rows).argmax(dim=1)
         self.kmeans_agreement = float(adjusted_rand_score(clusters.cpu(), self.kmeans))
         self.weights.copy_(layers.weights[0].detach())
         self.biases.copy_(layers.biases[0].detach())
@@ -235,7 +244,7 @@ class SCAN(Head):
             "seed": self.seed,
         }
         epochs = self.epochs or max(_LEAST_EPOCHS, math.ceil(_LEAST_BATCHES / math.ceil(len(rows) / self.batch_size)))
-        # The loss of a batch is as random as its neighbours, so that of an epoch is no measure of a state.
+        # Neighbours are drawn at random, so the loss of an epoch is too noisy to choose a state by.
         self.histories = [optimise("scan", layers, loss, len(rows), epochs=epochs, keep="last", **recipe)]
         self.losses = self._losses(layers, rows).tolist()
         layers = layers.only(min(range(self.n_heads), key=self.losses.__getitem__))
@@ -250,8 +259,8 @@ class SCAN(Head):
         counts = torch.bincount(own[chosen.to(own.device)], minlength=self.n_classes)
         if len(chosen) < 2 or not counts.all():
             logger.warning(
-                "SCAN: self-labelling left out, for it needs windows of each cluster with a probability above %g, but "
-                "there are %s; lower the confidence",
+                "SCAN: self-labelling is skipped, because each cluster needs windows with a probability above %g, but "
+                "their numbers are %s; lower the confidence",
                 self.confidence,
                 counts.tolist(),
             )
@@ -267,16 +276,16 @@ class SCAN(Head):
         )
 
     def _losses(self, layers: Layers, rows: Tensor) -> Tensor:
-        """Loss of each layer over all windows and all of their neighbours."""
+        """Return the loss of each layer over all windows and all their neighbours."""
         with torch.no_grad():
             log_p = layers.log_probabilities(rows)
             prior = self._prior(rows)
-            losses = [scan_loss(log_p, log_p[:, nearer], self.entropy_weight, prior) for nearer in self.neighbours.T]
+            losses = [scan_loss(log_p, log_p[:, column], self.entropy_weight, prior) for column in self.neighbours.T]
             return torch.stack(losses).mean(dim=0)
 
     def _prior(self, rows: Tensor) -> Tensor:
-        shares = rows.new_tensor(self.prior or [1.0] * self.n_classes)
-        return shares / shares.sum()
+        sizes = rows.new_tensor(self.prior or [1.0] * self.n_classes)
+        return sizes / sizes.sum()
 
     def _draw(self, batch: Tensor, event_neighbours: EventNeighbours | None) -> Tensor:
         drawn = self.neighbours[batch, torch.randint(self.n_neighbours, (len(batch),))]

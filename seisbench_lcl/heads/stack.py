@@ -1,4 +1,4 @@
-"""Stacking: a ridge regression for each block of features, pooled by how each fared on events held out."""
+"""Stacking: a ridge regression for each block of features, pooled by their scores on held-out events."""
 
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from torch import Tensor, nn
 
-from seisbench_lcl.errors import ConfigurationError, NotFittedError
+from seisbench_lcl.errors import ConfigurationError, check_arguments, check_is_fitted
 from seisbench_lcl.heads._temperature import smoothed_targets
 from seisbench_lcl.heads.base import Head
 from seisbench_lcl.heads.ridge import DEFAULT_ALPHAS, ClassWeight, Ridge
@@ -18,41 +18,42 @@ from seisbench_lcl.storage.rows import Rows
 
 Weighting = Literal["learnt", "equal"]
 
-_LEAST = 1e-6  # probability of a class that a block may claim: one certain block must not overrule all others
-_PENALTY = 1e-4  # of a weight of 1, in mean log loss: where hardly a bit is told, any weight would do, even of hundreds
-_ROWS = 1024  # whole rows read at a time, of which a block is cut out
+_LEAST = 1e-6  # smallest probability of a block for a class: one certain block must not overrule all others
+_PENALTY = 1e-4  # mean log loss per unit of weight: an uninformative block fits any weight, even hundreds
+_ROWS = 1024  # rows read at a time, from which the columns of a block are cut
 
 
 class Stack(Head):
-    """A `Ridge` for each block of features, such as those of several extractors, and a logarithmic pool of them.
+    """A `Ridge` for each block of features, such as the blocks of several extractors, and their logarithmic pool.
 
-    Side by side in one regression, blocks share a penalty, and a large block drowns a small one. Here each has its
-    own penalty and calibrated probabilities p_k, which are pooled to ``softmax(Σ_k w_k (log p_k − mean over classes of
-    log p_k))``. The weights w_k are not negative. They need not sum to one, for their sum takes the part of a
-    temperature: blocks that err independently deserve more certainty together, blocks that repeat each other do not.
+    In one regression, all blocks would share a penalty, and a large block would mask a small one. Here each block has
+    its own penalty and calibrated probabilities p_k, which are pooled to ``softmax(Σ_k w_k (log p_k − mean over classes
+    of log p_k))``. The weights w_k are not negative. They need not sum to one, because their sum acts as a temperature:
+    blocks with independent errors deserve more certainty together, blocks that repeat each other do not.
 
-    The weights minimise the log loss of the *held-out* probabilities of the ridges, rows weighted and targets smoothed
-    as for the temperature of `Ridge`, plus 1e-4 Σ_k w_k, a convex problem. Weights learnt from probabilities of rows
-    that a ridge was fitted to would favour the block that is fitted closest. The last term is too small to matter but
-    for a block that tells nothing: its probabilities are all but even, so that only it keeps the weight from growing by
-    chance. One block alone all but keeps its probabilities.
+    The weights minimise the log loss of the *held-out* probabilities of the ridges plus 1e-4 Σ_k w_k, a convex problem,
+    with row weights and smoothed targets as for the temperature of `Ridge`. Probabilities of rows that a ridge was
+    fitted to would favour the block with the closest fit. The last term matters only for an uninformative block: its
+    probabilities are nearly equal, and the term keeps its weight from growing by chance. A single block keeps its
+    probabilities almost unchanged.
 
-    So blocks count by what they tell about events of the training networks. Elsewhere the block that knows these
-    networks best may mislead: with ``weighting="equal"`` all have one weight, and only its size is learnt.
+    Blocks thus count by their information about events of the training networks. At other networks, the block that
+    fits the training networks best may mislead: with ``weighting="equal"`` all blocks share one weight, and only its
+    size is learnt.
 
-    Probabilities of a block below 1e-6 count as that.
+    Probabilities of a block below 1e-6 are raised to it.
 
-    `fine_tune` fine-tunes each ridge and keeps the weights, for which a few events say too little.
+    `fine_tune` fine-tunes each ridge and keeps the weights, because a few events cannot determine them.
 
     Parameters
     ----------
     n_features, n_classes : int
     blocks : sequence of int, optional
-        Number of features of each block, in their order. By default all features are one block.
+        Number of features of each block, in order. By default all features are one block.
     weighting : {"learnt", "equal"}
-        Whether each block has a weight of its own.
+        Whether each block has its own weight or all share one.
     alphas, class_weight
-        Of each `Ridge`.
+        Arguments of each `Ridge`.
 
     Attributes
     ----------
@@ -61,20 +62,28 @@ class Stack(Head):
     weights : (n_blocks,) float32 buffer
         NaN until fitted.
     held_out : (N, K) float32 ndarray or None
-        Held-out probabilities of the training rows; not part of the saved state. One weight for each block was chosen
-        on them, beside the penalty and the temperature of each ridge; otherwise no row had a part in its own.
+        Held-out probabilities of the training rows. Not saved. They were also used to choose the weights, and the
+        penalty and temperature of each ridge; apart from that, no row influenced its own prediction.
 
     Raises
     ------
     ConfigurationError
-        If the blocks are empty or do not sum to the number of features; for an unknown weighting; for penalties or
-        class weights that `Ridge` refuses.
+        If blocks are missing or do not sum to the number of features, the weighting is unknown, or `Ridge` refuses the
+        penalties or class weights.
 
     References
     ----------
     Stacking: Wolpert (1992), Stacked generalization, Neural Networks 5. Weights that are not negative: Breiman (1996),
     Stacked regressions, Machine Learning 24. Pool: Genest and Zidek (1986), Combining probability distributions: a
     critique and an annotated bibliography, Statistical Science 1.
+
+    Examples
+    --------
+    >>> features = torch.tensor([[0.0, 5.0], [0.1, 7.0], [0.3, 6.0], [9.0, 6.0], [9.2, 7.0], [9.3, 5.0]])
+    >>> labels = torch.tensor([0, 0, 0, 1, 1, 1])
+    >>> head = Stack(n_features=2, n_classes=2, blocks=[1, 1]).fit(features, labels)
+    >>> bool(head.weights[0] > head.weights[1])
+    True
     """
 
     name = "stack"
@@ -97,11 +106,11 @@ class Stack(Head):
         self.blocks = [n_features] if blocks is None else [int(width) for width in blocks]
         if min(self.blocks, default=0) < 1 or sum(self.blocks) != n_features:
             raise ConfigurationError(
-                f"blocks must be numbers of features, 1 or more, that sum to the {n_features} features of a row, but "
-                f"are {self.blocks}, which sum to {sum(self.blocks)}"
+                f"Stack: blocks must be numbers of 1 or more that sum to the {n_features} features of a row, but are "
+                f"{self.blocks}, which sum to {sum(self.blocks)}"
             )
-        if weighting not in get_args(Weighting):
-            raise ConfigurationError(f"weighting must be one of {', '.join(get_args(Weighting))}, but is {weighting!r}")
+        kinds = get_args(Weighting)
+        check_arguments("Stack", (f"weighting must be one of {', '.join(kinds)}", weighting in kinds, weighting))
         self.weighting: Weighting = weighting
         self.ridges = nn.ModuleList(
             Ridge(width, n_classes, alphas=alphas, class_weight=class_weight) for width in self.blocks
@@ -160,12 +169,11 @@ class Stack(Head):
         self.held_out = pooled.float().numpy()
 
     def _check_fitted(self) -> None:
-        if torch.isnan(self.weights[0]):
-            raise NotFittedError("Stack has no weights yet: call fit(features, labels) first, or load weights")
+        check_is_fitted(self, self.weights, "fit(features, labels)")
 
 
 class _Columns:
-    """The columns of one block, of rows that are read from a file."""
+    """The columns of one block of rows that are read from a file."""
 
     def __init__(self, rows: Rows, columns: slice) -> None:
         self._rows = rows
@@ -173,7 +181,7 @@ class _Columns:
         self.shape = rows.shape[0], columns.stop - columns.start
 
     def __getitem__(self, rows: slice | NDArray[np.int64]) -> NDArray[np.float32]:
-        # In turns: a ridge of more features than rows asks for its whole block, of which there must not be all blocks.
+        # In pieces: a ridge with more features than rows asks for all rows, and loading all their blocks takes memory.
         places = np.arange(self.shape[0])[rows]
         found = np.empty((len(places), self.shape[1]), dtype=np.float32)
         for start in range(0, len(places), _ROWS):
@@ -183,13 +191,13 @@ class _Columns:
 
 
 def _evidence(probabilities: Iterable[Tensor]) -> Tensor:
-    """Return (N, K, n_blocks) logarithms of the probabilities of each block, without their mean over classes."""
+    """Return the log probabilities of each block minus their mean over classes, (N, K, n_blocks)."""
     logs = torch.stack([p.clamp(min=_LEAST).log() for p in probabilities], dim=2)
     return logs - logs.mean(dim=1, keepdim=True)
 
 
 def _pool_weights(evidence: Tensor, targets: Tensor, of_rows: Tensor) -> NDArray[np.float64]:
-    """Minimise the penalised mean log loss of ``softmax(evidence @ weights)`` over weights that are not negative.
+    """Minimise the penalised mean log loss of ``softmax(evidence @ weights)`` over non-negative weights.
 
     Parameters
     ----------

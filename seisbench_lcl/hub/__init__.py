@@ -1,1 +1,1 @@
-"""The model hub: pretrained weights that can be pulled, checked, mirrored and published."""
+"""The model hub: pull, check, mirror and publish pretrained weights."""

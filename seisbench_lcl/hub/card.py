@@ -1,4 +1,4 @@
-"""The card of a set of weights: Markdown whose YAML head says, in fields that are checked, what the text tells."""
+"""Weights cards: Markdown with a YAML head whose fields are checked."""
 
 import os
 from collections.abc import Iterator, Mapping
@@ -14,9 +14,9 @@ from seisbench_lcl.hub.head import control_character, join, split
 from seisbench_lcl.hub.names import check_class, check_name, check_path, check_version
 
 MAX_SIZE = 1_000_000
-"""Of a card, in bytes."""
+"""Largest size of a card in bytes."""
 
-_SHOWN = 50  # complaints about a head: more than it has fields
+_SHOWN = 50  # most complaints shown about one head
 
 
 def _printable(text: str) -> str:
@@ -29,26 +29,26 @@ def _event_type(name: str) -> str:
     known = EventType(name)
     if known != name:
         hint = f"write {known!r}" if known else f"choose one of: {', '.join(EventType)}"
-        raise ValueError(f"{name!a} is no QuakeML event type; {hint}")
+        raise ValueError(f"{name!a} is not a QuakeML event type; {hint}")
     return name
 
 
 def _distinguishing(classes: dict[str, str | None]) -> dict[str, str | None]:
     if len(classes) < 2:
-        raise ValueError(f"must name two classes or more, but names {len(classes)}")
+        raise ValueError(f"must name at least two classes, but names {len(classes)}")
     return classes
 
 
 def _both_levels(scores: list["Score"]) -> list["Score"]:
     if lacking := {"station", "event"} - {score.level for score in scores}:
-        raise ValueError(f"must have scores by station and by event; there is none by {' or '.join(sorted(lacking))}")
+        raise ValueError(f"must have scores per station and per event, but has none per {' or '.join(sorted(lacking))}")
     return scores
 
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_printable)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Count = Annotated[int, Field(ge=1, le=10**12)]
-Share = Annotated[float, Field(ge=0, lt=1)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
 class _Part(BaseModel):
@@ -56,7 +56,7 @@ class _Part(BaseModel):
 
 
 class TrainingData(_Part):
-    """Data that weights were fitted to: where they come from, their licence, and how many windows and events."""
+    """A training dataset: its sources, licence, and numbers of windows and events."""
 
     name: Text
     sources: Annotated[list[Text], Field(min_length=1)]
@@ -67,14 +67,14 @@ class TrainingData(_Part):
 
 
 class RecipeReference(_Part):
-    """File that the weights can be made from again, and the Git commit that holds it as it was."""
+    """The recipe file that reproduces the weights, and the Git commit that holds it."""
 
     path: Annotated[str, AfterValidator(check_path)]
     commit: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{40}$")]
 
 
 class CardPreprocessing(_Part):
-    """What a window is: Hz, samples, seconds before P, components, band in Hz, and the name of the normalisation."""
+    """Windows of the model: rate in Hz, samples, seconds before P, components, band in Hz, normalisation."""
 
     sampling_rate: Annotated[float, Field(gt=0)]
     samples: Count
@@ -85,9 +85,9 @@ class CardPreprocessing(_Part):
 
 
 class Score(_Part):
-    """A metric with the ends of its 95 % interval, of some windows and events.
+    """A metric with its 95 % interval, for some windows and events.
 
-    `data` names what was scored, and `split` which part of it and how: "dev", "5 folds of events" or another text.
+    `data` names the dataset, and `split` the part of it and the protocol, such as "dev" or "5 folds of events".
     """
 
     data: Text
@@ -102,7 +102,7 @@ class Score(_Part):
 
 
 class Calibration(_Part):
-    """How probabilities were made to be believed, and the expected calibration error that is left on held-out data."""
+    """Calibration method, and the expected calibration errors (ECE) on held-out data."""
 
     method: Text
     ece_station: Annotated[float, Field(ge=0, le=1)]
@@ -110,46 +110,53 @@ class Calibration(_Part):
 
 
 class Reject(_Part):
-    """What the model abstains from.
+    """Windows on which the model abstains.
 
-    `novelty_rate` is the share of windows like those of the training that may be rejected as unlike them, None where
-    none is; windows are rejected, too, whose most probable label is less probable than `reject_below`.
+    `novelty_rate` is the fraction of windows like the training data that may be rejected as novel; None turns novelty
+    rejection off. The model also rejects windows whose best probability is below `reject_below`.
     """
 
-    novelty_rate: Share | None
-    reject_below: Share
+    novelty_rate: Fraction | None
+    reject_below: Fraction
 
 
 class Card(_Part):
-    """Head of the card of one version of weights: every field is needed, and no other is known.
+    """Head of the card of one version of weights; every field is required, and no other is allowed.
 
     Attributes
     ----------
     model, name, version : str
-        Class of the model, and name and version of its weights.
+        Model class, and name and version of the weights.
     task, summary : str
-        What the weights do in a few words, and in a few sentences.
+        Purpose of the weights in a few words, and in a few sentences.
     classes : dict from str to str or None
-        Labels in the order of the model, with the QuakeML event type of each, None for what is no event.
+        Labels in the order of the model, each with its QuakeML event type; None if it is not an event.
     training_data : list of TrainingData
     split_manifest_sha256 : str
-        Says which event was in which split (`seisbench_lcl.datasets.manifest`).
+        Digest of the manifest that lists the split of each event (`seisbench_lcl.datasets.manifest`).
     recipe : RecipeReference
     preprocessing : CardPreprocessing
     scores : list of Score
-        By station and by event.
+        Scores per station and per event.
     calibration : Calibration or None
-        None where probabilities are not calibrated, such as those of clusters.
+        None if probabilities are not calibrated, as for clusters.
     reject : Reject
     valid_ranges : dict from str to str
-        What the weights may be given, such as {"native sampling rate": "40 Hz or more"}.
+        Allowed inputs, such as {"native sampling rate": "40 Hz or more"}.
     not_for : list of str
-        What the weights must not be used for.
+        Uses that are ruled out.
     licence : str
-        Of the weights.
+        Licence of the weights.
     citation : list of str
         Works to cite.
     state : "experimental" or "stable"
+
+    Examples
+    --------
+    >>> from seisbench_lcl.hub import weights
+    >>> card, body = Card.read(weights.bundled() / "minirocketridge" / "mixed-3c.md")
+    >>> card.model, list(card.classes)
+    ('MiniRocketRidge', ['earthquake', 'noise', 'surface event'])
     """
 
     model: Annotated[str, AfterValidator(check_class)]
@@ -173,80 +180,81 @@ class Card(_Part):
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> tuple[Self, str]:
-        """Read the card in a file, as `parse`.
+        """Read a card from a file, and return its head and body.
 
         Raises
         ------
         HubError
-            As `parse`, and if the file cannot be read or holds more than `MAX_SIZE`.
+            As `parse`; also if the file cannot be read or is larger than `MAX_SIZE`.
         """
         try:
             with Path(path).open("rb") as file:
                 content = file.read(MAX_SIZE + 1)
             if len(content) > MAX_SIZE:
-                raise HubError(f"{path} is too large for a card: there is room for {MAX_SIZE:,} bytes")
+                raise HubError(f"{path} is too large for a card: the limit is {MAX_SIZE:,} bytes")
             return cls.parse(content.decode("utf-8-sig"), str(path))
         except (OSError, UnicodeDecodeError) as error:
             raise HubError(f"cannot read the card {path}: {error}") from error
 
     @classmethod
     def parse(cls, text: str, where: str = "the card") -> tuple[Self, str]:
-        """Take a card apart into its head and its body, which is Markdown.
+        """Split a card into its head and its Markdown body.
 
         Raises
         ------
         HubError
-            If it has no head, or the head is no YAML or not complete; all that is amiss is named at once.
+            If the head is missing, is not YAML, or is not valid; the message lists every problem.
         """
         head, body = split(text, where)
         return cls.of(head, where), body
 
     @classmethod
     def of(cls, head: Mapping[str, Any], where: str = "the card") -> Self:
-        """Make a card of its fields.
+        """Create a card from its fields.
 
         Raises
         ------
         HubError
-            If it is not complete; all that is amiss is named at once.
+            If a field is missing, unknown or wrong; the message lists every problem.
         """
         try:
             return cls.model_validate(dict(head))
         except ValidationError as error:
-            told = "".join(f"\n  {line}" for line in _complaints(error))
-            raise HubError(f"{where} is not complete, mend its head:{told}") from error
+            listed = "".join(f"\n  {line}" for line in _complaints(error))
+            raise HubError(f"{where} is not valid; fix its head:{listed}") from error
 
     def to_text(self, body: str) -> str:
         """Return the card as Markdown with a YAML head."""
         return join(self.model_dump(), body)
 
     def check_against(self, metadata: Mapping[str, Any]) -> None:
-        """Check that the card tells of the weights that a JSON file describes.
+        """Check that the card describes the weights of a JSON file.
 
         Parameters
         ----------
         metadata : mapping
-            The JSON file of the weights, as `seisbench_lcl.hub.weights.read` gives it. Of an ensemble, the first member is
-            compared, since the members agree in all that a card tells.
+            The JSON file of the weights, as returned by `seisbench_lcl.hub.weights.read`. For an ensemble, the card is
+            compared with the first member, because all members agree in these fields.
 
         Raises
         ------
         HubError
-            If they disagree in class, version, labels, event types, preprocessing, calibration or rejection; all
-            disagreements are named at once.
+            If class, version, labels, event types, preprocessing, calibration or rejection differ; the message lists
+            every difference.
         """
-        told = [
-            f"\n  {field}: {said!r} in the card, {found!r} in the weights"
-            for field, said, found in self._beside(metadata)
-            if said != found
+        differences = [
+            f"\n  {field}: {stated!r} in the card, {found!r} in the weights"
+            for field, stated, found in self._compared(metadata)
+            if stated != found
         ]
-        if told:
+        if differences:
             raise HubError(
-                f"the card of {self.model} {self.name} does not tell of these weights, mend the card:{''.join(told)}"
+                f"the card of {self.model} {self.name} does not describe these weights; fix the card:"
+                f"{''.join(differences)}"
             )
 
-    def _beside(self, metadata: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-        """Yield each field that the weights' description has, too, with what is in the card and in the weights."""
+    def _compared(self, metadata: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+        """Yield each field that card and weights share, with its value in the card and in the weights."""
         given = metadata["model_args"]
         model = {**given, **given["members"][0]} if given.get("members") else given
         window = self.preprocessing
@@ -255,7 +263,7 @@ class Card(_Part):
         named = model.get("labels") or model.get("clusters")
         if isinstance(named, list):
             yield "labels", list(self.classes), list(dict.fromkeys(named))
-        for field, key, said in (
+        for field, key, stated in (
             ("classes", "event_types", self.classes),
             ("preprocessing.sampling_rate", "sampling_rate", window.sampling_rate),
             ("preprocessing.samples", "in_samples", window.samples),
@@ -265,16 +273,16 @@ class Card(_Part):
             ("preprocessing.normalisation", "normalisation", window.normalisation),
             ("reject.novelty_rate", "novelty_rate", self.reject.novelty_rate),
         ):
-            if key in model:  # a model of a plugin may take other arguments
-                yield field, said, model[key]
+            if key in model:  # a model class of a plugin may have other arguments
+                yield field, stated, model[key]
         default = (metadata.get("default_args") or {}).get("reject_below", 0.0)
         yield "reject.reject_below", self.reject.reject_below, default
         if not model.get("clusters"):
-            yield "calibration", self.calibration and "told", "told"
+            yield "calibration", self.calibration and "required", "required"
 
 
 def _complaints(error: ValidationError) -> Iterator[str]:
-    """Yield one line for each field that is amiss; what came from outside is quoted."""
+    """Yield one line for each wrong field; text from outside is quoted."""
     found = error.errors(include_url=False)
     for one in found[:_SHOWN]:
         parts = (f"[{part}]" if isinstance(part, int) else f".{ascii(part)[1:-1]}" for part in one["loc"])
@@ -282,7 +290,7 @@ def _complaints(error: ValidationError) -> Iterator[str]:
         if one["type"] == "missing":
             yield f"{field}: is missing"
         elif one["type"] == "extra_forbidden":
-            yield f"{field}: is no field of a card"
+            yield f"{field}: is not a field of a card"
         elif one["type"] == "value_error":
             yield f"{field}: {one['ctx']['error']}"
         else:
@@ -292,7 +300,7 @@ def _complaints(error: ValidationError) -> Iterator[str]:
 
 
 def _shortened(found: object) -> str:
-    """Show a value in short; a whole number of very many digits cannot be shown."""
+    """Show a value in at most 80 characters; Python refuses to print integers of thousands of digits."""
     plain = found is None or isinstance(found, str | float) or (isinstance(found, int) and abs(found) < 10**18)
     text = ascii(found) if plain else f"a value of type {type(found).__name__}"
     return text if len(text) <= 80 else f"{text[:77]}..."

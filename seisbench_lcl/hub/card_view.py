@@ -1,4 +1,4 @@
-"""A card on a terminal."""
+"""Draw a card on a terminal."""
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
@@ -13,24 +13,24 @@ from seisbench_lcl.hub.card import Card, Score
 
 
 def render(card: Card, body: str = "") -> RenderableType:
-    """Draw the head of a card, and its body below if it is given.
+    """Draw the head of a card, and its body below.
 
-    What must not be done comes before the scores. Nothing in a card is taken for markup of the terminal.
+    Uses that are ruled out come before the scores. Text of a card is never read as terminal markup.
 
     Parameters
     ----------
     card : Card
     body : str
-        Markdown, as `Card.parse` gives it.
+        Markdown body, as returned by `Card.parse`; if empty, only the head is drawn.
 
     Returns
     -------
     renderable
-        To be printed by a `rich.console.Console`.
+        Print it with a `rich.console.Console`.
     """
     title = Text.assemble((f"{card.model} {card.name}", "bold"), f", version {card.version}, ", (card.state, "italic"))
     parts: list[RenderableType] = [title, Text(card.task), Text(), Text(card.summary), Text(), _facts(card), Text()]
-    parts += [*_listed("What it must not be used for", card.not_for, "bold red"), Text()]
+    parts += [*_listed("Do not use it for", card.not_for, "bold red"), Text()]
     parts += [_scores(split, list(scores)) for split, scores in groupby(card.scores, lambda s: (s.data, s.split))]
     parts += _listed("Cite", card.citation, "bold")
     if body:
@@ -64,17 +64,15 @@ def _rows(card: Card) -> Iterator[tuple[str, str]]:
             "trained on",
             f"{data.name}: {data.windows} windows of {data.events} events, {data.licence}{sources}{note}",
         )
-    if told := card.calibration:
-        left = f"calibration error {told.ece_station:.3f} per station, {told.ece_event:.3f} per event"
-        yield "calibration", f"{told.method}; {left}"
+    if calibration := card.calibration:
+        error = f"calibration error {calibration.ece_station:.3f} per station, {calibration.ece_event:.3f} per event"
+        yield "calibration", f"{calibration.method}; {error}"
     else:
         yield "calibration", "none"
-    share = reject.novelty_rate
-    unlike = (
-        "no window as unlike the training data" if share is None else f"{share:.0%} of windows like the training data"
-    )
+    rate = reject.novelty_rate
+    novel = "no window as novel" if rate is None else f"{rate:.0%} of windows like the training data"
     unsure = f"; windows whose best probability is below {reject.reject_below:g}" if reject.reject_below else ""
-    yield "rejects", unlike + unsure
+    yield "rejects", novel + unsure
     yield "recipe", f"{card.recipe.path} at {card.recipe.commit}"
     yield "split manifest", card.split_manifest_sha256
     yield "licence", card.licence
@@ -86,13 +84,13 @@ def _scores(what: tuple[str, str], scores: list[Score]) -> RenderableType:
     table = Table(title=Text(f"{', '.join(what)} ({counted})"), title_justify="left", title_style="bold")
     for column in ("metric", "per station", "per event"):
         table.add_column(column, justify="left" if column == "metric" else "right")
-    told = {(score.metric, score.level): score for score in scores}
+    found = {(score.metric, score.level): score for score in scores}
     for metric in dict.fromkeys(score.metric for score in scores):
-        table.add_row(Text(metric), _told(told.get((metric, "station"))), _told(told.get((metric, "event"))))
+        table.add_row(Text(metric), *(_with_interval(found.get((metric, level))) for level in ("station", "event")))
     return Padding(table, (0, 0, 1, 0))
 
 
-def _told(score: Score | None) -> str:
+def _with_interval(score: Score | None) -> str:
     return f"{score.value:.3f} ({score.low:.3f} to {score.high:.3f})" if score else "-"
 
 

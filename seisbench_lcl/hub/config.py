@@ -1,4 +1,4 @@
-"""Which hubs are asked for weights: those of an environment variable, or else of a file."""
+"""The configured hubs: from an environment variable, or else from a file."""
 
 import os
 import re
@@ -19,21 +19,21 @@ NONE = "none"
 
 
 def config_file() -> Path:
-    """Return where the file is looked for: ``hubs.toml`` in the user's configuration folder of seisbench_lcl."""
+    """Return the path of ``hubs.toml`` in the user's configuration folder of seisbench_lcl."""
     return Path(user_config_dir("seisbench_lcl")) / "hubs.toml"
 
 
 def hubs() -> list[str]:
-    """Return the addresses of the hubs in the order in which they are asked, each once.
+    """Return the addresses of the hubs, each once, in the order in which they are asked.
 
     The variable ``SEISBENCH_LCL_HUBS`` holds addresses, separated by white space or commas, or "none" for no hub. If it
-    is not set, or empty, the file says ``hubs = ["https://…", …]``; folders in it are relative to the file. Without
-    both there is no hub, and no network is used.
+    is unset or empty, the file is read: ``hubs = ["https://…", …]``, with folders relative to the file. Without either,
+    no hub is asked and no network is used.
 
     Raises
     ------
     HubError
-        If the file cannot be read, or says anything else.
+        If the file cannot be read, or has other content.
     """
     named = re.split(r"[\s,]+", os.environ.get(VARIABLE, "").strip(" \t\r\n,"))
     if named == [NONE]:
@@ -47,8 +47,8 @@ def _from_file(file: Path) -> list[str]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     except (OSError, ValueError) as error:
-        raise HubError(f"cannot read {file}: {error}; mend it, or set {VARIABLE}") from error
+        raise HubError(f"cannot read {file}: {error}; fix the file, or set {VARIABLE}") from error
     addresses = content.get("hubs")
     if set(content) != {"hubs"} or not isinstance(addresses, list) or not all(isinstance(a, str) for a in addresses):
-        raise HubError(f'{file} must say hubs = ["https://…", …] and nothing else; it has {sorted(content)}')
+        raise HubError(f'{file} must contain hubs = ["https://…", …] and nothing else, but has {sorted(content)}')
     return [a if "://" in a or a.startswith("~") else str(file.parent / a) for a in addresses]

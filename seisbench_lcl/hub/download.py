@@ -1,4 +1,4 @@
-"""Files of a hub on this disk: checked while they arrive, there whole or not at all."""
+"""Download files of a hub: checked while they arrive, and stored whole or not at all."""
 
 import hashlib
 import sys
@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from tqdm import tqdm
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from seisbench_lcl.errors import HubError
 from seisbench_lcl.hub.schema import File
@@ -16,54 +17,54 @@ from seisbench_lcl.hub.sources import BrokenTransferError, FileSource
 from seisbench_lcl.storage.files import replace
 
 ATTEMPTS = 3
-"""How often a file is begun at one source, if its transfer breaks off."""
+"""Attempts at one source if transfers break off."""
 
 PATIENCE = 60.0
 SLOWEST = 1000.0
-"""Bytes per second, on average, that a transfer must reach once it has lasted for `PATIENCE` seconds: a server that
-drips would otherwise hold a program for ever."""
+"""Lowest mean rate in bytes per second after `PATIENCE` seconds; otherwise a server that drips could hold a program for
+ever."""
 
 _PAUSE = 0.3  # seconds before the second attempt
 _T = TypeVar("_T")
 
 
 def fetch(sources: Sequence[FileSource], file: File, target: Path, progress: bool = False) -> None:
-    """Download a file from the first source that has it as it is declared.
+    """Download a file from the first source that serves it with its declared size and digest.
 
-    Size and digest are checked while the file streams to a temporary file beside the target, which takes the target's
-    name once it is complete and synced. Others may write the same target at the same time.
+    Both are checked while the file streams to a temporary file next to the target. Once complete and synced, the
+    temporary file is renamed to the target. Several processes may write the same target at the same time.
 
     Parameters
     ----------
     sources : sequence of FileSource
-        In the order in which they are tried.
+        Tried in this order.
     file : File
-        What to get.
+        Path, size and digest of the file.
     target : Path
-        Its folder is made once a source answers.
+        Its folder is created once a source answers.
     progress : bool
-        Show a bar on standard error, if that is a terminal.
+        Show a progress bar on standard error if that is a terminal.
 
     Raises
     ------
     HubError
-        If no source has the file as it is declared (the message lists what each of them said), or the target cannot
-        be written. The target is as it was before, then, and nothing lies beside it, however this function ends.
+        If no source serves the declared file (the message lists the error of each source), or the target cannot be
+        written. The target then stays unchanged, and no temporary file is left.
     """
-    said = []
+    errors = []
     for source in sources:
         try:
             _persist(partial(_fetch, source, file, target, progress))
         except HubError as error:
-            said.append(str(error))
-        except OSError as error:  # of the target, since sources have none
+            errors.append(str(error))
+        except OSError as error:  # from the target: sources raise HubError
             raise HubError(
-                f"cannot write {target}: {error}; make room there or choose another folder, such as by SeisBench's "
-                "SEISBENCH_CACHE_ROOT"
+                f"cannot write {target}: {error}; free disk space or choose another folder, for example with "
+                "SeisBench's SEISBENCH_CACHE_ROOT"
             ) from error
         else:
             return
-    listed = "; ".join(f"({number}) {text}" for number, text in enumerate(said, 1)) or "there is no source"
+    listed = "; ".join(f"({number}) {text}" for number, text in enumerate(errors, 1)) or "no source was given"
     raise HubError(f"cannot download {file.path}: {listed}")
 
 
@@ -73,16 +74,15 @@ def read(source: FileSource, path: str, limit: int) -> bytes:
     Parameters
     ----------
     source : FileSource
-        Where the file lies.
     path : str
-        Below the root of the source.
+        Path below the root of the source.
     limit : int
-        The greatest size in bytes.
+        Largest allowed size in bytes.
 
     Raises
     ------
     HubError
-        If it cannot be had, or is larger.
+        If the file cannot be read, or is larger.
     """
 
     def gather() -> bytes:
@@ -94,7 +94,7 @@ def read(source: FileSource, path: str, limit: int) -> bytes:
                     if len(content) > limit:
                         break
             if max(len(content), length or 0) > limit:
-                raise HubError(f"{path} of {source.address} is larger than the {limit:,} bytes that are allowed")
+                raise HubError(f"{path} of {source.address} is larger than the allowed {limit:,} bytes")
             if length is not None and len(content) < length:
                 raise BrokenTransferError(_short(path, source, len(content), length))
             return bytes(content)
@@ -115,8 +115,8 @@ def _fetch(source: FileSource, file: File, target: Path, progress: bool) -> None
     with source.open(file.path) as (chunks, length):
         if length is not None and length != file.size:
             raise HubError(
-                f"{source.address} declares {length:,} bytes for {file.path}, and the registry {file.size:,}: it is "
-                "another file"
+                f"{source.address} declares {length:,} bytes for {file.path}, but the registry {file.size:,}: this is "
+                "a different file"
             )
         replace(target, lambda temporary: _stream(_paced(chunks, source), source, file, temporary, progress))
 
@@ -124,12 +124,8 @@ def _fetch(source: FileSource, file: File, target: Path, progress: bool) -> None
 def _stream(chunks: Iterator[bytes], source: FileSource, file: File, temporary: Path, progress: bool) -> None:
     digest = hashlib.sha256()
     received = 0
-    hidden = not (progress and sys.stderr.isatty())
-    name = file.path.rpartition("/")[2]
-    with (
-        temporary.open("wb") as output,
-        tqdm(total=file.size, desc=name, unit="B", unit_scale=True, file=sys.stderr, disable=hidden) as bar,
-    ):
+    with temporary.open("wb") as output, _bar(progress) as bar:
+        task = bar.add_task(file.path.rpartition("/")[2], total=file.size)
         for chunk in chunks:
             received += len(chunk)
             if received > file.size:
@@ -138,14 +134,32 @@ def _stream(chunks: Iterator[bytes], source: FileSource, file: File, temporary: 
                 )
             digest.update(chunk)
             output.write(chunk)
-            bar.update(len(chunk))
+            bar.advance(task, len(chunk))
     if received < file.size:
         raise BrokenTransferError(_short(file.path, source, received, file.size))
     if digest.hexdigest() != file.sha256:
         raise HubError(
-            f"{file.path} of {source.address} has the SHA-256 {digest.hexdigest()}, and the registry names "
-            f"{file.sha256}: it was damaged or exchanged"
+            f"{file.path} of {source.address} has the SHA-256 {digest.hexdigest()}, but the registry states "
+            f"{file.sha256}: the file was damaged or replaced"
         )
+
+
+def _bar(wanted: bool) -> Progress:
+    """Return a progress bar on standard error, which stays silent unless it is wanted and seen."""
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+    )
+    return Progress(
+        *columns,
+        console=Console(file=sys.stderr),
+        redirect_stdout=False,
+        redirect_stderr=False,
+        disable=not (wanted and sys.stderr.isatty()),
+    )
 
 
 def _paced(chunks: Iterator[bytes], source: FileSource) -> Iterator[bytes]:

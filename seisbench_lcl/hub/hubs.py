@@ -1,4 +1,4 @@
-"""What the configured hubs offer."""
+"""The configured hubs, and the weights that they offer."""
 
 import logging
 import time
@@ -13,24 +13,31 @@ from seisbench_lcl.hub.names import REGISTRY
 from seisbench_lcl.hub.schema import LARGEST_REGISTRY, Entry, HubRegistry
 from seisbench_lcl.hub.sources import FileSource, source
 
-_FRESH = 60.0  # seconds for which a registry is not asked for again
+_FRESH = 60.0  # seconds for which a registry is kept
 
 logger = logging.getLogger("seisbench")
 
 
 @dataclass(frozen=True)
 class Hub:
-    """A hub, and its registry or why there is none.
+    """A hub with its registry, or with the error that prevented reading it.
 
     Attributes
     ----------
     address : str
-        As it may be shown.
+        Address without user name and password.
     source : FileSource or None
     registry : HubRegistry
         Empty if it cannot be read.
     error : HubError or None
-        Why not.
+        Why the registry cannot be read.
+
+    Examples
+    --------
+    >>> from seisbench_lcl.hub import weights
+    >>> hub = Hub.at(str(weights.bundled()))
+    >>> "MiniRocketRidge" in hub.registry.weights
+    True
     """
 
     address: str
@@ -40,18 +47,18 @@ class Hub:
 
     @classmethod
     def at(cls, address: str) -> "Hub":
-        """Ask a hub for its registry; what goes wrong is kept."""
+        """Read the registry of a hub; an error is stored instead of raised."""
         place = None
         try:
             place = source(address)
             data = read(place, REGISTRY, LARGEST_REGISTRY)
             return cls(place.address, place, HubRegistry.parse(data, place.address))
         except HubError as error:
-            shown = place.address if place else address.rpartition("@")[2]  # no password, which an address may hold
+            shown = place.address if place else address.rpartition("@")[2]  # an address may hold a password
             return cls(shown, None, HubRegistry.empty(), error)
 
     def offers(self) -> Iterator["Offer"]:
-        """Yield all that it holds."""
+        """Yield every version of every set of weights."""
         for model, names in self.registry.weights.items():
             for name, versions in names.items():
                 for version, entry in versions.items():
@@ -70,32 +77,32 @@ class Offer:
 
     @property
     def sources(self) -> list[FileSource]:
-        """Return where its files lie: the hub itself, then the mirrors in their order."""
+        """Return the sources of the files: the hub itself, then the mirrors in their order."""
         assert self.hub.source is not None
         return [self.hub.source, *map(source, self.entry.mirrors)]
 
     @property
     def size(self) -> int:
-        """Bytes of its files."""
+        """Total size of the files in bytes."""
         return sum(file.size for file in self.entry.files.values())
 
 
 def known_hubs() -> list[Hub]:
-    """Return the configured hubs; each was asked within the last minute, and says itself whether it answered."""
+    """Return the configured hubs, each with a registry at most one minute old or the error that occurred."""
     return [_recent(address, int(time.monotonic() / _FRESH)) for address in hubs()]
 
 
 def offered(model: str | None = None, name: str | None = None) -> dict[tuple[str, str, str], Offer]:
-    """Return what the hubs offer, keyed by model class, name and version; an earlier hub hides a later one.
+    """Return the offers of all hubs, keyed by model class, name and version; an earlier hub hides a later one.
 
     Parameters
     ----------
     model, name : str, optional
-        Only weights of this class, or name.
+        Only weights of this class, or with this name.
 
     Notes
     -----
-    A hub that does not answer is a warning: the others may have what is looked for.
+    A hub that does not answer only causes a warning, because other hubs may have the weights.
     """
     found: dict[tuple[str, str, str], Offer] = {}
     for hub in known_hubs():
@@ -109,12 +116,12 @@ def offered(model: str | None = None, name: str | None = None) -> dict[tuple[str
 
 @lru_cache(maxsize=64)
 def _warn(address: str, reason: str) -> None:
-    """Warn once: a program may ask for the weights of many classes."""
-    logger.warning("no answer from the hub %s: %s", address, reason)
+    """Warn once, although a program may ask for the weights of many classes."""
+    logger.warning("the hub %s does not answer: %s", address, reason)
 
 
-def ask_anew() -> None:
-    """Ask each hub for its registry again, however recently it was asked."""
+def forget_registries() -> None:
+    """Forget all registries, so that each hub is asked again."""
     _recent.cache_clear()
 
 

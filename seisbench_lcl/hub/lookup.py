@@ -1,4 +1,4 @@
-"""Where pretrained weights are: in SeisBench's cache, in the package, or on a hub."""
+"""Look up pretrained weights: in SeisBench's cache, in the package, then on hubs."""
 
 from pathlib import Path
 
@@ -6,19 +6,19 @@ from seisbench.models import WaveformModel
 
 from seisbench_lcl.errors import HubError, WeightsError
 from seisbench_lcl.hub import weights
-from seisbench_lcl.hub.hubs import Offer, ask_anew, known_hubs, offered
+from seisbench_lcl.hub.hubs import Offer, forget_registries, known_hubs, offered
 from seisbench_lcl.hub.pulling import pull, read_card
 
 
 def find(
     cls: type[WaveformModel], name: str, version: str = "latest", *, update: bool = False, force: bool = False
 ) -> tuple[Path, str]:
-    """Find the weights of a model class, and pull them from a hub if they are not here.
+    """Find the weights of a model class, and pull them from a hub if they are not on this machine.
 
     Parameters
     ----------
     cls : type
-        Class of the model.
+        Model class.
     name : str
     version : str
         A version, or "latest".
@@ -30,7 +30,7 @@ def find(
     Returns
     -------
     path : Path
-        Of the weights, without suffix.
+        Path of the weights, without suffix.
     version : str
 
     Raises
@@ -38,13 +38,13 @@ def find(
     WeightsError
         If no weights have this name and version; the message lists the existing ones.
     HubError
-        If a hub does not hold what its registry declares.
+        If the files of a hub differ from its registry.
     """
     weights.check_name(name)
     known = weights.available(folders(cls)[1 if force else 0 :]).get(name, {})
     here = bool(known) if version == "latest" else version in known
     if update or force:
-        ask_anew()
+        forget_registries()
     offers = {} if here and not update and not force else _offers(cls).get(name, {})
     versions = [*known, *offers]
     if not versions:
@@ -90,13 +90,13 @@ def _docstring(known: dict[str, Path], offers: dict[str, Offer]) -> str:
     if version not in known:
         try:
             return read_card(offers[version])[0].summary
-        except HubError as error:  # one bad card must not hide the others
+        except HubError as error:  # one bad card must not hide the other weights
             return str(error)
     return str(weights.read(known[version], version)[0].get("docstring", ""))
 
 
 def _offers(cls: type[WaveformModel]) -> dict[str, dict[str, Offer]]:
-    """Return what the hubs hold for a model class, by name and version."""
+    """Return the offers of the hubs for a model class, by name and version."""
     found: dict[str, dict[str, Offer]] = {}
     for (_, name, version), offer in offered(cls.__name__).items():
         found.setdefault(name, {})[version] = offer

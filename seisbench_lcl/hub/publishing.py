@@ -1,4 +1,4 @@
-"""A folder of weights as a hub: what goes in, what is checked, what is carried away."""
+"""Publish weights in a hub folder: add, verify and export them."""
 
 import hashlib
 import shutil
@@ -17,14 +17,16 @@ from seisbench_lcl.hub import weights
 from seisbench_lcl.hub.card import Card
 from seisbench_lcl.hub.download import fetch
 from seisbench_lcl.hub.hubs import Hub, Offer
-from seisbench_lcl.hub.names import REGISTRY, implied_cards, implied_paths
+from seisbench_lcl.hub.names import REGISTRY, implied_paths
 from seisbench_lcl.hub.pulling import check, download
 from seisbench_lcl.hub.schema import Entry, File, HubRegistry
 from seisbench_lcl.storage.files import replace
 
+_PULL_AGAIN = "pull it again with force"
+
 
 def registry_of(folder: Path) -> HubRegistry:
-    """Return the registry of a folder, an empty one if it has none.
+    """Return the registry of a folder, or an empty one if the folder has none.
 
     Raises
     ------
@@ -46,16 +48,16 @@ def add(
     folder: Path,
     mirrors: Sequence[str] = (),
 ) -> Offer | None:
-    """Add weights with their card to a hub in a folder, which is made if it is missing.
+    """Add weights with their card to a hub folder, which is created if it is missing.
 
     Parameters
     ----------
     cls : type
-        Class of the model.
+        Model class.
     path : Path
-        Of the weights, without suffix.
+        Path of the weights, without suffix.
     version : str, optional
-        Suffix of their files.
+        Version in the names of the weights files.
     card : Path
     folder : Path
         Root of the hub.
@@ -65,12 +67,12 @@ def add(
     Returns
     -------
     Offer or None
-        None if they are in the hub already, just so.
+        None if the hub already holds the same files.
 
     Raises
     ------
     HubError
-        If the card is incomplete or not of these weights, or the hub holds others of the same name and version.
+        If the card is incomplete or describes other weights, or the hub holds other weights of this name and version.
     WeightsError
         If the weights cannot be loaded.
     OutputError
@@ -78,7 +80,7 @@ def add(
     """
     head, _ = Card.read(card)
     files = weights.paths(path, version)
-    with TemporaryDirectory() as scratch:  # as they will lie in the hub: what is checked there is what goes in
+    with TemporaryDirectory() as scratch:  # a copy, so that the published files are the checked ones
         staged = weights.paths(Path(scratch, head.name), head.version)
         for kind in ("json", "safetensors"):
             _copy(files[kind], staged[kind])
@@ -91,8 +93,8 @@ def add(
             if known == entry:
                 return None
             raise HubError(
-                f"{folder} holds {cls.__name__} {head.name}, version {head.version}, already, and it is another: a "
-                "version never changes, so give these the next one"
+                f"{folder} already holds other weights {cls.__name__} {head.name}, version {head.version}: a version "
+                "never changes, so use the next one"
             )
         names[head.version] = entry
         text = registry.to_text()
@@ -105,32 +107,32 @@ def add(
 
 
 def verify(cls: type[WaveformModel], offer: Offer) -> None:
-    """Download weights of a hub, and of each of its mirrors, and check all that `pull` checks.
+    """Download weights from a hub and from each of its mirrors, and check them as `pull` does.
 
     Raises
     ------
     HubError, WeightsError
     """
     with TemporaryDirectory() as scratch:
-        for source in offer.sources:  # each by itself: a good mirror would hide what is wrong with the hub
+        for source in offer.sources:  # one at a time: a good mirror would hide a damaged hub
             card = download(offer, [source], Path(scratch))
         check(cls, Path(scratch, offer.name), offer.version, card)
 
 
 def verify_cached(cls: type[WaveformModel], offers: dict[str, dict[str, Offer]]) -> Iterator[tuple[str, str, str]]:
-    """Check the weights of a class that lie in SeisBench's cache.
+    """Check the weights of a class in SeisBench's cache.
 
     Yields
     ------
     (str, str, str)
-        Name, version, and what is wrong, "" if nothing is.
+        Name, version, and the problem; "" without a problem.
     """
     for name, versions in weights.available([cls._model_path()]).items():
         for version, path in versions.items():
             try:
                 files = weights.paths(path, version)
                 card = path.with_name(f"{name}.md.v{version}")
-                if card.exists():  # they were pulled
+                if card.exists():  # these weights were pulled
                     _check_pickle(files["pt"], check(cls, path, version, card))
                 else:
                     cls.load(path, version_str=version)
@@ -142,17 +144,17 @@ def verify_cached(cls: type[WaveformModel], offers: dict[str, dict[str, Offer]])
 
 
 def export(offers: Iterable[Offer], folder: Path, progress: bool = True) -> int:
-    """Copy weights with their cards into a hub of their own, for a machine without a network.
+    """Copy weights with their cards to a hub folder, for a machine without a network.
 
     Returns
     -------
     int
-        How many.
+        Number of copied sets of weights.
 
     Raises
     ------
     HubError
-        As `fetch`, or if the folder is a hub that holds others of the same name and version.
+        As `fetch`, or if the folder is a hub that holds other weights of the same name and version.
     OutputError
         If the folder cannot be written to.
     """
@@ -160,12 +162,12 @@ def export(offers: Iterable[Offer], folder: Path, progress: bool = True) -> int:
     leaving: list[tuple[Offer, Entry]] = []
     for offer in offers:
         names = registry.weights.setdefault(offer.model, {}).setdefault(offer.name, {})
-        entry = _beside(names, offer)
+        entry = _adapted(names, offer)
         if (known := names.get(offer.version)) is not None and known.files != entry.files:
-            raise HubError(f"{folder} holds another {offer.model} {offer.name}, version {offer.version}")
+            raise HubError(f"{folder} already holds other weights {offer.model} {offer.name}, version {offer.version}")
         names[offer.version] = entry
         leaving.append((offer, entry))
-    text = registry.to_text()  # before any file is written over
+    text = registry.to_text()  # checked before any file is overwritten
     for offer, entry in leaving:
         for kind, file in offer.entry.files.items():
             fetch(offer.sources, file, folder / entry.files[kind].path, progress)
@@ -174,7 +176,7 @@ def export(offers: Iterable[Offer], folder: Path, progress: bool = True) -> int:
 
 
 def write_registry(folder: Path, text: str) -> None:
-    """Write the registry of a hub, whole.
+    """Write the registry of a hub, whole or not at all.
 
     Raises
     ------
@@ -189,12 +191,12 @@ def write_registry(folder: Path, text: str) -> None:
 def _entry(
     sources: dict[str, Path], model: str, head: Card, versions: dict[str, Entry], mirrors: Sequence[str]
 ) -> Entry:
-    shared, own = implied_cards(model, head.name, head.version)
     paths = implied_paths(model, head.name, head.version)
-    paths["card"] = own if _is_taken(shared, head.version, versions) else shared
+    if _is_taken(paths["card"][0], head.version, versions):
+        paths["card"] = paths["card"][1:]
     try:
         files = {
-            kind: File(path=paths[kind], sha256=hashlib.sha256(file.read_bytes()).hexdigest(), size=file.stat().st_size)
+            kind: File(path=paths[kind][0], sha256=_digest(file), size=file.stat().st_size)
             for kind, file in sources.items()
         }
         return Entry(files=files, licence=head.licence, mirrors=list(mirrors))  # type: ignore[arg-type]
@@ -202,14 +204,14 @@ def _entry(
         raise HubError(f"{model} {head.name} cannot go into a hub: {error.errors()[0]['msg']}") from error
 
 
-def _beside(versions: dict[str, Entry], offer: Offer) -> Entry:
-    """Return the entry of an offer beside other versions, one of which may have taken the path of its card."""
+def _adapted(versions: dict[str, Entry], offer: Offer) -> Entry:
+    """Return the entry of an offer for another hub, where another version may have taken the path of its card."""
     card = offer.entry.files["card"]
     if not _is_taken(card.path, offer.version, versions):
         return offer.entry
-    own = implied_cards(offer.model, offer.name, offer.version)[1]
+    own = implied_paths(offer.model, offer.name, offer.version)["card"][1]
     files = {**offer.entry.files, "card": card.model_copy(update={"path": own})}
-    return offer.entry.model_copy(update={"files": files, "mirrors": []})  # they have the card where it was
+    return offer.entry.model_copy(update={"files": files, "mirrors": []})  # mirrors have the card at the old path
 
 
 def _is_taken(card: str, version: str, versions: dict[str, Entry]) -> bool:
@@ -220,30 +222,32 @@ def _compare(files: dict[str, Path], offer: Offer | None) -> None:
     for kind, declared in offer.entry.files.items() if offer else ():
         assert offer is not None
         file = files[kind]
-        if not file.exists() or hashlib.sha256(file.read_bytes()).hexdigest() != declared.sha256:
-            raise HubError(f"{file} is not what the hub {offer.hub.address} declares: pull it anew with force")
+        if not file.exists() or _digest(file) != declared.sha256:
+            raise HubError(f"{file} differs from the declaration of the hub {offer.hub.address}: {_PULL_AGAIN}")
 
 
 def _check_pickle(file: Path, model: WaveformModel) -> None:
-    """Compare the file that stock SeisBench reads with what is written of the model, without unpickling anything."""
+    """Compare the file that stock SeisBench reads with a fresh one of the model, without unpickling anything."""
     with TemporaryDirectory() as scratch:
         fresh = Path(scratch, file.name)
         torch.save(dict(model.state_dict()), fresh)
         if _sums(file) != _sums(fresh):
-            raise HubError(
-                f"{file} does not hold the tensors of the safetensors file beside it: pull it anew with force"
-            )
+            raise HubError(f"{file} does not hold the tensors of its safetensors file: {_PULL_AGAIN}")
 
 
 def _sums(file: Path) -> dict[str, int]:
-    """Return the checksums of pickle and tensors, which are the same for every version of PyTorch."""
+    """Return the checksums of pickle and tensors, which do not depend on the version of PyTorch."""
     try:
         with ZipFile(file) as archive:
             damaged = archive.testzip()
             parts = {part.filename.partition("/")[2]: part.CRC for part in archive.infolist()}
     except (OSError, BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
-        raise HubError(f"{file} cannot be read: {error}; pull it anew with force") from error
+        raise HubError(f"{file} cannot be read: {error}; {_PULL_AGAIN}") from error
     return {"damaged": 1} if damaged else {part: crc for part, crc in parts.items() if part.startswith("data")}
+
+
+def _digest(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -1,4 +1,4 @@
-"""Weights from a hub into SeisBench's cache, in its own layout: stock SeisBench finds them there, too."""
+"""Pull weights from a hub into SeisBench's cache, in its own layout, so that stock SeisBench finds them too."""
 
 import shutil
 from collections.abc import Sequence
@@ -20,31 +20,31 @@ from seisbench_lcl.storage.files import sync
 
 
 def pull(cls: type[WaveformModel], offer: Offer, folder: Path, progress: bool = True) -> Path:
-    """Download weights, check them in every way, and only then lay them into a folder.
+    """Download weights, check them, and only then move them into a folder.
 
-    Files come into a folder of their own, where their digests and sizes are checked as they arrive, and a model is made
-    of them: their tensors are finite and fit their description. SeisBench's own ``.pt`` is written here from the
-    tensors; no pickle is ever taken from elsewhere.
+    Files arrive in a temporary folder, which checks digests and sizes. A model is then built from them, which checks
+    that the tensors are finite and fit their description. SeisBench's own ``.pt`` is written here from the tensors;
+    pickles are never downloaded.
 
     Parameters
     ----------
     cls : type
-        Class of the model.
+        Model class.
     offer : Offer
     folder : Path
-        Where SeisBench keeps weights of the class.
+        SeisBench's folder for weights of the class.
     progress : bool
-        Whether to draw a progress bar, on a terminal.
+        Draw a progress bar if standard error is a terminal.
 
     Returns
     -------
     Path
-        Of the weights in the folder, without suffix.
+        Path of the weights in the folder, without suffix.
 
     Raises
     ------
     HubError
-        If no source has the files as they are declared, or they are no such weights; nothing is left behind.
+        If no source serves the declared files, or the files do not hold these weights; nothing is left behind.
     OutputError
         If the folder cannot be written to.
     """
@@ -66,9 +66,9 @@ def _pull(cls: type[WaveformModel], offer: Offer, folder: Path, arriving: Path, 
     model = check(cls, arriving / offer.name, offer.version, card)
     try:
         torch.save(dict(model.state_dict()), files["pt"])
-    except RuntimeError as error:  # of a full disk, too
+    except RuntimeError as error:  # torch.save raises this on a full disk
         raise OSError(error) from error
-    # The description comes last: with it the weights are there.
+    # The description comes last, because weights count as present once it exists.
     for file in (card, files["safetensors"], files["pt"], files["json"]):
         sync(file)
         file.replace(folder / file.name)
@@ -76,7 +76,7 @@ def _pull(cls: type[WaveformModel], offer: Offer, folder: Path, arriving: Path, 
 
 
 def download(offer: Offer, sources: Sequence[FileSource], folder: Path, progress: bool = False) -> Path:
-    """Download description, tensors and card into a folder, and return the path of the card.
+    """Download description, tensors and card to a folder, and return the path of the card.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def download(offer: Offer, sources: Sequence[FileSource], folder: Path, progress
 
 
 def read_card(offer: Offer) -> tuple[Card, str]:
-    """Download the card of weights, and nothing else.
+    """Download and read only the card of weights.
 
     Raises
     ------
@@ -105,12 +105,12 @@ def read_card(offer: Offer) -> tuple[Card, str]:
 
 
 def check(cls: type[WaveformModel], path: Path, version: str, card: Path) -> WaveformModel:
-    """Load weights, check that their card is complete and of them, and return the model.
+    """Load weights, check that their card is complete and describes them, and return the model.
 
     Raises
     ------
     HubError
-        If the version is another, or the card does not fit.
+        If the version differs, or the card does not fit.
     WeightsError
         As the `load` of the model.
     """
@@ -118,19 +118,19 @@ def check(cls: type[WaveformModel], path: Path, version: str, card: Path) -> Wav
         model = cls.load(path, version_str=version)
     except SeisBenchLCLError:
         raise
-    except Exception as error:  # a constructor is called with what came from outside
+    except Exception as error:  # a constructor gets arguments from outside
         raise HubError(f"{path.name} cannot be loaded: {type(error).__name__}: {error}") from error
     for tensor, values in model.state_dict().items():
         if values.is_floating_point() and not torch.isfinite(values).all():
-            raise HubError(f"{path.name}: tensor {tensor!r} holds values that its model cannot")
+            raise HubError(f"{path.name}: tensor {tensor!r} holds values out of range for its model")
     metadata: dict[str, Any] = model._weights_metadata
     if metadata.get("version") != version:
         raise HubError(f"{path.name} is declared as version {version}, but is version {metadata.get('version')}")
     head, _ = Card.read(card)
     if (head.name, head.version) != (path.name, version):
         raise HubError(
-            f"the card of {path.name}, version {version}, is that of {head.name}, version {head.version}: give it its "
-            "own"
+            f"the card of {path.name}, version {version}, belongs to {head.name}, version {head.version}: use the card "
+            "of these weights"
         )
     head.check_against(metadata)
     return model

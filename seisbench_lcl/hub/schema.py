@@ -1,4 +1,4 @@
-"""The registry of a hub: for each model class, name and version its files, their digests, licence and mirrors."""
+"""The registry of a hub: files, digests, licence and mirrors by model class, name and version."""
 
 import json
 from typing import Annotated, Any, Literal
@@ -14,16 +14,15 @@ from seisbench_lcl.hub.names import (
     check_name,
     check_path,
     check_version,
-    implied_cards,
     implied_paths,
 )
 
 SCHEMA_VERSION = 1
 LARGEST_REGISTRY = 16_000_000
 LARGEST: dict[str, int] = {"json": 1_000_000, "safetensors": 4_000_000_000, "card": 1_000_000}
-"""The greatest sizes in bytes of the files of a model, by their kind."""
+"""Largest allowed size in bytes of each kind of file."""
 
-_SHOWN = 5  # of the errors of a registry
+_SHOWN = 5  # most errors shown about one registry
 _STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
@@ -34,7 +33,7 @@ def _check_printable(text: str) -> str:
 
 
 def _check_mirror(address: str) -> str:
-    """Refuse what would let a registry from outside point at the disk of the reader."""
+    """Refuse addresses by which a registry from outside could point to the user's disk."""
     _check_printable(address)
     kind, _, rest = address.partition("://")
     if kind == "hf" and HF_REPOSITORY.fullmatch(rest):
@@ -42,7 +41,7 @@ def _check_mirror(address: str) -> str:
     parts = urlsplit(address)
     if kind not in ("http", "https") or not parts.hostname or "@" in parts.netloc or parts.query or parts.fragment:
         raise HubError(
-            "a mirror is an address https://…, http://… (without password, '?' and '#') or hf://owner/repository@commit"
+            "a mirror must be https://…, http://… (without password, '?' and '#') or hf://owner/repository@commit"
         )
     return address
 
@@ -53,11 +52,16 @@ class File(BaseModel):
     Attributes
     ----------
     path : str
-        Below the root of the hub and of each mirror.
+        Path below the root of the hub and of each mirror.
     sha256 : str
         64 hexadecimal digits, in lower case.
     size : int
-        In bytes.
+        Size in bytes.
+
+    Examples
+    --------
+    >>> File(path="resnet18/mine.json.v1", sha256="0" * 64, size=100).size
+    100
     """
 
     model_config = _STRICT
@@ -73,11 +77,11 @@ class Entry(BaseModel):
     Attributes
     ----------
     files : dict of str to File
-        Keyed "json", "safetensors" and "card": all three.
+        The three files "json", "safetensors" and "card".
     licence : str
-        Of the weights, as an SPDX expression.
+        Licence of the weights, as an SPDX expression.
     mirrors : list of str
-        Further addresses that hold the files, in the order in which they are tried after the hub itself.
+        Further addresses of the files, tried in this order after the hub itself.
     """
 
     model_config = _STRICT
@@ -92,10 +96,10 @@ class Entry(BaseModel):
     def _check_files(self) -> Self:
         missing = [kind for kind in LARGEST if kind not in self.files]
         if missing:
-            raise HubError(f"no file is named for {', '.join(missing)}")
+            raise HubError(f"files are missing for {', '.join(missing)}")
         for kind, file in self.files.items():
             if file.size > LARGEST[kind]:
-                raise HubError(f"{kind} has {file.size:,} bytes, and {LARGEST[kind]:,} are allowed")
+                raise HubError(f"{kind} has {file.size:,} bytes, but only {LARGEST[kind]:,} are allowed")
         return self
 
 
@@ -104,14 +108,19 @@ Names = Annotated[dict[Annotated[str, AfterValidator(check_name)], Versions], Fi
 
 
 class HubRegistry(BaseModel):
-    """What a hub holds.
+    """The list of weights of a hub.
 
     Attributes
     ----------
     schema_version : int
-        1.
+        Always 1.
     weights : dict
         ``weights[model class][name][version]`` is an `Entry`.
+
+    Examples
+    --------
+    >>> HubRegistry.parse(b'{"schema_version": 1, "weights": {}}', "this example").weights
+    {}
     """
 
     model_config = ConfigDict(extra="forbid", strict=True)
@@ -121,7 +130,7 @@ class HubRegistry(BaseModel):
 
     @classmethod
     def empty(cls) -> Self:
-        """Return the registry of a hub that holds nothing yet."""
+        """Return the registry of an empty hub."""
         return cls(schema_version=SCHEMA_VERSION, weights={})
 
     @classmethod
@@ -133,42 +142,44 @@ class HubRegistry(BaseModel):
         data : bytes
             JSON in UTF-8.
         where : str
-            Where it came from, for messages.
+            Origin of the registry, for messages.
 
         Raises
         ------
         HubError
-            If it is too large, no JSON, or anything in it is not as described above: unknown fields, names and paths
-            that do not fit each other, missing digests, too large files.
+            If it is too large, is not JSON, or does not follow the schema: unknown fields, names and paths that do not
+            match, missing digests, files that are too large.
         """
         if len(data) > LARGEST_REGISTRY:
-            raise HubError(f"the registry of {where} has {len(data):,} bytes, and {LARGEST_REGISTRY:,} are allowed")
+            raise HubError(
+                f"the registry of {where} has {len(data):,} bytes, but only {LARGEST_REGISTRY:,} are allowed"
+            )
         try:
             content = json.loads(data.decode(), object_pairs_hook=_without_repetition)
         except (ValueError, RecursionError) as error:
             raise HubError(
-                f"the registry of {where} is no JSON: {error}; check that the address is that of a hub"
+                f"the registry of {where} is not JSON: {error}; check that this is the address of a hub"
             ) from error
         found = content.get("schema_version") if isinstance(content, dict) else None
         if isinstance(found, int) and found > SCHEMA_VERSION:
             raise HubError(
-                f"the registry of {where} follows version {found} of the schema, and this package knows up to "
+                f"the registry of {where} uses schema version {found}, but this package supports at most "
                 f"{SCHEMA_VERSION}: install a newer seisbench-lcl"
             )
         try:
             return cls.model_validate(content)
         except ValidationError as error:
             raise HubError(
-                f"the registry of {where} cannot be used: {_listed(error)}; tell those who keep the hub"
+                f"the registry of {where} cannot be used: {_listed(error)}; inform the maintainers of the hub"
             ) from error
 
     def to_text(self) -> str:
-        """Return the registry as JSON, the same text for the same content.
+        """Return the registry as JSON; equal content gives equal text.
 
         Raises
         ------
         HubError
-            If entries were added that no registry may hold.
+            If an added entry is not allowed in a registry.
         """
         content = self.model_dump(mode="json", warnings=False)
         text = json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
@@ -187,13 +198,12 @@ class HubRegistry(BaseModel):
                     _check_paths(model, name, version, entry)
                     for file in entry.files.values():
                         if digests.setdefault(file.path, file) != file:
-                            raise HubError(f"{file.path} is named with two digests; give each version its own card")
+                            raise HubError(f"{file.path} has two digests: use a separate card for each version")
         return self
 
 
 def _check_paths(model: str, name: str, version: str, entry: Entry) -> None:
-    expected = {kind: (path,) for kind, path in implied_paths(model, name, version).items()}
-    for kind, allowed in (expected | {"card": implied_cards(model, name, version)}).items():
+    for kind, allowed in implied_paths(model, name, version).items():
         path = entry.files[kind].path  # type: ignore[index]
         if path not in allowed:
             raise HubError(
@@ -202,22 +212,22 @@ def _check_paths(model: str, name: str, version: str, entry: Entry) -> None:
 
 
 def _check_case(names: dict[str, Any]) -> None:
-    """Refuse names that would be one file where systems do not tell capitals."""
+    """Refuse names that would be the same file on systems that ignore case."""
     first: dict[str, str] = {}
     for name in names:
         if first.setdefault(name.lower(), name) != name:
-            raise HubError(f"{first[name.lower()]} and {name} differ in capitals alone")
+            raise HubError(f"{first[name.lower()]} and {name} differ only in case")
 
 
 def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) != len(pairs):
-        raise ValueError("a key stands twice in one object")
+        raise ValueError("an object repeats a key")
     return content
 
 
 def _listed(error: ValidationError) -> str:
-    """Name the first errors and where they are; what came from outside is quoted."""
+    """List the first errors and their places; text from outside is quoted."""
     found = error.errors(include_url=False, include_context=False, include_input=False)
     shown = [f"{ascii(' > '.join(map(str, e['loc'])))[:200]}: {e['msg']}" for e in found[:_SHOWN]]
     more = [f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []

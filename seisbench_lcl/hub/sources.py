@@ -1,6 +1,6 @@
-"""Where the files of a hub come from: a web server, a folder, or a Hugging Face repository at one commit.
+"""Sources of the files of a hub: a web server, a folder, or a Hugging Face repository at one commit.
 
-A source hands out bytes as they arrive and promises nothing about them; `seisbench_lcl.hub.download` checks them.
+A source yields bytes as they arrive, unchecked; `seisbench_lcl.hub.download` checks them.
 """
 
 import os
@@ -24,8 +24,8 @@ from seisbench_lcl.hub.names import HF_REPOSITORY, check_path
 
 TIMEOUT = (10.0, 30.0)  # seconds: to connect, and between two arrivals of data
 CHUNK = 1 << 16
-_MOST_RETRIES = 3  # before anything has arrived; of a broken transfer, see `download`
-_PAUSE = 0.3  # seconds before the second retry, and twice as long before the next
+_MOST_RETRIES = 3  # before any data have arrived; `download` repeats broken transfers
+_PAUSE = 0.3  # seconds before the second retry, doubled before each further one
 _RETRIES = urllib3.Retry(
     total=_MOST_RETRIES,
     connect=1,
@@ -44,16 +44,16 @@ class BrokenTransferError(HubError):
 
 
 Content = tuple[Iterator[bytes], int | None]
-"""Chunks of a file as they arrive, and its length in bytes as far as the source declares one."""
+"""Chunks of a file as they arrive, and its length in bytes if the source declares it."""
 
 
 class FileSource(ABC):
-    """A static folder somewhere.
+    """A static folder, local or remote.
 
     Attributes
     ----------
     address : str
-        As it may be shown: without user name and password.
+        Address without user name and password.
     """
 
     address: str
@@ -65,12 +65,12 @@ class FileSource(ABC):
         Parameters
         ----------
         path : str
-            Below the root of the folder, with "/" between its parts.
+            Path below the root of the folder, with "/" between its parts.
 
         Raises
         ------
         HubError
-            If it cannot be had, on entering; a `BrokenTransferError`, from the iterator.
+            On entering, if the file cannot be opened; as `BrokenTransferError`, from the iterator.
         """
 
 
@@ -87,7 +87,7 @@ def source(address: str, timeout: tuple[float, float] = TIMEOUT) -> FileSource:
     Raises
     ------
     HubError
-        If it is of no such kind, or has parts that no hub has.
+        If the address is of another kind, or has a query or a fragment.
     """
     kind, separator, rest = address.partition("://")
     if not separator and "\0" not in address:
@@ -102,8 +102,8 @@ def source(address: str, timeout: tuple[float, float] = TIMEOUT) -> FileSource:
             if host in ("", "localhost") and "\0" not in url2pathname(path):
                 return FolderSource(Path(url2pathname("/" + path)))
     raise HubError(
-        f"{_public(address)!a} is no address of a hub: https://…, http://…, hf://owner/repository@commit, file:///… or "
-        "a folder"
+        f"{_public(address)!a} is not an address of a hub: use https://…, http://…, hf://owner/repository@commit, "
+        "file:///… or a folder"
     )
 
 
@@ -113,22 +113,29 @@ class FolderSource(FileSource):
     Parameters
     ----------
     folder : Path
+
+    Examples
+    --------
+    >>> from seisbench_lcl.hub import weights
+    >>> with FolderSource(weights.bundled()).open("registry.json") as (chunks, length):
+    ...     len(b"".join(chunks)) == length
+    True
     """
 
     def __init__(self, folder: Path) -> None:
         try:
             self._folder = folder.expanduser().absolute()
         except RuntimeError as error:
-            raise HubError(f"{str(folder)!a} is no folder: {error}") from error
+            raise HubError(f"{str(folder)!a} is not a folder: {error}") from error
         self.address = str(self._folder)
 
     @contextmanager
     def open(self, path: str) -> Iterator[Content]:
-        """Open a file; links that leave the folder are not followed."""
+        """Open a file; links out of the folder are not followed."""
         try:
             file = (self._folder / check_path(path)).resolve()
             if not file.is_relative_to(self._folder.resolve()):
-                raise HubError(f"{path} is a link out of {self.address}: put the file itself there")
+                raise HubError(f"{path} is a link out of {self.address}: replace it by the file itself")
             if not file.is_file():  # opening a pipe would wait for ever
                 raise HubError(f"{self.address} has no file {path}: check the address")
             opened = file.open("rb")
@@ -144,7 +151,7 @@ class WebSource(FileSource):
     Parameters
     ----------
     address : str
-        Of the folder.
+        Address of the folder.
     timeout : tuple of float
         Seconds to connect, and between two arrivals of data.
 
@@ -161,7 +168,9 @@ class WebSource(FileSource):
         except ValueError:
             good = False
         if not good:
-            raise HubError(f"{_public(address)!a} is no address of a hub: https://host/folder, without '?' and '#'")
+            raise HubError(
+                f"{_public(address)!a} is not an address of a hub: use https://host/folder, without '?' and '#'"
+            )
         self._base = address.rstrip("/") + "/"
         self._timeout = timeout
         self.address = _public(address)
@@ -183,10 +192,10 @@ class WebSource(FileSource):
             try:
                 response = session.get(
                     url,
-                    headers={"Accept-Encoding": "identity"},  # so that a declared length is that of the file
+                    headers={"Accept-Encoding": "identity"},  # so that the declared length is that of the file
                     timeout=self._timeout,
                     stream=True,
-                    allow_redirects=False,  # requests would read the body of a redirect, however long it is
+                    allow_redirects=False,  # requests would read the whole body of a redirect, of any length
                 )
                 location = session.get_redirect_target(response)
                 if location is None:
@@ -197,25 +206,25 @@ class WebSource(FileSource):
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
                 raise HubError(f"cannot get {what}: {_reason(error)}") from error
             if scheme not in ("http", "https") or (before, scheme) == ("https", "http"):
-                raise HubError(f"cannot get {what}: it is redirected to {_public(target)!a}, which is not as safe")
+                raise HubError(f"cannot get {what}: the server redirects to {_public(target)!a}, which is less safe")
             url = target
-        raise HubError(f"cannot get {what}: redirected more than {_MOST_REDIRECTS} times")
+        raise HubError(f"cannot get {what}: the server redirects more than {_MOST_REDIRECTS} times")
 
 
 class HuggingFaceSource(FileSource):
-    """A model repository of the Hugging Face Hub, or of the mirror that ``HF_ENDPOINT`` names, at one commit.
+    """A model repository of the Hugging Face Hub, or of the mirror in ``HF_ENDPOINT``, at one commit.
 
     Parameters
     ----------
     repository : str
-        ``owner/repository@commit``, the commit with all its 40 digits.
+        ``owner/repository@commit``, with all 40 digits of the commit.
     timeout : tuple of float
         Seconds to connect, and between two arrivals of data.
 
     Raises
     ------
     HubError
-        If no commit is named.
+        If the full commit is missing.
     """
 
     def __init__(self, repository: str, timeout: tuple[float, float] = TIMEOUT) -> None:
@@ -223,15 +232,15 @@ class HuggingFaceSource(FileSource):
         found = HF_REPOSITORY.fullmatch(repository)
         if not found:
             raise HubError(
-                f"{self.address!a} names no commit: hf://owner/repository@commit, the commit with 40 digits of 0-9 and "
-                "a-f; the page of the repository shows it under 'history'"
+                f"{self.address!a} does not name a commit: use hf://owner/repository@commit with all 40 digits (0-9, "
+                "a-f), which the page of the repository shows under 'history'"
             )
         self._repository, self._commit = found.groups()
         self._timeout = timeout
 
     @contextmanager
     def open(self, path: str) -> Iterator[Content]:
-        """Open a file with the client's own session: its token, endpoint, proxies, retries and offline mode."""
+        """Open a file with the session of huggingface_hub: its token, endpoint, proxies, retries and offline mode."""
         what = f"{check_path(path)} of {self.address}"
         try:
             url = import_module("huggingface_hub").hf_hub_url(self._repository, path, revision=self._commit)
@@ -239,7 +248,7 @@ class HuggingFaceSource(FileSource):
             stream = client.http_stream_backoff
         except (ImportError, AttributeError) as error:
             raise HubError(
-                f"{self.address} needs huggingface_hub, version 1 or newer: pip install 'seisbench-lcl[huggingface]'"
+                f"{self.address} needs huggingface_hub 1 or newer: pip install 'seisbench-lcl[huggingface]'"
             ) from error
         connect, between = self._timeout
         with ExitStack() as stack:
@@ -256,16 +265,16 @@ class HuggingFaceSource(FileSource):
                 )
                 response = stack.enter_context(request)
                 client.hf_raise_for_status(response)
-            except Exception as error:  # the client raises what its own dependencies raise
+            except Exception as error:  # the client passes on the exceptions of its own dependencies
                 raise HubError(f"cannot get {what}: {_reason(error)}") from error
             _check_answer(what, response.status_code, response.headers)
             answers = [*response.history, response]
             if {answer.url.scheme for answer in answers} == {"http", "https"}:
-                raise HubError(f"cannot get {what}: it is redirected from https to http, which is not as safe")
+                raise HubError(f"cannot get {what}: the server redirects from https to http, which is less safe")
             served = {answer.headers.get("X-Repo-Commit") for answer in answers} - {None}
             if served != {self._commit}:
-                found = ", ".join(map(ascii, served)) or "unknown"
-                raise HubError(f"cannot get {what}: the commit that the server names is {found}")
+                found = f"commit {', '.join(map(ascii, served))}" if served else "no commit"
+                raise HubError(f"cannot get {what}: the server states {found}")
             arriving = response.iter_raw()
             yield _read(lambda: next(arriving, b""), what), _length(response.headers)
 
@@ -277,7 +286,7 @@ def _check_answer(what: str, status: int, headers: Mapping[str, str]) -> None:
         raise HubError(f"cannot get {what}: the server answers {status}{meaning}")
     encoding = headers.get("Content-Encoding", "identity")
     if encoding.lower() not in ("", "identity"):
-        raise HubError(f"cannot get {what}: the server compresses it ({encoding!a}) although it was asked not to")
+        raise HubError(f"cannot get {what}: the server compresses it ({encoding!a}) against the request")
 
 
 def _length(headers: Mapping[str, str]) -> int | None:
@@ -291,7 +300,7 @@ def _read(more: Callable[[], bytes], what: str) -> Iterator[bytes]:
     while True:
         try:
             chunk = more()
-        except Exception as error:  # each client has its own exceptions, and all mean the same here
+        except Exception as error:  # each client has its own exceptions for a broken transfer
             raise BrokenTransferError(f"the transfer of {what} broke off: {_reason(error)}") from error
         if not chunk:
             return
@@ -304,6 +313,6 @@ def _public(address: str) -> str:
 
 
 def _reason(error: Exception) -> str:
-    """Return the message of an error on one line, of printable characters."""
+    """Return the message of an error as one line of printable characters."""
     text = " ".join(str(error).split()) or type(error).__name__
-    return "".join(sign if sign.isprintable() else "?" for sign in text[:500])
+    return "".join(character if character.isprintable() else "?" for character in text[:500])

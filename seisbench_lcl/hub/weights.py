@@ -1,8 +1,7 @@
-"""Weights files: SeisBench's layout, written whole or not at all, read without unpickling anything.
+"""Weights files in SeisBench's layout: written whole or not at all, and read without unpickling.
 
-A model called NAME in version V is ``NAME.json.vV`` (arguments of the constructor and metadata),
-``NAME.safetensors.vV`` (its tensors, which this package reads) and ``NAME.pt.vV`` (the same tensors, for stock
-SeisBench code).
+Version V of the weights NAME has three files: ``NAME.json.vV`` (constructor arguments and metadata),
+``NAME.safetensors.vV`` (the tensors, read by this package) and ``NAME.pt.vV`` (the same tensors, for stock SeisBench).
 """
 
 import hashlib
@@ -26,25 +25,26 @@ from seisbench_lcl.errors import WeightsError
 from seisbench_lcl.storage.files import replace
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_AGAIN = "copy or download the weights again"
 
 
 def paths(path: str | os.PathLike[str], version: str | None) -> dict[str, Path]:
     """Return the three files of a model, keyed "json", "safetensors" and "pt"."""
     base = Path(path)
     if not base.name:
-        raise WeightsError(f"{str(path)!r} does not name a file of weights")
+        raise WeightsError(f"{str(path)!r} does not name a weights file")
     suffix = "" if version is None else f".v{version}"
     return {kind: base.with_name(f"{base.name}.{kind}{suffix}") for kind in ("json", "safetensors", "pt")}
 
 
 def resolve(path: str | os.PathLike[str]) -> tuple[Path, str | None]:
-    """Find saved weights: return their path without suffix, and their version.
+    """Return the path of saved weights without suffix, and their version.
 
     Parameters
     ----------
     path : path
-        Without suffix, or the JSON file of the weights. A path without suffix means the weights without a version if
-        these exist, otherwise the newest version.
+        Path without suffix, or the JSON file of the weights. A path without suffix means the weights without a version
+        if these exist, otherwise the newest version.
     """
     given = Path(path)
     stem, marker, version = given.name.partition(".json")
@@ -59,7 +59,7 @@ def resolve(path: str | os.PathLike[str]) -> tuple[Path, str | None]:
 def write(
     path: str | os.PathLike[str], version: str | None, metadata: dict[str, Any], tensors: Mapping[str, Tensor]
 ) -> None:
-    """Write the three files, each complete and synced before it takes its name; the JSON file comes last.
+    """Write the three files, each renamed into place once it is complete and synced; the JSON file comes last.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def read(path: str | os.PathLike[str], version: str | None) -> tuple[dict[str, A
     Raises
     ------
     WeightsError
-        If a file is missing, truncated or was changed, or a tensor is not finite.
+        If a file is missing, truncated or changed, or a tensor holds NaN or infinite values.
     """
     files = paths(path, version)
     try:
@@ -94,14 +94,14 @@ def read(path: str | os.PathLike[str], version: str | None) -> tuple[dict[str, A
     except FileNotFoundError as error:
         pickled = files["pt"].exists() and not files["safetensors"].exists()
         hint = (
-            f"; {files['pt'].name} is there, but it is a pickle, which seisbench_lcl does not open: save the model "
-            "again with its save method"
+            f"; {files['pt'].name} exists, but seisbench_lcl does not open pickles: save the model again with its save "
+            "method"
             if pickled
-            else "; check the path, which goes without .json or .safetensors"
+            else "; check the path, and leave out .json or .safetensors"
         )
         raise WeightsError(f"no weights file {error.filename}{hint}") from error
     except (OSError, RecursionError, ValueError) as error:
-        raise WeightsError(f"cannot read {files['json']}: {error}; copy or download the weights anew") from error
+        raise WeightsError(f"cannot read {files['json']}: {error}; {_AGAIN}") from error
     ours = metadata.get("seisbench_lcl") if isinstance(metadata, dict) else None
     if not isinstance(ours, dict) or not isinstance(metadata.get("model_args"), dict):
         raise WeightsError(f"{files['json']} does not describe a model of seisbench_lcl")
@@ -110,17 +110,17 @@ def read(path: str | os.PathLike[str], version: str | None) -> tuple[dict[str, A
     if found != ours.get("sha256"):
         raise WeightsError(
             f"{files['safetensors']} is truncated or changed: its SHA-256 is {found}, but {files['json'].name} "
-            f"names {ours.get('sha256')}; copy or download the weights anew"
+            f"states {ours.get('sha256')}; {_AGAIN}"
         )
     if _digest(metadata) != ours.get("description_sha256"):
         raise WeightsError(
-            f"the description of the model in {files['json']} was changed, so its tensors could be read wrongly: copy "
-            "or download the weights anew; to change what a model is, load it and save it again"
+            f"the description of the model in {files['json']} was changed, so its tensors could be misread: {_AGAIN}; "
+            "to change a model, load it and save it again"
         )
     try:
         tensors = load_tensors(content)
     except SafetensorError as error:
-        raise WeightsError(f"{files['safetensors']} is no safetensors file: {error}") from error
+        raise WeightsError(f"{files['safetensors']} is not a safetensors file: {error}") from error
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise WeightsError(f"tensor {name!r} of {files['safetensors']} holds NaN or infinite values")
@@ -128,7 +128,7 @@ def read(path: str | os.PathLike[str], version: str | None) -> tuple[dict[str, A
 
 
 def origin(path: str | os.PathLike[str], version: str | None) -> tuple[str, str | None]:
-    """Return the name of the model class that saved weights are of, and what to install for it, if it is a plugin's.
+    """Return the model class of saved weights, and the plugin to install for it; None for a class of this package.
 
     Raises
     ------
@@ -141,7 +141,7 @@ def origin(path: str | os.PathLike[str], version: str | None) -> tuple[str, str 
 
 
 def _check_requirements(file: Path, requires: Any) -> None:
-    """Refuse what could not be asked of the plugins that are installed, or told to a shell."""
+    """Refuse requirements that cannot be compared with installed plugins, or shown in a pip command."""
     try:
         for part, needed in requires.items():
             canonicalize_name(needed["distribution"], validate=True)
@@ -150,19 +150,18 @@ def _check_requirements(file: Path, requires: Any) -> None:
                 raise ValueError(f"{part!r} is {needed!r}")
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise WeightsError(
-            f"{file} does not say what it requires in a way that can be read ({type(error).__name__}: {error}): copy "
-            "or download the weights anew"
+            f"the requirements in {file} cannot be read ({type(error).__name__}: {error}): {_AGAIN}"
         ) from error
 
 
 def bundled() -> Path:
-    """Return the folder of the weights that come with the package."""
+    """Return the folder of the weights that are part of the package."""
     installed = Path(str(resources.files("seisbench_lcl"))) / "weights"
     return installed if installed.is_dir() else installed.parents[1] / "weights"
 
 
 def available(folders: list[Path]) -> dict[str, dict[str, Path]]:
-    """List weights as name to version to path (without suffixes); an earlier folder hides a later one."""
+    """Return paths without suffixes by name and version; an earlier folder hides a later one."""
     found: dict[str, dict[str, Path]] = {}
     for folder in folders:
         for file in sorted(folder.glob("*.json.v*")) if folder.is_dir() else []:
@@ -173,7 +172,7 @@ def available(folders: list[Path]) -> dict[str, dict[str, Path]]:
 
 
 def check_name(name: str) -> None:
-    """Refuse names that could leave the folder.
+    """Refuse names that could lead out of the folder.
 
     Raises
     ------
@@ -181,8 +180,8 @@ def check_name(name: str) -> None:
     """
     if not _NAME.fullmatch(name):
         raise WeightsError(
-            f"{name!r} is no name of pretrained weights: letters, digits, '.', '_' and '-' only; "
-            "to read a file, use load(path)"
+            f"{name!r} is not a name of pretrained weights: use letters, digits, '.', '_' and '-' only; to read a "
+            "file, call load(path)"
         )
 
 
@@ -199,5 +198,5 @@ def newest(versions: Iterable[str]) -> str:
 
 
 def _digest(metadata: Mapping[str, Any]) -> str:
-    """Hash what decides how the tensors are read, such as the order of the labels."""
+    """Hash the arguments that decide how tensors are read, such as the order of the labels."""
     return hashlib.sha256(json.dumps(metadata["model_args"], sort_keys=True).encode()).hexdigest()

@@ -520,7 +520,7 @@ class Discriminator(StreamModel):
     @property
     def novelty_detector(self) -> NoveltyDetector | None:
         """The detector of windows unlike the training data, or None."""
-        return self._modules["unlikeness"]  # type: ignore[return-value]
+        return self._modules["unlikeness"]
 
     @property
     def members(self) -> list["Discriminator"]:

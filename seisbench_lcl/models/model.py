@@ -1,4 +1,6 @@
-"""What evaluation and commands need of a model, whether it is one discriminator or an ensemble."""
+"""The interface that evaluation and commands use, for one discriminator and for an ensemble."""
+
+# ruff: noqa: D102 (the classes behind the protocol document its members)
 
 from collections.abc import Iterable, Sequence
 from os import PathLike
@@ -13,6 +15,7 @@ from typing_extensions import Self
 
 from seisbench_lcl.models._windows import Picks, Windows
 from seisbench_lcl.models.prediction import Prediction
+from seisbench_lcl.models.pretrained import TrainingWindows
 from seisbench_lcl.optim import History
 from seisbench_lcl.waveforms import Preprocessing
 
@@ -25,7 +28,7 @@ class Model(Protocol):
     preprocessing: Preprocessing
     default_args: dict[str, Any]
     held_out: NDArray[np.float32] | None
-    training_windows: dict[str, float] | None
+    training_windows: TrainingWindows | None
 
     @property
     def name(self) -> str: ...

@@ -6,7 +6,7 @@ from seisbench_lcl.models.discriminator import Discriminator
 class MiniRocketRidge(Discriminator, extractor="minirocket", head="ridge"):
     """MiniRocket features and a ridge classifier with leave-one-event-out and calibrated probabilities.
 
-    Takes the parameters of `Discriminator` besides `extractor` and `head`.
+    Takes the parameters of `Discriminator` except `extractor` and `head`.
 
     References
     ----------
@@ -15,10 +15,10 @@ class MiniRocketRidge(Discriminator, extractor="minirocket", head="ridge"):
 
 
 class MiniRocketSCAN(Discriminator, extractor="minirocket", head="scan", normalisation="joint-peak"):
-    """LCL-SSS: MiniRocket features, and clusters that windows share with their neighbours. Needs no labels.
+    """LCL-SSS: MiniRocket features and the SCAN cluster head. Needs no labels.
 
-    Takes the parameters of `Discriminator` besides `extractor` and `head`. All components of a window are divided by
-    their largest amplitude, unless `normalisation` says otherwise: their clusters agree better with event types.
+    Takes the parameters of `Discriminator` except `extractor` and `head`. By default a window is divided by the
+    largest amplitude of all its components: clusters then agree better with event types.
 
     References
     ----------
@@ -29,7 +29,7 @@ class MiniRocketSCAN(Discriminator, extractor="minirocket", head="scan", normali
 class MiniRocketKMeans(Discriminator, extractor="minirocket", head="kmeans", normalisation="joint-peak"):
     """MiniRocket features and k-means. Needs no labels.
 
-    Takes the parameters of `Discriminator` besides `extractor` and `head`; normalised as `MiniRocketSCAN`.
+    Takes the parameters of `Discriminator` except `extractor` and `head`; normalised like `MiniRocketSCAN`.
 
     References
     ----------
@@ -38,9 +38,9 @@ class MiniRocketKMeans(Discriminator, extractor="minirocket", head="kmeans", nor
 
 
 class WaveformKMeans(Discriminator, extractor="raw", head="kmeans"):
-    """k-means of the normalised waveforms themselves: the floor to compare others with. Needs no labels.
+    """k-means of the normalised waveforms: the baseline for other models. Needs no labels.
 
-    Takes the parameters of `Discriminator` besides `extractor` and `head`.
+    Takes the parameters of `Discriminator` except `extractor` and `head`.
 
     References
     ----------
@@ -49,9 +49,9 @@ class WaveformKMeans(Discriminator, extractor="raw", head="kmeans"):
 
 
 class SimCLRKMeans(Discriminator, extractor="simclr", head="kmeans"):
-    """Features that are the same for two distortions of one window, and k-means. Needs no labels.
+    """SimCLR features and k-means. Needs no labels.
 
-    Takes the parameters of `Discriminator` besides `extractor` and `head`.
+    Takes the parameters of `Discriminator` except `extractor` and `head`.
 
     References
     ----------
@@ -62,7 +62,7 @@ class SimCLRKMeans(Discriminator, extractor="simclr", head="kmeans"):
 class AutoencoderGMM(Discriminator, extractor="spectrogram_autoencoder", head="gmm"):
     """The latent of a spectrogram autoencoder, and a Gaussian mixture. Needs no labels.
 
-    Takes the parameters of `Discriminator` besides `extractor` and `head`.
+    Takes the parameters of `Discriminator` except `extractor` and `head`.
 
     References
     ----------
@@ -73,7 +73,7 @@ class AutoencoderGMM(Discriminator, extractor="spectrogram_autoencoder", head="g
 class UNetGMM(Discriminator, extractor="spectrogram_unet", head="gmm"):
     """The latent of a spectrogram U-Net, and a Gaussian mixture. Needs no labels.
 
-    Takes the parameters of `Discriminator` besides `extractor` and `head`.
+    Takes the parameters of `Discriminator` except `extractor` and `head`.
 
     References
     ----------
@@ -84,7 +84,7 @@ class UNetGMM(Discriminator, extractor="spectrogram_unet", head="gmm"):
 class DEC(Discriminator, extractor="spectrogram_autoencoder", head="dec"):
     """Deep embedded clustering: a spectrogram autoencoder and its clusters, trained together. Needs no labels.
 
-    Takes the parameters of `Discriminator` besides `extractor` and `head`.
+    Takes the parameters of `Discriminator` except `extractor` and `head`.
 
     References
     ----------
@@ -95,7 +95,7 @@ class DEC(Discriminator, extractor="spectrogram_autoencoder", head="dec"):
 class ResNet18(Discriminator, extractor="resnet18", head="linear"):
     """A residual network over samples and a linear head, trained together.
 
-    Takes the parameters of `Discriminator` besides `extractor` and `head`.
+    Takes the parameters of `Discriminator` except `extractor` and `head`.
 
     References
     ----------
@@ -106,7 +106,7 @@ class ResNet18(Discriminator, extractor="resnet18", head="linear"):
 class VGG16(Discriminator, extractor="vgg16", head="linear"):
     """The convolutions of VGG-16 over samples and a linear head, trained together.
 
-    Takes the parameters of `Discriminator` besides `extractor` and `head`.
+    Takes the parameters of `Discriminator` except `extractor` and `head`.
 
     References
     ----------
@@ -117,7 +117,7 @@ class VGG16(Discriminator, extractor="vgg16", head="linear"):
 class Inception10(Discriminator, extractor="inception10", head="linear"):
     """Convolutions of several lengths side by side, ten layers deep, and a linear head, trained together.
 
-    Takes the parameters of `Discriminator` besides `extractor` and `head`.
+    Takes the parameters of `Discriminator` except `extractor` and `head`.
 
     References
     ----------
@@ -128,7 +128,7 @@ class Inception10(Discriminator, extractor="inception10", head="linear"):
 class SpectrogramCNN(Discriminator, extractor="spectrogram_cnn", head="linear"):
     """A small network over spectrograms and a linear head, trained together.
 
-    Takes the parameters of `Discriminator` besides `extractor` and `head`.
+    Takes the parameters of `Discriminator` except `extractor` and `head`.
 
     References
     ----------
@@ -139,7 +139,7 @@ class SpectrogramCNN(Discriminator, extractor="spectrogram_cnn", head="linear"):
 class PhysicalRidge(Discriminator, extractor="physical", head="ridge", normalisation="joint-std"):
     """Classical discriminants (P/S amplitude ratios, spectra, cepstrum, envelope) and a ridge classifier.
 
-    Takes the parameters of `Discriminator` besides `extractor` and `head`. The components keep their amplitude ratios.
+    Takes the parameters of `Discriminator` except `extractor` and `head`. Components keep their amplitude ratios.
 
     References
     ----------
@@ -150,7 +150,7 @@ class PhysicalRidge(Discriminator, extractor="physical", head="ridge", normalisa
 class EnvelopeMiniRocketRidge(Discriminator, extractor="envelope>minirocket", head="ridge"):
     """MiniRocket features of band-wise log envelopes, and a ridge classifier.
 
-    Takes the parameters of `Discriminator` besides `extractor` and `head`.
+    Takes the parameters of `Discriminator` except `extractor` and `head`.
 
     References
     ----------
@@ -166,12 +166,12 @@ class HybridRidge(
 ):
     """MiniRocket of waveforms, MiniRocket of envelopes and physical discriminants, each with a ridge, stacked.
 
-    Takes the parameters of `Discriminator` besides `extractor` and `head`. The components keep their amplitude ratios
-    for the physical discriminants; MiniRocket sees each in units of its own standard deviation.
+    Takes the parameters of `Discriminator` except `extractor` and `head`. Components keep their amplitude ratios for
+    the physical discriminants; for MiniRocket, each is divided by its own standard deviation.
 
     References
     ----------
-    As of `MiniRocketRidge`, `EnvelopeMiniRocketRidge` and `PhysicalRidge`. See `seisbench_lcl.heads.Stack`.
+    See `MiniRocketRidge`, `EnvelopeMiniRocketRidge`, `PhysicalRidge` and `seisbench_lcl.heads.Stack`.
     """
 
 
@@ -182,13 +182,12 @@ class EnvelopePhysicalRidge(
     normalisation="joint-std",
     head_args={"weighting": "equal"},
 ):
-    """MiniRocket of envelopes and physical discriminants, each with a ridge, in equal parts: for regions never seen.
+    """MiniRocket of envelopes and physical discriminants, each with a ridge and equal weight, for unseen regions.
 
-    `HybridRidge` without the waveforms, which tell most of all which network recorded them, and without weights that
-    were learnt from events of the training networks. Takes the parameters of `Discriminator` besides `extractor` and
-    `head`.
+    `HybridRidge` without waveforms, which mainly reveal the recording network, and without weights learnt from events
+    of the training networks. Takes the parameters of `Discriminator` except `extractor` and `head`.
 
     References
     ----------
-    As of `EnvelopeMiniRocketRidge` and `PhysicalRidge`. See `seisbench_lcl.heads.Stack`.
+    See `EnvelopeMiniRocketRidge`, `PhysicalRidge` and `seisbench_lcl.heads.Stack`.
     """

@@ -2,7 +2,7 @@
 
 import os
 from abc import abstractmethod
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 from seisbench.models import WaveformModel
@@ -18,6 +18,18 @@ from seisbench_lcl.models.registry import BUILT_IN, registry
 _SEISBENCH_REQUIREMENT = "0.12.6"
 
 
+class TrainingWindows(TypedDict):
+    """How the training windows of weights were cut and chosen; see `seisbench_lcl.datasets.Cuts`.
+
+    `max_shift` and `refine` are in seconds, `min_snr` in dB; None accepted all windows.
+    """
+
+    max_shift: float
+    copies: int
+    refine: float
+    min_snr: float | None
+
+
 class PretrainedModel(WaveformModel):
     """A SeisBench model of extractors and heads, whose weights are files of `seisbench_lcl.hub.weights`.
 
@@ -25,12 +37,11 @@ class PretrainedModel(WaveformModel):
 
     Attributes
     ----------
-    training_windows : dict or None
-        How the training windows were cut and chosen: "max_shift" and "refine" in seconds, "copies", and "min_snr" in dB
-        or None. None if the weights do not record it.
+    training_windows : TrainingWindows or None
+        How the training windows were cut and chosen; None if the weights do not record it.
     """
 
-    training_windows: dict[str, Any] | None = None
+    training_windows: TrainingWindows | None = None
 
     def save(self, path: str | os.PathLike[str], weights_docstring: str = "", version_str: str | None = None) -> None:
         """Save in SeisBench's layout, with the tensors as safetensors too.

@@ -1,4 +1,4 @@
-"""Extractors, heads and models by name: a container, which plugin discovery fills at the first look-up."""
+"""Extractors, heads and models by name: a container, filled by plugin discovery at the first look-up."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -33,19 +33,24 @@ class Classes(NamedTuple):
 
 @dataclass
 class Plugin:
-    """One entry point, and whether it was loaded.
+    """One entry point, and the state of its plugin.
 
     Attributes
     ----------
     name : str
         Name of the entry point.
     distribution, version : str
-        The installed distribution; empty if nothing of this name is installed.
+        The installed distribution; empty if none has this name.
     state : {"loaded", "failed", "not allowed", "missing"}
     reason : str
         Why the plugin is not loaded.
     classes : Classes
         Its extractors, heads and models by name; empty unless it is loaded.
+
+    Examples
+    --------
+    >>> str(Plugin("scattering", "seisbench-lcl-scattering", "0.1.0"))
+    "'scattering' of seisbench-lcl-scattering 0.1.0"
     """
 
     name: str
@@ -60,7 +65,7 @@ class Plugin:
 
 
 class Registry:
-    """The installed classes, and the plugin that each of them belongs to.
+    """The installed classes, and the plugin of each.
 
     Attributes
     ----------
@@ -68,6 +73,12 @@ class Registry:
         All plugins, loaded or not, in the order in which they were added.
     classes : Classes
         The classes of all loaded plugins by name.
+
+    Examples
+    --------
+    >>> from seisbench_lcl.plugins import registry
+    >>> registry().head("ridge")
+    <class 'seisbench_lcl.heads.ridge.Ridge'>
     """
 
     def __init__(self) -> None:
@@ -81,11 +92,11 @@ class Registry:
         Raises
         ------
         PluginError
-            If one of the names is taken; nothing is added then.
+            If one of the names is taken; then nothing is added.
         """
         for mine, known in zip(classes, self.classes, strict=True):
             for name in mine:
-                # The weights of a model are stored in a folder named after its class, in lower case.
+                # Case is ignored because weights are stored in a folder with the class name in lower case.
                 if taken := next((cls for other, cls in known.items() if other.lower() == name.lower()), None):
                     raise PluginError(f"the name {name!r} is taken by {self._owners[taken]}")
         for mine, known in zip(classes, self.classes, strict=True):
@@ -110,7 +121,7 @@ class Registry:
         kind : {"extractor", "head", "model"}
         name : str
         source : str, optional
-            The distribution that is known to hold the class, for the error message.
+            Distribution that provides the class, for the error message.
 
         Raises
         ------
@@ -133,19 +144,19 @@ class Registry:
         return self._owners.get(cls)
 
     def check(self, part: str, needed: Mapping[str, str]) -> None:
-        """Check that a class which weights need is installed.
+        """Check that a class required by weights is installed.
 
         Parameters
         ----------
         part : str
-            Its last word is the kind of the class: "extractor", "head" or "model".
+            The last word is the kind of the class: "extractor", "head" or "model".
         needed : mapping
-            The "name" of the class, and the "distribution" and "version" that the weights were made with.
+            The "name" of the class, and the "distribution" and "version" used for training.
 
         Raises
         ------
         MissingPluginError
-            If no class has this name, or it comes from another distribution or an older version.
+            If no class has this name, or the installed one has another distribution or an older version.
         """
         name, distribution, version = needed["name"], needed["distribution"], needed["version"]
         kind: Kind = part.split()[-1]  # type: ignore[assignment]  # weights files are checked when they are read
@@ -153,8 +164,8 @@ class Registry:
         found = self._owners[self.find(kind, name, source)]
         if canonicalize_name(found.distribution) != canonicalize_name(distribution):
             raise MissingPluginError(
-                f"the weights need the {kind} {name!r} of {distribution}, but the installed {kind} of this name "
-                f"belongs to {found.distribution}: pip uninstall {found.distribution}; pip install {source!r}"
+                f"the weights need the {kind} {name!r} of {distribution}, but the installed {kind} belongs to "
+                f"{found.distribution}: pip uninstall {found.distribution}; pip install {source!r}"
             )
         if Version(found.version) < Version(version):
             raise MissingPluginError(
@@ -163,28 +174,28 @@ class Registry:
             )
 
     def missing(self, kind: str, name: str, known: Mapping[str, Any], source: str | None = None) -> MissingPluginError:
-        """Return the error for an unknown name: it lists what is installed, what failed, and what to install."""
-        aside = [plugin for plugin in self.plugins if plugin.state != "loaded"]
+        """Return the error for an unknown name, with the installed names, failed plugins, and the plugin to install."""
+        skipped = [plugin for plugin in self.plugins if plugin.state != "loaded"]
         if source:
             wanted = canonicalize_name(source.partition(">")[0])
-            aside = [plugin for plugin in aside if canonicalize_name(plugin.distribution) == wanted]
-        mend = f"; it comes with {source}: pip install {source!r}" if source and not aside else ""
+            skipped = [plugin for plugin in skipped if canonicalize_name(plugin.distribution) == wanted]
+        fix = f"; it comes with {source}: pip install {source!r}" if source and not skipped else ""
         listed = ", ".join(sorted(known))
-        absent = "".join(f"; plugin {plugin}: {plugin.state} ({plugin.reason})" for plugin in aside)
-        return MissingPluginError(f"no {kind} is called {name!r}; installed: {listed}{absent}{mend}")
+        failed = "".join(f"; plugin {plugin}: {plugin.state} ({plugin.reason})" for plugin in skipped)
+        return MissingPluginError(f"no {kind} is called {name!r}; installed: {listed}{failed}{fix}")
 
 
 _fillers: list[Callable[[Registry], None]] = []
 
 
 def fill_from(filler: Callable[[Registry], None]) -> None:
-    """Name the function that fills the registry at the first look-up; discovery calls this when it is imported."""
+    """Set the function that fills the registry at the first look-up; `seisbench_lcl.plugins` sets it on import."""
     _fillers[:] = [filler]
 
 
 @cache
 def registry() -> Registry:
-    """Return the registry, filled at the first call: importing seisbench_lcl imports no plugin."""
+    """Return the registry. The first call fills it, so that importing seisbench_lcl imports no plugin."""
     new = Registry()
     for fill in _fillers:
         fill(new)

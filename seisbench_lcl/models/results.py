@@ -1,4 +1,4 @@
-"""What `classify` returns: a verdict for every window, and runs of windows as detections."""
+"""The results of `classify`: a label or an abstention for every window, and detections."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -13,12 +13,14 @@ from obspy import UTCDateTime
 from seisbench.util import Detection, DetectionList
 from typing_extensions import Self
 
+from seisbench_lcl.waveforms import StationId
+
 _SHOWN = 10  # rows of a printed list
 
 
 @dataclass(frozen=True)
 class Window:
-    """One window of one station: probabilities and a label, or an abstention with its reason; and diagnostics.
+    """One window of one station, with probabilities and a label, or an abstention and its reason.
 
     Diagnostics are those of `seisbench_lcl.models.prediction.Prediction`.
     """
@@ -39,12 +41,11 @@ class StationWindows:
 
     Attributes
     ----------
-    station : str
-        NET.STA.LOC and band and instrument code.
+    station : StationId
     start : UTCDateTime
         Start of the first window.
     step, length : float
-        Seconds from window to window, and of one window.
+        Time between windows, and length of a window, in seconds.
     probabilities : (n, K) float32 ndarray
         NaN where the model abstained.
     coverage : (n,) float32 ndarray
@@ -55,7 +56,7 @@ class StationWindows:
         Those of `seisbench_lcl.models.prediction.Prediction`; NaN where nothing was computed.
     """
 
-    station: str
+    station: StationId
     start: UTCDateTime
     step: float
     length: float
@@ -90,7 +91,7 @@ class StationWindows:
 
 
 class WindowList(Sequence[Window]):
-    """All windows of a stream, station by station; arrays inside, `Window` objects when asked for.
+    """All windows of a stream, station by station; a sequence of `Window` objects, stored as arrays.
 
     Parameters
     ----------
@@ -119,7 +120,7 @@ class WindowList(Sequence[Window]):
         i = index - int(self._ends[b]) + len(block)
         row = block.probabilities[i]
         return Window(
-            station=block.station,
+            station=str(block.station),
             start_time=block.time(i),
             end_time=block.time(i) + block.length,
             probabilities=dict(zip(self.labels, row.tolist(), strict=True)),
@@ -130,20 +131,22 @@ class WindowList(Sequence[Window]):
         )
 
     def to_dataframe(self) -> pd.DataFrame:
-        """Return one row a window: station, start_time and end_time (UTC), a column for each label, label (None where
-        the model abstained), reason, coverage, and where the model tells them novelty and spread.
-        """  # noqa: D205
+        """Return a table with one row per window.
+
+        The columns are station, start_time and end_time (UTC), one per label, label (None if the model abstained),
+        reason, coverage, and the diagnostics of the model, such as novelty and spread.
+        """
         names = np.array([*self.labels, None], dtype=object)
         frames = []
         for block in self.blocks:
-            # Microseconds, for nanoseconds reach only from the year 1677 to 2262.
+            # Microseconds, because nanoseconds only cover the years 1677 to 2262.
             start = np.datetime64(block.start.ns // 1000, "us") + np.round(
                 np.arange(len(block)) * block.step * 1e6
             ).astype("timedelta64[us]")
             frames.append(
                 pd.DataFrame(
                     {
-                        "station": block.station,
+                        "station": str(block.station),
                         "start_time": start,
                         "end_time": start + np.timedelta64(round(block.length * 1e6), "us"),
                         **dict(zip(self.labels, block.probabilities.T, strict=True)),
@@ -166,15 +169,15 @@ class WindowList(Sequence[Window]):
         Parameters
         ----------
         threshold : float
-            Least probability of a window's label.
+            Smallest probability of a window's label.
         ignore : sequence of str
-            Labels that make no detection, such as noise.
+            Labels without detections, such as noise.
 
         Returns
         -------
         LabelledDetectionList
-            One entry for each run of windows of one label of a station, from the start of its first window to the end
-            of its last; runs of the same label that overlap in time are one.
+            One entry per run of windows with the same label at a station, from the start of the first window to the end
+            of the last; overlapping runs of the same label are merged.
         """
         kept = np.array([label not in ignore for label in self.labels])
         runs: list[LabelledDetection] = []
@@ -184,7 +187,7 @@ class WindowList(Sequence[Window]):
             for first, end, code in block.runs(codes):
                 label, peak = self.labels[code], float(top[first:end].max())
                 end_time = block.time(end - 1) + block.length
-                runs.append(LabelledDetection(block.station, block.time(first), end_time, peak, label))
+                runs.append(LabelledDetection(str(block.station), block.time(first), end_time, peak, label))
         found: list[LabelledDetection] = []
         for run in sorted(runs, key=lambda d: (d.trace_id, d.label, d.start_time)):
             last = found[-1] if found else run
@@ -196,31 +199,31 @@ class WindowList(Sequence[Window]):
         return LabelledDetectionList(sorted(found, key=lambda d: (d.start_time, d.trace_id)))
 
     def to_stream(self, model: str, shift: float) -> obspy.Stream:
-        """Return SeisBench annotations: for each label one trace of probabilities over time.
+        """Return SeisBench annotations: one trace of probabilities over time per label.
 
         Parameters
         ----------
         model : str
-            First part of the channel name, ``{model}_{label}``. Where one NET.STA.LOC carries several instruments, the
-            band and instrument code comes before it: ``HH_{model}_{label}``.
+            First part of the channel name, ``{model}_{label}``. If one NET.STA.LOC has several instruments, their code
+            comes first: ``HH_{model}_{label}``.
         shift : float
-            Time from the start of a window to the sample that its probabilities are given for, in seconds.
+            Time from the start of a window to the sample of its probabilities, in seconds.
 
         Returns
         -------
         obspy.Stream
-            Traces end where the model abstained, and begin anew after it.
+            Traces end where the model abstained, and start again after it.
         """
-        instruments: dict[str, set[str]] = defaultdict(set)
+        instruments: dict[tuple[str, str, str], set[str]] = defaultdict(set)
         for block in self.blocks:
-            site, instrument = block.station.rsplit(".", 1)
+            network, station, location, instrument = block.station
             if block.decided.any():
-                instruments[site].add(instrument)
+                instruments[network, station, location].add(instrument)
         stream = obspy.Stream()
         for block in self.blocks:
-            site, instrument = block.station.rsplit(".", 1)
-            network, station, location = site.split(".")
-            prefix = f"{instrument}_{model}" if len(instruments[site]) > 1 else model
+            network, station, location, instrument = block.station
+            several = len(instruments[network, station, location]) > 1
+            prefix = f"{instrument}_{model}" if several else model
             for first, end, _ in block.runs(np.where(block.decided, 0, -1)):
                 for k, label in enumerate(self.labels):
                     header = {
@@ -245,13 +248,15 @@ class WindowList(Sequence[Window]):
         more = f"\n... {len(self) - _SHOWN} more" if len(self) > _SHOWN else ""
         stations = len({block.station for block in self.blocks})
         table = head.to_string(index=False, float_format="%.3f")
-        return f"WindowList: {len(self)} windows of {stations} stations: {parts}\n{table}{more}"
+        windows = f"{len(self)} window{'' if len(self) == 1 else 's'}"
+        places = f"{stations} station{'' if stations == 1 else 's'}"
+        return f"WindowList: {windows} of {places}: {parts}\n{table}{more}"
 
     __repr__ = __str__
 
 
 class LabelledDetection(Detection):
-    """A SeisBench detection that says what it is.
+    """A SeisBench detection with a label.
 
     Parameters
     ----------
@@ -287,12 +292,12 @@ class LabelledDetectionList(DetectionList):
     def select(
         self, trace_id: str | None = None, min_confidence: float | None = None, label: str | None = None
     ) -> Self:
-        """Select detections by a regular expression for the station, least probability, and label."""
+        """Select detections by a regular expression for the station, smallest probability, and label."""
         chosen = super().select(trace_id=trace_id, min_confidence=min_confidence)
         return type(self)(d for d in chosen if label is None or d.label == label)
 
     def to_dataframe(self) -> pd.DataFrame:
-        """Return one row a detection: station, start_time, end_time (UTC), label, probability."""
+        """Return one row per detection: station, start_time, end_time (UTC), label, probability."""
         rows: list[dict[str, Any]] = [
             {
                 "station": d.trace_id,

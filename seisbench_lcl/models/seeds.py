@@ -1,11 +1,11 @@
-"""Seeds among arguments that hold others: those of an extractor made of several are mappings by name."""
+"""Seeds in nested arguments."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
 def with_seed(arguments: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    """Return arguments with each seed in them, however deep, replaced by another."""
+    """Return arguments with every seed replaced, at any depth."""
     return {
         key: seed if key == "seed" else with_seed(value, seed) if isinstance(value, Mapping) else value
         for key, value in arguments.items()
@@ -13,7 +13,7 @@ def with_seed(arguments: Mapping[str, Any], seed: int) -> dict[str, Any]:
 
 
 def without_seeds(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return arguments without the seeds in them, however deep."""
+    """Return arguments without seeds, at any depth."""
     return {
         key: without_seeds(value) if isinstance(value, Mapping) else value
         for key, value in arguments.items()

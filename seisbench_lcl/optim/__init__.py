@@ -1,4 +1,4 @@
-"""Training by stochastic gradients: the loop, its settings, checkpoints and logs, losses and augmentations."""
+"""Training by gradient descent: the loop, its settings, checkpoints and logs, losses and augmentations."""
 
 from seisbench_lcl.optim.loop import History, initialise, optimise
 from seisbench_lcl.optim.recipe import Tuning

@@ -1,4 +1,4 @@
-"""What a training leaves behind: its losses, and the state from which it goes on."""
+"""The losses of a training, and checkpoints from which an interrupted training continues."""
 
 import json
 import math
@@ -20,15 +20,25 @@ class History:
     Attributes
     ----------
     name : str
-        What was trained.
+        Name of the training.
     train, held_out : list of float
-        Mean loss of each epoch, on the rows trained on and on those held out (empty if none were).
+        Mean loss of each epoch, on training rows and on held-out rows (empty if there were none).
     scores : list of float
-        What each epoch was chosen by, if it was not its loss: higher is better.
+        Score of each epoch, if the training had one: higher is better.
     best_epoch : int
-        Epoch, from 0, whose state was kept; −1 if it is the one that a fine-tuning began with.
+        Epoch, from 0, whose state was kept; −1 for the initial state of a fine-tuning.
     stopped : str
         Why the training ended early; empty if it did not.
+
+    Examples
+    --------
+    >>> from seisbench_lcl.optim import optimise
+    >>> line, x = nn.Linear(1, 1), torch.linspace(0, 1, 20)[:, None]
+    >>> def loss(rows):
+    ...     return (line(x[rows]) - 3 * x[rows]).square().mean()
+    >>> history = optimise("line", line, loss, 20, epochs=5, batch_size=10, learning_rate=0.1)
+    >>> len(history.train), history.train[4] < history.train[0]
+    (5, True)
     """
 
     name: str
@@ -41,7 +51,7 @@ class History:
 
 @dataclass
 class Checkpoint:
-    """What an interrupted training goes on from, known by its recipe and the slope of its first batch."""
+    """A file with the state of a training, identified by its recipe and the gradient norm of its first batch."""
 
     path: Path
     recipe: str
@@ -49,12 +59,12 @@ class Checkpoint:
 
     @classmethod
     def of(cls, folder: Path | None, name: str, recipe: list[Any]) -> "Checkpoint | None":
-        """Return that of a training, if there is a folder for them."""
-        # As text, for what is no plain type, such as a number of numpy's, does not come back from a checkpoint.
+        """Return the checkpoint of a training, or None without a folder."""
+        # As text, because only plain types, not numpy numbers, can be loaded from a checkpoint.
         return cls(folder / f"{name}.checkpoint", json.dumps(recipe, default=float)) if folder else None
 
     def resume(self, module: nn.Module, stepper: torch.optim.Optimizer) -> tuple[History, dict[str, Tensor]] | None:
-        """Take up the saved state, and return losses and kept state; None if there is nothing saved."""
+        """Restore the saved state, and return losses and kept state; None if nothing is saved."""
         if not self.path.exists():
             return None
         try:
@@ -63,15 +73,15 @@ class Checkpoint:
             same = (
                 saved["recipe"] == self.recipe
                 and _shapes(saved["module"]) == _shapes(saved["kept"]) == _shapes(module.state_dict())
-                # Sums over threads may differ in the last digits.
+                # Sums over several threads may differ in the last digits.
                 and math.isclose(saved["data"], self.data, rel_tol=1e-4)
             )
-        except Exception as error:  # a file that is no checkpoint fails in many ways
-            raise ConfigurationError(f"{self.path} is no checkpoint: remove it ({error})") from error
+        except Exception as error:  # a file that is not a checkpoint fails in many ways
+            raise ConfigurationError(f"{self.path} is not a checkpoint: remove it ({error})") from error
         if not same:
             raise ConfigurationError(
-                f"{self.path} is of another training, with other data, another network or other arguments: remove "
-                "it to train anew, or choose another folder for checkpoints"
+                f"{self.path} belongs to another training, with other data, another network or other arguments: "
+                "remove it to train again, or choose another folder for checkpoints"
             )
         module.load_state_dict(saved["module"])
         stepper.load_state_dict(saved["stepper"])
@@ -91,7 +101,7 @@ class Checkpoint:
         }
         try:
             replace(self.path, lambda file: torch.save(content, file))
-        except (OSError, RuntimeError) as error:  # torch raises RuntimeError where there is no room
+        except (OSError, RuntimeError) as error:  # torch raises RuntimeError if the disk is full
             raise OutputError(f"cannot write the checkpoint {self.path}: {error}") from error
 
 

@@ -1,4 +1,4 @@
-"""What a training tells while it runs: a table for everyone, and TensorBoard for those who have it."""
+"""Logs of a running training: a CSV table, and TensorBoard if it is installed."""
 
 import csv
 from collections.abc import Iterable
@@ -12,21 +12,21 @@ _COLUMNS = ("epoch", "learning_rate", "train", "held_out", "score", "seconds")
 
 
 class Logs:
-    """One row an epoch: in ``<name>.csv``, and as scalars of TensorBoard where that is installed.
+    """One row per epoch in ``<name>.csv``, and as scalars in TensorBoard if it is installed.
 
     Parameters
     ----------
     folder : Path
     name : str
-        Of the training.
+        Name of the training.
     start : int
-        Epoch that the training begins with. From another than the first the table goes on, without the rows of epochs
-        that are trained again.
+        First epoch of the training. If it is not 0, the table is continued, without the rows of epochs that are trained
+        again.
 
     Raises
     ------
     OutputError
-        If the folder cannot be written to.
+        If the folder is not writable.
     """
 
     def __init__(self, folder: Path, name: str, start: int) -> None:
@@ -39,7 +39,7 @@ class Logs:
             raise OutputError(f"cannot write logs to {folder}: {error}; choose another folder") from error
 
     def write(self, epoch: int, **values: float | None) -> None:
-        """Add the row of an epoch, counted from 0; what is None stays empty."""
+        """Add the row of an epoch, counted from 0; None leaves a cell empty."""
         row = [epoch + 1, *(values[column] for column in _COLUMNS[1:])]
         try:
             _append(self._path, [["" if value is None else f"{value:.6g}" for value in row]])
@@ -52,12 +52,12 @@ class Logs:
             raise OutputError(f"cannot write the log {self._path}: {error}") from error
 
     def close(self) -> None:
-        """Close what TensorBoard holds open."""
+        """Close the files of TensorBoard."""
         if self._board:
             self._board.close()
 
     def _rows(self, n_epochs: int) -> list[list[str]]:
-        """Return the rows of the first epochs; one that was cut off while it was written is of a later one."""
+        """Return the rows of the first epochs; a row that was cut off in writing belongs to a later epoch."""
         with self._path.open(newline="", encoding="utf-8", errors="replace") as file:
             whole = [row for row in csv.reader(file) if len(row) == len(_COLUMNS) and row[0].isdecimal()]
         return [row for row in whole if int(row[0]) <= n_epochs]

@@ -1,4 +1,4 @@
-"""Single steps of an optimiser, and what a GPU asks of them: mixed precision, and batches that fit into its memory."""
+"""Single steps of an optimiser, with mixed precision on a GPU and batches that fit into its memory."""
 
 import logging
 from collections.abc import Callable
@@ -13,7 +13,7 @@ logger = logging.getLogger("seisbench")
 
 
 class Steps:
-    """Takes one batch at a time."""
+    """Takes one optimiser step per batch."""
 
     def __init__(
         self, name: str, module: nn.Module, loss: Callable[[Tensor], Tensor], stepper: torch.optim.Optimizer
@@ -31,11 +31,11 @@ class Steps:
         except torch.OutOfMemoryError as error:
             if self._parts > 1:
                 raise TrainingError(
-                    f"{self._name}: the GPU has no memory for half a batch, {-(-len(rows) // 2)} windows: take a "
+                    f"{self._name}: the GPU has no memory for half a batch, {-(-len(rows) // 2)} windows: use a "
                     "smaller batch_size, or train on the CPU"
                 ) from error
         self._parts = 2
-        logger.warning("%s: the GPU has no memory for a batch of %d windows: it is halved", self._name, len(rows))
+        logger.warning("%s: the GPU has no memory for a batch of %d windows: batches are halved", self._name, len(rows))
         torch.cuda.empty_cache()
         return self.take(rows)
 
@@ -52,7 +52,7 @@ class Steps:
 
 
 def _mixed_precision(module: nn.Module) -> AbstractContextManager[object]:
-    """Compute in bfloat16 what bears it, on a GPU that knows it; its range needs no scaling of the loss."""
+    """Use bfloat16 on a GPU that supports it; its range makes scaling the loss unnecessary."""
     on_gpu = any(p.device.type == "cuda" for p in module.parameters())
     return (
         torch.autocast("cuda", torch.bfloat16)

@@ -1,4 +1,4 @@
-"""The contrastive loss: two views of one window are alike, those of different windows are not."""
+"""The contrastive loss: views of one window are similar, views of different windows are not."""
 
 import torch
 from torch import Tensor
@@ -10,19 +10,19 @@ from seisbench_lcl.errors import ConfigurationError
 def nt_xent(first: Tensor, second: Tensor, temperature: float) -> Tensor:
     """Compute the normalised, temperature-scaled cross entropy.
 
-    Each of the 2 B rows has to tell its partner from the 2 B − 2 views of other windows by cosine similarity.
+    Each of the 2 B rows must identify its partner among the 2 B − 2 views of other windows by cosine similarity.
 
     Parameters
     ----------
     first, second : (B, D) Tensor
         Projections of two views of the same windows, in the same order.
     temperature : float
-        Divides the similarities: the smaller, the more the most similar others count.
+        Divides the similarities: a smaller temperature gives more weight to the most similar views.
 
     Returns
     -------
     scalar Tensor
-        Mean of the 2 B rows. With a single window there is nothing to tell it from: zero.
+        Mean over the 2 B rows; zero for a single window.
 
     Raises
     ------
@@ -35,10 +35,10 @@ def nt_xent(first: Tensor, second: Tensor, temperature: float) -> Tensor:
     """
     if first.shape != second.shape or first.ndim != 2 or not temperature > 0:
         raise ConfigurationError(
-            f"nt_xent takes two tensors of one shape (B, D) and a positive temperature, but was given "
+            f"nt_xent needs two tensors of the same shape (B, D) and a positive temperature, but got "
             f"{tuple(first.shape)}, {tuple(second.shape)} and {temperature!r}"
         )
     rows = normalize(torch.cat([first, second]), dim=1)
-    similarities = (rows @ rows.T / temperature).fill_diagonal_(-torch.inf)  # no row is compared with itself
+    similarities = (rows @ rows.T / temperature).fill_diagonal_(-torch.inf)  # a row is not compared with itself
     partners = torch.arange(len(rows), device=rows.device).roll(len(first))
     return cross_entropy(similarities, partners)

@@ -1,4 +1,4 @@
-"""The one training loop: reconstruction, contrast, clusters and classes differ in their loss alone."""
+"""The training loop; reconstruction, contrastive learning, clustering and classification differ only in their loss."""
 
 import logging
 import math
@@ -23,14 +23,14 @@ __all__ = ["History", "Optimiser", "initialise", "optimise"]
 Optimiser = Literal["adam", "adamw", "sgd"]
 
 _OPTIMISERS = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "sgd": torch.optim.SGD}
-_EPOCH_SEEDS = 1_000_003  # seeds of the epochs of two trainings do not meet before that many epochs
-_SLOPE_ROWS = 32  # in full precision and unhalved, so fewer than a batch may have
+_EPOCH_SEEDS = 1_000_003  # epochs of trainings with different seeds share no seed before this many epochs
+_SLOPE_ROWS = 32  # a batch may be too large for the GPU in full precision and without halving
 
 logger = logging.getLogger("seisbench")
 
 
 def initialise(module: nn.Module, seed: int) -> None:
-    """Draw all parameters of a module anew, and reset its statistics, from a seed."""
+    """Draw new parameters for a module from a seed, and reset its statistics."""
     with _seeded(module, seed):
         for part in module.modules():
             if callable(reset := getattr(part, "reset_parameters", None)):
@@ -58,45 +58,45 @@ def optimise(
     before_epoch: Callable[[], object] | None = None,
     details: Mapping[str, Any] | None = None,
 ) -> History:
-    """Train a module by stochastic gradients, with a learning rate that falls along a cosine to zero.
+    """Train a module by stochastic gradient descent, with a learning rate that falls to zero along a cosine.
 
-    On a GPU that knows bfloat16, losses are computed in mixed precision. Where its memory does not hold a batch,
-    batches are halved once, and the gradients of the halves added.
+    On a GPU with bfloat16, losses are computed in mixed precision. If a batch does not fit into its memory, batches are
+    halved once, and the gradients of the halves are added.
 
     Parameters
     ----------
     name : str
-        Of the training, for progress, checkpoint, logs and curves.
+        Name of the training, for progress, checkpoint, logs and curves.
     module : nn.Module
-        All of its parameters that require gradients are trained. It is left in evaluation mode.
+        All its parameters that require gradients are trained. It is left in evaluation mode.
     loss : callable
-        Takes the int64 indices of a batch of rows, and returns their mean loss. What it draws at random it draws from
-        torch's global generator, which has a seed of its own in every epoch.
+        Takes the int64 indices of a batch of rows and returns their mean loss. It must draw random numbers from torch's
+        global generator, which is seeded for every epoch.
     n_rows : int
     epochs, batch_size : int
-        Batches are of nearly equal size, at most `batch_size`.
+        Batches have nearly equal sizes of at most `batch_size`.
     learning_rate, weight_decay : float
     optimiser : {"adam", "adamw", "sgd"}
-        SGD with momentum 0.9.
+        SGD has a momentum of 0.9.
     warm_up : float
-        Epochs in which the learning rate rises in a straight line to what the cosine gives.
+        Number of epochs over which a factor on the learning rate rises linearly to 1.
     seed : int
     held_out : float or int64 Tensor
         Fraction of the rows that is never trained on, or the indices of these rows.
     keep : {"best", "last"}
-        The state to end with: that of the epoch of highest score, of lowest loss on rows held out, or of lowest loss,
-        whichever there is first; or the last.
+        Which state to keep: the last one, or the best epoch's, by highest score if there is a `score`, else by lowest
+        loss on held-out rows if there are any, else by lowest training loss.
     score : callable, optional
-        Called after each epoch, in evaluation mode and without gradients, with the rows held out. The higher the
-        better; of two equal scores that with the lower loss counts as higher.
+        Called with the held-out rows after each epoch, in evaluation mode and without gradients; higher is better. If
+        two epochs have equal scores, the one with the lower loss is better.
     patience : int, optional
-        Training ends after as many epochs without a better one.
+        Training ends after this many epochs without a better one.
     draw : callable, optional
-        Takes the rows trained on, and returns those of an epoch in their order. By default all, shuffled.
+        Takes the training rows and returns the rows of an epoch in order. By default all rows, shuffled.
     before_epoch : callable, optional
-        Called before each epoch, in evaluation mode, without gradients.
+        Called before each epoch, in evaluation mode and without gradients.
     details : mapping, optional
-        What else the loss depends on, as JSON types: a checkpoint with other details is refused.
+        Anything else that the loss depends on, as JSON types: a checkpoint with other details is refused.
 
     Returns
     -------
@@ -105,10 +105,10 @@ def optimise(
     Raises
     ------
     TrainingError
-        If the loss is not finite in the first epoch, or half a batch does not fit into the memory of a GPU. Where a
-        later loss is not finite, training stops with a warning, and the kept state is one from before.
+        If the loss is not finite in the first epoch, or half a batch does not fit into the memory of the GPU. If a
+        later loss is not finite, training stops with a warning and keeps an earlier state.
     ConfigurationError
-        If a number is out of range, or the checkpoint is of another training.
+        If a number is out of range, or the checkpoint belongs to another training.
     """
     surroundings = current()
     name = surroundings.prefix + name
@@ -116,8 +116,8 @@ def optimise(
     tested, trained = _split(name, shuffled, held_out)
     check_settings(name, epochs, batch_size, learning_rate, weight_decay, optimiser, warm_up, patience)
     if len(trained) < 2:
-        raise TrainingError(f"{name}: {len(trained)} windows are too few to train on")
-    learning_rate, weight_decay = float(learning_rate), float(weight_decay)  # those of numpy no checkpoint brings back
+        raise TrainingError(f"{name}: training needs 2 windows or more, but has {len(trained)}")
+    learning_rate, weight_decay = float(learning_rate), float(weight_decay)  # a checkpoint cannot load numpy numbers
     settings = {"momentum": 0.9} if optimiser == "sgd" else {}
     stepper = _OPTIMISERS[optimiser](module.parameters(), lr=learning_rate, weight_decay=weight_decay, **settings)
     history = History(name)
@@ -136,7 +136,7 @@ def optimise(
     with _logs(surroundings.logs, name, len(history.train)) as logs:
         for epoch in surroundings.progress(name)(range(len(history.train), epochs)):
             if patience and epoch - history.best_epoch > patience:
-                history.stopped = f"no epoch was better in {patience}"
+                history.stopped = f"no better epoch within {patience}"
                 break
             began = time.perf_counter()
             with _seeded(module, seed * _EPOCH_SEEDS + epoch + 1), torch.enable_grad():
@@ -144,9 +144,10 @@ def optimise(
                 module.train()
                 rows = draw(trained) if draw else trained[torch.randperm(len(trained))]
                 batches = rows.tensor_split(math.ceil(len(rows) / batch_size))
-                batches = tuple(batch for batch in batches if len(batch) > 1)  # of one there are no statistics
+                batches = tuple(batch for batch in batches if len(batch) > 1)  # batch statistics need two rows
                 total = 0.0
                 for i, batch in enumerate(batches):
+                    # torch's LambdaLR rounds differently during the warm-up, and would change trained weights.
                     rate = _rate(learning_rate, epoch + i / len(batches), 1 / len(batches), epochs, warm_up)
                     for group in stepper.param_groups:
                         group["lr"] = rate
@@ -155,8 +156,8 @@ def optimise(
                         break
             module.eval()
             found = total / sum(map(len, batches))
-            tell = len(tested) and math.isfinite(found)
-            criterion = evaluate(module, loss, tested, batch_size, seed) if tell else found
+            has_held_out = len(tested) and math.isfinite(found)
+            criterion = evaluate(module, loss, tested, batch_size, seed) if has_held_out else found
             if not (math.isfinite(criterion) and all(torch.isfinite(p).all() for p in module.parameters())):
                 _stop(history, epoch, learning_rate)
                 break
@@ -177,7 +178,7 @@ def optimise(
                     score=history.scores[-1] if score else None,
                     seconds=time.perf_counter() - began,
                 )
-            if checkpoint:  # after the logs: a row without a checkpoint is written anew, one that is missing is not
+            if checkpoint:  # after the logs: a resumed training rewrites an extra row, but cannot add a missing one
                 checkpoint.write(module, stepper, history, kept)
     module.load_state_dict(kept)
     module.eval()
@@ -185,17 +186,16 @@ def optimise(
 
 
 def evaluate(module: nn.Module, loss: Callable[[Tensor], Tensor], rows: Tensor, batch_size: int, seed: int) -> float:
-    """Mean loss of rows in evaluation mode; what is drawn at random is the same in every epoch."""
+    """Return the mean loss of rows in evaluation mode, with the same random numbers in every epoch."""
     with _seeded(module, seed), torch.no_grad():
         batches = rows.tensor_split(math.ceil(len(rows) / batch_size))
         return sum(loss(batch).item() * len(batch) for batch in batches) / len(rows)
 
 
 def _split(name: str, shuffled: Tensor, held_out: float | Tensor) -> tuple[Tensor, Tensor]:
-    """Return the rows held out, and those trained on."""
+    """Return held-out rows and training rows."""
     if not isinstance(held_out, Tensor):
-        if not 0 <= held_out < 1:
-            raise ConfigurationError(f"{name}: held_out must be a fraction below 1, but is {held_out!r}")
+        check_arguments(name, ("held_out must be a fraction of at least 0 and below 1", 0 <= held_out < 1, held_out))
         tested, trained = shuffled.tensor_split([math.ceil(held_out * len(shuffled))])
         return tested, trained
     if held_out.dtype == torch.int64:
@@ -203,7 +203,7 @@ def _split(name: str, shuffled: Tensor, held_out: float | Tensor) -> tuple[Tenso
         if len(trained) + len(held_out) == len(shuffled):
             return held_out, trained
     raise ConfigurationError(
-        f"{name}: held_out must be a fraction, or different int64 indices of rows from 0 to {len(shuffled) - 1}"
+        f"{name}: held_out must be a fraction, or distinct int64 indices of rows from 0 to {len(shuffled) - 1}"
     )
 
 
@@ -215,7 +215,7 @@ def _prepare(module: nn.Module, before_epoch: Callable[[], object] | None) -> No
 
 
 def _rate(highest: float, done: float, step: float, epochs: int, warm_up: float) -> float:
-    """Learning rate of the step that follows on `done` epochs, and is `step` of one."""
+    """Return the learning rate of a step that starts after `done` epochs and takes the fraction `step` of an epoch."""
     rising = min(1.0, (done + step) / warm_up) if warm_up else 1.0
     return highest * rising * (1 + math.cos(math.pi * done / epochs)) / 2
 
@@ -236,7 +236,7 @@ def _logs(folder: Path | None, name: str, start: int) -> Iterator[Logs | None]:
 
 
 def _slope(module: nn.Module, loss: Callable[[Tensor], Tensor], rows: Tensor) -> float:
-    """Length of the gradient of a batch, which hardly two sets of data have in common."""
+    """Return the gradient norm of a batch, which identifies data and network."""
     parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
     gradients = torch.autograd.grad(loss(rows), parameters, allow_unused=True)
     return math.sqrt(sum(float(gradient.square().sum()) for gradient in gradients if gradient is not None))
@@ -245,11 +245,11 @@ def _slope(module: nn.Module, loss: Callable[[Tensor], Tensor], rows: Tensor) ->
 def _stop(history: History, epoch: int, learning_rate: float) -> None:
     if not history.train:
         raise TrainingError(
-            f"{history.name}: the loss was not finite in the first epoch; take a learning rate below {learning_rate:g}"
+            f"{history.name}: the loss was not finite in the first epoch; use a learning rate below {learning_rate:g}"
         )
     history.stopped = f"the loss was not finite in epoch {epoch + 1}"
     logger.warning(
-        "%s: %s; training stops, and the state after epoch %d is kept. Take a learning rate below %g.",
+        "%s: %s; training stops, and the state after epoch %d is kept. Use a learning rate below %g.",
         history.name,
         history.stopped,
         history.best_epoch + 1,
@@ -259,7 +259,7 @@ def _stop(history: History, epoch: int, learning_rate: float) -> None:
 
 @contextmanager
 def _seeded(module: nn.Module, seed: int) -> Iterator[None]:
-    """Seed torch's global generators, and give the caller's state back afterwards."""
+    """Seed torch's global generators, and restore the caller's state afterwards."""
     devices = {tensor.device for tensor in module.state_dict().values() if tensor.device.type == "cuda"}
     with torch.random.fork_rng(list(devices)):
         torch.manual_seed(seed % 2**63)
@@ -276,7 +276,7 @@ def check_settings(
     warm_up: float,
     patience: int | None,
 ) -> None:
-    """Refuse numbers that no training can have; parameters are those of `optimise`.
+    """Check arguments of `optimise`.
 
     Raises
     ------
@@ -284,11 +284,11 @@ def check_settings(
     """
     check_arguments(
         name,
-        ("epochs must be 1 or more, and whole", is_whole(epochs, 1), epochs),
-        ("batch_size must be 2 or more, and whole", is_whole(batch_size, 2), batch_size),
+        ("epochs must be a whole number of 1 or more", is_whole(epochs, 1), epochs),
+        ("batch_size must be a whole number of 2 or more", is_whole(batch_size, 2), batch_size),
         ("learning_rate must be positive", 0 < learning_rate < math.inf, learning_rate),
         ("weight_decay must not be negative", 0 <= weight_decay < math.inf, weight_decay),
         (f"optimiser must be one of {', '.join(_OPTIMISERS)}", optimiser in _OPTIMISERS, optimiser),
         ("warm_up must not be negative", 0 <= warm_up < math.inf, warm_up),
-        ("patience must be 1 or more, and whole", patience is None or is_whole(patience, 1), patience),
+        ("patience must be a whole number of 1 or more", patience is None or is_whole(patience, 1), patience),
     )

@@ -1,4 +1,4 @@
-"""What a supervised training is told, and how one goes on from a trained network."""
+"""Settings of a supervised training, and of fine-tuning a trained network."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -15,35 +15,40 @@ DEFAULT_AUGMENTATIONS: Mapping[str, Mapping[str, Any]] = {"noise": {}, "time_shi
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingRecipe:
-    """What a supervised training is told.
+    """Settings of a supervised training.
 
     Parameters
     ----------
     epochs, batch_size : int
-        Epochs at most.
+        Largest number of epochs, and windows per batch.
     learning_rate, weight_decay, warm_up : float
-        Of AdamW: the rate rises for `warm_up` epochs, and falls along a cosine.
+        Settings of AdamW: the learning rate rises for `warm_up` epochs and falls along a cosine.
     patience : int
-        Training ends after as many epochs without a better macro F1 over the events held out.
+        Training ends after this many epochs without a better macro F1 on the held-out events.
     held_out : float
-        Share of the events of each class, one at least, that is never trained on: it chooses the epoch, and settles
-        the temperature of the probabilities.
+        Fraction of the events of each class, at least one, that is held out to choose the epoch and to fit the
+        temperature of the probabilities.
     balance : {"events", "classes", "none"}
-        "events" draws windows such that classes are equally frequent, and so are the events of a class. "classes"
-        takes each window once, and weights its loss such that classes have equal weight.
+        "events" draws windows so that classes, and the events of a class, are equally frequent. "classes" uses each
+        window once and weights its loss so that classes have equal weight.
     label_smoothing : float
-        Share of the target that is spread over all classes (Szegedy et al. 2016).
+        Fraction of the target that is spread over all classes (Szegedy et al. 2016).
     mixup : float
         If positive, windows are mixed in pairs, with weights from Beta(mixup, mixup) (Zhang et al. 2018).
     augmentations : mapping from name to arguments
-        Those of `seisbench_lcl.optim.augmentations.AUGMENTATIONS`, applied in this order; may be empty.
+        Names of `seisbench_lcl.optim.augmentations.AUGMENTATIONS`, applied in this order; may be empty.
     seed : int
-        Of the events held out, the initial parameters, the batches and the augmentations.
+        Seed of the held-out events, the initial parameters, the batches and the augmentations.
 
     Raises
     ------
     ConfigurationError
-        If a number is out of range or a name unknown.
+        If a number is out of range or a name is unknown.
+
+    Examples
+    --------
+    >>> TrainingRecipe(epochs=30, augmentations={"noise": {}}).config()["augmentations"]
+    {'noise': {'probability': 0.5, 'level': [0.0, 0.5]}}
     """
 
     epochs: int = 15
@@ -72,12 +77,12 @@ class TrainingRecipe:
         )
         check_arguments(
             "recipe",
-            ("held_out must lie between 0 and 1", 0 < self.held_out < 1, self.held_out),
+            ("held_out must be between 0 and 1", 0 < self.held_out < 1, self.held_out),
             (f"balance must be one of {', '.join(get_args(Balance))}", self.balance in get_args(Balance), self.balance),
-            ("label_smoothing must lie from 0 to below 1", 0 <= self.label_smoothing < 1, self.label_smoothing),
-            ("mixup must not be negative and be finite", 0 <= self.mixup < float("inf"), self.mixup),
+            ("label_smoothing must be at least 0 and below 1", 0 <= self.label_smoothing < 1, self.label_smoothing),
+            ("mixup must be finite and not negative", 0 <= self.mixup < float("inf"), self.mixup),
             ("augmentations must map names to arguments", _is_nested(self.augmentations), self.augmentations),
-            ("seed must be a whole number, not negative", is_whole(self.seed, 0), self.seed),
+            ("seed must be a whole number and not negative", is_whole(self.seed, 0), self.seed),
         )
         object.__setattr__(self, "augmentations", Chain.from_config(self.augmentations).config())
 
@@ -88,22 +93,27 @@ class TrainingRecipe:
 
 @dataclass(frozen=True)
 class Tuning:
-    """How a training goes on from a trained network, for another region.
+    """Settings for fine-tuning a trained network, for example for another region.
 
     Parameters
     ----------
     learning_rate : float, optional
-        A tenth of that of the recipe by default.
+        By default a tenth of the learning rate in the recipe.
     epochs : int, optional
-        Those of the recipe by default.
+        By default the epochs of the recipe.
     freeze : int
-        So many of the first stages of the network stay as they are, with their statistics; −1 stands for all, so that
-        the head alone is trained.
+        Number of first stages of the network that stay unchanged, including their statistics; −1 freezes all stages,
+        so that only the head is trained.
 
     Raises
     ------
     ConfigurationError
         If a number is out of range.
+
+    Examples
+    --------
+    >>> Tuning(epochs=5, freeze=-1)
+    Tuning(learning_rate=None, epochs=5, freeze=-1)
     """
 
     learning_rate: float | None = None
@@ -115,8 +125,8 @@ class Tuning:
         check_arguments(
             "",
             ("learning_rate must be positive", rate is None or 0 < rate < float("inf"), rate),
-            ("epochs must be 1 or more, and whole", epochs is None or is_whole(epochs, 1), epochs),
-            ("freeze must be a number of stages, or -1 for all", is_whole(freeze, -1), freeze),
+            ("epochs must be a whole number of 1 or more", epochs is None or is_whole(epochs, 1), epochs),
+            ("freeze must be a number of stages, or -1 for all stages", is_whole(freeze, -1), freeze),
         )
 
 

@@ -1,4 +1,4 @@
-"""What surrounds trainings: a folder for checkpoints, progress bars, logs, and names before theirs."""
+"""Surroundings of trainings: a folder for checkpoints, progress bars, logs, and a prefix for their names."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Session:
-    """What trainings are given by those who start them."""
+    """Settings that the caller makes for all trainings inside a block."""
 
     checkpoints: Path | None = None
     progress: Callable[[str], Callable[[Iterable[int]], Iterable[int]]] = lambda name: iter
@@ -17,11 +17,11 @@ class Session:
     prefix: str = ""
 
 
-_session: ContextVar[Session] = ContextVar("session", default=Session())  # noqa: B039 (it is frozen)
+_session: ContextVar[Session] = ContextVar("session", default=Session())  # noqa: B039 (Session is frozen)
 
 
 def current() -> Session:
-    """Return what surrounds a training that begins now."""
+    """Return the session of a training that starts now."""
     return _session.get()
 
 
@@ -31,20 +31,26 @@ def session(
     progress: Callable[[str], Callable[[Iterable[int]], Iterable[int]]] = lambda name: iter,
     logs: Path | None = None,
 ) -> Iterator[None]:
-    """Give all trainings inside the block a folder for checkpoints, progress bars, and logs.
+    """Set checkpoints, progress bars and logs for all trainings inside the block.
 
-    A training that was interrupted goes on from its last whole epoch when it is started again with the same data,
-    arguments and folder, and ends with the state of an uninterrupted one.
+    An interrupted training that is started again with the same data, arguments and folder continues after its last
+    complete epoch, and ends in the same state as an uninterrupted training.
 
     Parameters
     ----------
     checkpoints : Path, optional
-        Folder; each training writes one file in it, after each epoch.
+        Folder in which each training writes one file after each epoch.
     progress : callable
-        Takes the name of a training, and returns a wrapper of its sequence of epochs.
+        Takes the name of a training and returns a wrapper for its sequence of epochs.
     logs : Path, optional
-        Folder; each training writes a CSV table in it, a row after each epoch, and a folder for TensorBoard where that
-        is installed.
+        Folder in which each training writes a CSV table with one row per epoch, and a folder for TensorBoard if it is
+        installed.
+
+    Examples
+    --------
+    >>> with session(logs=Path("logs")), session_part("member-0"):
+    ...     current().prefix
+    'member-0-'
     """
     token = _session.set(Session(checkpoints, progress, logs))
     try:
@@ -55,7 +61,7 @@ def session(
 
 @contextmanager
 def session_part(name: str) -> Iterator[None]:
-    """Put a name before those of all trainings inside the block: members of an ensemble have files of their own."""
+    """Prefix the names of all trainings inside the block, so that members of an ensemble write separate files."""
     outer = current()
     token = _session.set(replace(outer, prefix=f"{outer.prefix}{name}-"))
     try:

@@ -1,4 +1,4 @@
-"""How a network learns from labels: events held out, classes balanced, the best epoch kept."""
+"""Supervised training of a network: held-out events, balanced classes, and the best epoch."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -32,7 +32,7 @@ __all__ = [
 
 @runtime_checkable
 class Trainable(Protocol):
-    """An extractor that can be trained by the labels of its windows: a sequence of stages, and a recipe."""
+    """An extractor that can be trained with labels: it has a sequence of stages and a recipe."""
 
     recipe: TrainingRecipe
     stages: nn.Sequential
@@ -40,21 +40,21 @@ class Trainable(Protocol):
     epochs_trained: Tensor
 
     def encode(self, windows: Tensor) -> Tensor:
-        """Return features (B, F) of windows (B, C, T), with gradients."""
+        """Return the features (B, F) of windows (B, C, T), with gradients."""
 
 
 class Trained(NamedTuple):
-    """What a training leaves besides the state.
+    """Results of a training, besides the trained state.
 
     Attributes
     ----------
     history : History
     unseen : (n,) int64 Tensor
-        Rows of the events held out.
+        Rows of the held-out events.
     weights : (n,) Tensor
-        What each of them counts, as in the loss.
+        Weights of these rows in the loss.
     logits, before : (n, K) Tensor
-        Of these rows, after a training and, if it was a tuning, before it.
+        Logits of these rows after the training, and before it if it was a fine-tuning.
     """
 
     history: History
@@ -74,15 +74,15 @@ def train(
     groups: Tensor | None,
     tuning: Tuning | None = None,
 ) -> Trained:
-    """Train a network and a linear classifier on its features, from the state they are in.
+    """Train a network and a linear classifier on its features, starting from their current state.
 
-    The state that is kept is that of the epoch of the highest macro F1 over the events held out; in a tuning, that
-    before the first epoch counts, too.
+    The state of the epoch with the highest macro F1 on the held-out events is kept; in a fine-tuning, the initial state
+    is a candidate too.
 
     Parameters
     ----------
     name : str
-        Of the training.
+        Name of the training.
     network : Trainable
     classifier : nn.Module
         Turns features (B, F) into logits (B, K).
@@ -91,9 +91,9 @@ def train(
         Normalised.
     labels : (N,) int64 Tensor
     groups : (N,) int64 Tensor, optional
-        Event of each window; without, each window is an event of its own.
+        Event of each window. By default each window is its own event.
     tuning : Tuning, optional
-        Where the network is trained already.
+        Settings for fine-tuning a trained network.
 
     Returns
     -------
@@ -141,14 +141,14 @@ def train(
         )
     best = history.best_epoch
     if merit and merit > (history.scores[best], -history.held_out[best]):
-        trained.load_state_dict(before)  # nothing did better on the events held out than what it began with
+        trained.load_state_dict(before)  # no epoch was better than the initial state
         history.best_epoch = -1
     network.epochs_trained.fill_(len(history.train))
     return Trained(history, unseen, objective.weights[unseen], objective.logits(unseen), logits)
 
 
 class _Objective:
-    """What a network is taught: the windows as it gets them, their loss, and what it makes of those held out."""
+    """The objective of a training: augmented windows, their loss, and scores of held-out events."""
 
     def __init__(
         self,
@@ -166,42 +166,42 @@ class _Objective:
         self._windows, self._labels, self._events = windows, labels, events
         self._recipe = network.recipe
         self._augment = Chain.from_config(network.recipe.augmentations)
-        self._like = network.epochs_trained  # in device and precision
+        self._like = network.epochs_trained  # for device and precision
         self._device = self._like.device
         self.weights = torch.ones(len(labels))
         held_out = torch.isin(torch.arange(len(labels)), unseen)
-        for part in (held_out, ~held_out):  # each in balance, for classes may have lost different shares
+        for part in (held_out, ~held_out):  # each is balanced, as classes may have different held-out fractions
             if network.recipe.balance == "events":
                 self.weights[part] = event_weights(labels[part], events[part])
             elif network.recipe.balance == "classes":
                 self.weights[part] = class_weights(labels[part])
 
     def draw(self, rows: Tensor) -> Tensor:
-        """Draw as many rows, classes and the events of a class in balance."""
+        """Draw the same number of rows, with classes and the events of a class equally frequent."""
         return rows[torch.multinomial(self.weights[rows], len(rows), replacement=True)]
 
     def loss(self, rows: Tensor) -> Tensor:
-        """Return the mean loss: in training of augmented and mixed windows, otherwise of windows as they are."""
+        """Return the mean loss, in training mode of augmented and mixed windows."""
         x = self._inputs(rows)
         truth, weight = self._labels[rows].to(self._device), self.weights[rows].to(self._device)
         if not self._trained.training:
-            # Weights are 1 on average over all windows held out, whatever batches these come in.
+            # Weights average 1 over all held-out windows, however these are split into batches.
             return (functional.cross_entropy(self._apply(x), truth, reduction="none") * weight).mean()
         if self._recipe.balance == "events":
-            weight = torch.ones_like(weight)  # windows that were drawn by weight already have it
+            weight = torch.ones_like(weight)  # windows were drawn in proportion to their weights
         smoothing = self._recipe.label_smoothing
         targets = (1 - smoothing) * functional.one_hot(truth, self._n_classes) + smoothing / self._n_classes
         x, targets = self._mix(self._augment(x, self._network.sampling_rate), targets * weight[:, None])
         return functional.cross_entropy(self._apply(x), targets, reduction="sum") / targets.sum()
 
     def logits(self, rows: Tensor) -> Tensor:
-        """Return the logits (n, K) of windows as they are, on the CPU."""
+        """Return the logits (n, K) of unaugmented windows, on the CPU."""
         with torch.no_grad():
             parts = rows.split(self._recipe.batch_size)
             return torch.cat([self._apply(self._inputs(part)).float().cpu() for part in parts])
 
     def macro_f1(self, rows: Tensor) -> float:
-        """Return the mean F1 of the classes, over events: the probabilities of their windows are added."""
+        """Return the macro F1 over events, whose probabilities are the sums over their windows."""
         probabilities = torch.softmax(self.logits(rows), dim=1)
         found, index = torch.unique(self._events[rows], return_inverse=True)
         summed = probabilities.new_zeros(len(found), probabilities.shape[1]).index_add_(0, index, probabilities)
@@ -210,7 +210,7 @@ class _Objective:
         return float(f1_score(truth, summed.argmax(dim=1), labels=present, average="macro", zero_division=0))
 
     def merit(self, rows: Tensor) -> tuple[float, float]:
-        """Return by what the loop orders epochs: the score, and the loss of rows held out with its sign turned."""
+        """Return the criteria of the training loop: score and negative loss of held-out rows."""
         self._trained.eval()
         loss = evaluate(self._trained, self.loss, rows, self._recipe.batch_size, self._recipe.seed)
         return self.macro_f1(rows), -loss
@@ -225,18 +225,18 @@ class _Objective:
     def _mix(self, x: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         if not self._recipe.mixup:
             return x, targets
-        share = torch.distributions.Beta(self._recipe.mixup, self._recipe.mixup).sample((len(x), 1)).to(x)
+        weight = torch.distributions.Beta(self._recipe.mixup, self._recipe.mixup).sample((len(x), 1)).to(x)
         other = torch.randperm(len(x), device=x.device)
-        mixed = share[..., None] * x + (1 - share[..., None]) * x[other]
-        return mixed, share * targets + (1 - share) * targets[other]
+        mixed = weight[..., None] * x + (1 - weight[..., None]) * x[other]
+        return mixed, weight * targets + (1 - weight) * targets[other]
 
 
 def _stages(network: Trainable, classifier: nn.Module, freeze: int) -> tuple[list[nn.Module], nn.ModuleList]:
-    """Return what stays as it is, and what is trained."""
+    """Return frozen stages, and trained modules."""
     stages = list(network.stages)
     if freeze > len(stages):
         raise ConfigurationError(
-            f"freeze must be up to {len(stages)}, the number of stages of {type(network).__name__}, but is {freeze}"
+            f"freeze must be at most {len(stages)}, the number of stages of {type(network).__name__}, but is {freeze}"
         )
     first = len(stages) if freeze == -1 else freeze
     return stages[:first], nn.ModuleList([*stages[first:], classifier])
@@ -244,7 +244,7 @@ def _stages(network: Trainable, classifier: nn.Module, freeze: int) -> tuple[lis
 
 @contextmanager
 def _frozen(stages: Iterable[nn.Module]) -> Iterator[None]:
-    """Keep parameters and statistics of stages as they are inside the block."""
+    """Keep the parameters and statistics of stages unchanged inside the block."""
     try:
         for stage in stages:
             stage.eval().requires_grad_(False)

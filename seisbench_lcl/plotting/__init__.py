@@ -1,4 +1,7 @@
-"""Figures: stations over time, clusters and how they were found, and how far to trust probabilities."""
+"""Figures of stations over time, of clusters and their training, and of the reliability of probabilities.
+
+All figures are independent of pyplot: they need no display and need not be closed.
+"""
 
 from seisbench_lcl.plotting.curves import cluster_number_figure, loss_curves
 from seisbench_lcl.plotting.embedding import MapMethod, embedding_map

@@ -1,16 +1,16 @@
-"""Curves: losses over epochs, and criteria over the number of clusters."""
+"""Losses over epochs, and criteria over the number of clusters."""
 
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from seisbench_lcl.errors import ConfigurationError, DatasetError
 from seisbench_lcl.optim.loop import History
 from seisbench_lcl.plotting.colours import COLOURS
+from seisbench_lcl.plotting.panels import hide_frame
 
 _CRITERIA = {
     "inertia": "Sum of squared distances",
@@ -21,7 +21,7 @@ _CRITERIA = {
 
 
 def loss_curves(histories: Sequence[History]) -> Figure:
-    """Draw the loss of each epoch, one panel per training, with the epoch whose state was kept marked.
+    """Draw the loss of each epoch, one panel per training, and mark the epoch whose state was kept.
 
     Parameters
     ----------
@@ -31,16 +31,21 @@ def loss_curves(histories: Sequence[History]) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        Not known to pyplot, so that it needs no display and no closing.
 
     Raises
     ------
     ConfigurationError
-        If there is none, or one without an epoch.
+        If there is no history, or one without epochs.
+
+    Examples
+    --------
+    >>> figure = loss_curves([History("simclr", [3.0, 2.0, 1.5], best_epoch=2)])
+    >>> len(figure.axes)
+    1
     """
     if not histories or (untrained := [history.name for history in histories if not history.train]):
-        what = f"{', '.join(untrained)} has no epoch" if histories else "there is none"
-        raise ConfigurationError(f"loss curves need trainings of at least one epoch, but {what}")
+        missing = f"the history of {', '.join(untrained)} is empty" if histories else "there are no trainings"
+        raise ConfigurationError(f"loss curves need trainings of at least one epoch, but {missing}")
     figure = Figure(figsize=(4.4 * len(histories), 3.4), layout="constrained")
     for axes, history in zip(figure.subplots(1, len(histories), squeeze=False)[0], histories, strict=True):
         decisive = history.held_out or history.train
@@ -60,13 +65,13 @@ def loss_curves(histories: Sequence[History]) -> Figure:
         axes.set_title(title, loc="left", fontsize="medium")
         axes.set(xlabel="Epoch", ylabel="Loss")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        _plain(axes)
+        hide_frame(axes)
         axes.legend(frameon=False)
     return figure
 
 
 def cluster_number_figure(frame: pd.DataFrame) -> Figure:
-    """Draw each criterion over the number of clusters, with the number that it suggests marked.
+    """Draw each criterion over the number of clusters, and mark the number that it suggests.
 
     Parameters
     ----------
@@ -77,12 +82,11 @@ def cluster_number_figure(frame: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        Not known to pyplot, so that it needs no display and no closing.
 
     Raises
     ------
     DatasetError
-        If the table has no such column, or no number in it.
+        If the table lacks these columns, or they hold no numbers.
     """
     criteria = [name for name in _CRITERIA if name in frame and frame[name].notna().any()]
     if "clusters" not in frame or not criteria:
@@ -105,9 +109,5 @@ def cluster_number_figure(frame: pd.DataFrame) -> Figure:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if np.nanmax(np.abs(y)) >= 1000:
             axes.yaxis.set_major_formatter(EngFormatter(sep=""))
-        _plain(axes)
+        hide_frame(axes)
     return figure
-
-
-def _plain(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)

@@ -14,8 +14,9 @@ from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 
-from seisbench_lcl.errors import ConfigurationError, DatasetError
+from seisbench_lcl.errors import ConfigurationError, DatasetError, check_arguments
 from seisbench_lcl.plotting.colours import COLOURS
+from seisbench_lcl.plotting.panels import cluster_title
 
 MapMethod = Literal["tsne", "umap"]
 
@@ -43,38 +44,37 @@ def embedding_map(
 ) -> Figure:
     """Draw features in two dimensions, coloured by label and by cluster.
 
-    Neighbours in the map are neighbours among the features; distances between far groups, and their sizes, mean
-    nothing. This is Figure 5 of Yin et al. (2022).
+    Neighbours in the map are neighbours among the features; the sizes of distant groups and the distances between them
+    have no meaning. This is Figure 5 of Yin et al. (2022).
 
     Parameters
     ----------
     features : array_like of shape (n, F)
-        Reduced to 50 principal components if F is larger. Of more than 3000 rows, that many are drawn at random.
+        Reduced to 50 principal components if F is larger. If there are more than 3000 rows, 3000 are drawn at random.
     clusters : array_like of int, shape (n,)
     labels : array_like of str, shape (n,), optional
-        "" where it is not known, which is drawn in grey. Without labels there is one panel.
+        Labels, "" where unknown, which is drawn in grey. Without labels there is one panel.
     names : sequence of str, optional
-        Name of each cluster, "" for one without. One that is named as a label has its colour.
+        Name of each cluster, or "". A cluster with the name of a label has its colour.
     method : {"tsne", "umap"}
         UMAP needs the package umap-learn.
     perplexity : float, optional
-        How many neighbours a row is to keep close; the number of neighbours of UMAP, rounded. By default 30, or a third
-        of fewer than 90 rows.
+        Number of neighbours that a row keeps close; rounded, the number of neighbours of UMAP. By default 30, or a
+        third of the rows if there are fewer than 90.
     seed : int
-        Of the rows drawn and of the map.
+        Seed of the drawn rows and of the map.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Not known to pyplot, so that it needs no display and no closing.
 
     Raises
     ------
     DatasetError
-        If the arrays do not fit each other, or features are not finite or all alike.
+        If the arrays do not fit each other, or the features are not finite or all equal.
     ConfigurationError
-        If the perplexity does not lie between 1 and the number of rows drawn, the method is unknown, or umap-learn is
-        not installed.
+        If the perplexity is not between 1 and the number of drawn rows, the method is unknown, or umap-learn is not
+        installed.
 
     References
     ----------
@@ -90,17 +90,22 @@ def embedding_map(
         )
     if not np.isfinite(x).all() or (x == x[:1]).all():
         raise DatasetError(
-            "a map needs features that are finite and differ from row to row; leave out NaN and infinite"
+            "a map needs finite features that differ between rows; leave out rows with NaN or infinite values"
         )
     looks_of_clusters, looks_of_labels = _looks(found, texts, names)
 
-    drawn = np.random.default_rng(seed).permutation(len(x))[:MAX_POINTS]  # at random, so that no class lies on top
+    drawn = np.random.default_rng(seed).permutation(len(x))[:MAX_POINTS]  # random, so that no class covers others
     if perplexity is None:
         perplexity = max(1.0, min(_PERPLEXITY, len(drawn) / 3))
-    if not 1 <= perplexity < len(drawn):
-        raise ConfigurationError(
-            f"perplexity must be at least 1 and less than the number of rows drawn, {len(drawn)}, but is {perplexity:g}"
-        )
+    check_arguments(
+        "",
+        (
+            f"perplexity must be at least 1 and less than the number of drawn rows, {len(drawn)}",
+            1 <= perplexity < len(drawn),
+            perplexity,
+        ),
+        (f"method must be one of {', '.join(get_args(MapMethod))}", method in get_args(MapMethod), method),
+    )
     places = _reduce(x[drawn], method, perplexity, seed)
     count = f"{'t-SNE' if method == 'tsne' else 'UMAP'} of {len(drawn)} windows"
     n_rows = max(-(-(len(looks) + 1) // _columns(looks)) for looks in (looks_of_clusters, [*looks_of_labels.values()]))
@@ -117,13 +122,13 @@ def embedding_map(
 def _looks(
     clusters: NDArray[Any], labels: NDArray[np.str_] | None, names: Sequence[str] | None
 ) -> tuple[list[_Look], dict[str, _Look]]:
-    """Give every label and cluster a text, a colour and a marker; what is named alike looks alike."""
+    """Choose text, colour and marker of every label and cluster; equal names look alike."""
     if not np.issubdtype(clusters.dtype, np.integer) or clusters.min(initial=0) < 0:
         raise DatasetError(f"clusters must be integers from 0, but are {clusters.dtype} from {clusters.min(initial=0)}")
     known = [] if labels is None else sorted(set(labels.tolist()) - {""})
     n_clusters = int(clusters.max(initial=0)) + 1 if names is None else len(names)
     if clusters.max(initial=0) >= n_clusters:
-        raise DatasetError(f"cluster {clusters.max()} has no name: there are {n_clusters} names, for clusters from 0")
+        raise DatasetError(f"cluster {clusters.max()} has no name: found {n_clusters} names, for clusters from 0")
     shades = [(colour, marker) for marker in _MARKERS for colour in COLOURS]
     of_labels = {label: _Look(label, *shades[k % len(shades)]) for k, label in enumerate(known)}
     free = shades[len(known) :] if names is not None else shades
@@ -131,7 +136,7 @@ def _looks(
     for k in range(n_clusters):
         name = names[k] if names else ""
         look = of_labels.get(name, _Look("", *free[k % len(free)]))
-        of_clusters.append(look._replace(text=f"{k}: {name}" if name else f"cluster {k}"))
+        of_clusters.append(look._replace(text=cluster_title(k, name)))
     return of_clusters, of_labels
 
 
@@ -140,15 +145,13 @@ def _reduce(x: NDArray[np.float32], method: MapMethod, perplexity: float, seed: 
         x = PCA(min(50, len(x)), random_state=seed).fit_transform(x)
     if method == "tsne":
         tsne = TSNE(perplexity=perplexity, init="pca" if x.shape[1] > 1 else "random", random_state=seed)
-        with threadpool_limits(1, user_api="openmp"):  # its many short parallel regions are slow where threads contend
+        with threadpool_limits(1, user_api="openmp"):  # contending threads slow down its many short parallel regions
             return tsne.fit_transform(x)
-    if method != "umap":
-        raise ConfigurationError(f"method must be one of {', '.join(get_args(MapMethod))}, but is {method!r}")
     try:
         umap = import_module("umap")
     except ImportError as error:
         raise ConfigurationError(
-            "a map by UMAP needs the package umap-learn: pip install seisbench-lcl[umap], or take method='tsne'"
+            "a UMAP map needs the package umap-learn: pip install seisbench-lcl[umap], or use method='tsne'"
         ) from error
     return umap.UMAP(n_neighbors=max(2, round(perplexity)), random_state=seed, n_jobs=1).fit_transform(x)
 
@@ -176,7 +179,7 @@ def _scatter(
     for k in np.unique(kinds) if numbered else []:
         members = places[kinds == k]
         from_centre = np.linalg.norm(members - np.median(members, axis=0), axis=1)
-        across, up = members[from_centre.argmin()]  # the median itself may lie outside a cluster that is bent
+        across, up = members[from_centre.argmin()]  # the median itself may be outside a bent cluster
         number = axes.text(across, up, str(k), ha="center", va="center", fontweight="bold")
         number.set_path_effects([withStroke(linewidth=3, foreground="white")])
     axes.set_title(title, loc="left", fontweight="bold")
@@ -191,7 +194,7 @@ def _scatter(
 
 
 def _columns(looks: Sequence[_Look]) -> int:
-    """Return how many columns of its legend fit below a panel."""
+    """Return how many columns the legend below a panel has room for."""
     return 2 if all(len(look.text) <= 20 for look in looks) else 1
 
 

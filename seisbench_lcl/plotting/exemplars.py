@@ -1,4 +1,4 @@
-"""What the windows of each cluster look like: the most typical waveforms, a spectrogram, the mean spectrum."""
+"""Typical windows of each cluster: waveforms, a spectrogram, and the mean spectrum."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,14 +13,15 @@ from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 from numpy.typing import ArrayLike, NDArray
 from scipy.signal import spectrogram, welch
 
-from seisbench_lcl.errors import ConfigurationError, DatasetError
+from seisbench_lcl.errors import DatasetError, check_arguments, is_whole
 from seisbench_lcl.plotting.colours import COLOURS
+from seisbench_lcl.plotting.panels import cluster_title, decibels, draw_image, hide_frame
 from seisbench_lcl.storage.rows import RowFile
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
 
 _BLOCK = 1024  # windows normalised at a time
-_SILENCE = 1e-6  # amplitude per √Hz that stands for none on a logarithmic axis; windows have one of about 1
-_DECIBELS = 40  # shown of a spectrogram, below its maximum
+_SILENCE = 1e-6  # smallest amplitude per √Hz drawn on a logarithmic axis; that of windows is about 1
+_DECIBELS = 40  # range of a spectrogram below its maximum
 
 
 def exemplars(
@@ -32,39 +33,40 @@ def exemplars(
     groups: ArrayLike | None = None,
     n: int = 3,
 ) -> Figure:
-    """Draw what each cluster holds, one row of panels per cluster.
+    """Draw typical windows and the mean spectrum of each cluster, one row of panels per cluster.
 
-    From left to right: the most typical windows, those of the highest probability of the cluster, their first component
-    dark and the others light; the spectrogram of the first of them; and over all windows of the cluster the mean
-    amplitude spectrum with the band from the 10th to the 90th percentile, dashed the mean of all windows. Both
-    spectra are of the first component. A dotted line marks where the P arrival of a picked window lies.
+    The first panel shows the most typical windows, those with the highest probability of the cluster: the first
+    component dark, the others light, with a dotted line at the P arrival of picked windows. The second panel is the
+    spectrogram of the most typical window. The third is the mean amplitude spectrum of all windows of the cluster with
+    the range from the 10th to the 90th percentile; the dashed line is the mean of all windows. Spectra and the
+    spectrogram use the first component.
 
     Parameters
     ----------
     windows : (N, C, T) float32 ndarray or RowFile
-        In the rate and band of the model, not normalised; they are drawn as the extractor gets them.
+        Windows in the rate and band of the model, not normalised; they are drawn normalised, like the input of the
+        extractor.
     probabilities : array_like of shape (N, K)
-        Of the clusters. A window belongs to its most probable one.
+        Probabilities of the clusters. A window belongs to the most probable one.
     preprocessing : Preprocessing
-        Of the model.
+        Preprocessing of the model.
     names : sequence of str, length K, optional
-        Of the clusters, "" for one without.
+        Names of the clusters, or "".
     groups : array_like of shape (N,), optional
-        Event of each window: the typical ones are then of different events.
+        Event of each window, to choose typical windows of different events.
     n : int
-        How many typical windows to draw.
+        Number of typical windows per cluster.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Not known to pyplot, so that it needs no display and no closing.
 
     Raises
     ------
     DatasetError
         If the arrays do not fit each other.
     ConfigurationError
-        If no typical window is asked for.
+        If `n` is less than 1.
     """
     p = np.asarray(probabilities, dtype=np.float64)
     events = np.arange(len(p)) if groups is None else np.asarray(groups)
@@ -75,20 +77,19 @@ def exemplars(
         )
     if windows.shape[1:] != (len(preprocessing.component_order), preprocessing.in_samples):
         raise DatasetError(
-            f"windows must have shape (N, {len(preprocessing.component_order)}, {preprocessing.in_samples}) as "
-            f"described by the preprocessing, but are {windows.shape}"
+            f"windows must have the shape of the preprocessing, (N, {len(preprocessing.component_order)}, "
+            f"{preprocessing.in_samples}), but are {windows.shape}"
         )
     if names is not None and len(names) != p.shape[1]:
-        raise DatasetError(f"{p.shape[1]} clusters need as many names, but found {list(names)}")
-    if n < 1:
-        raise ConfigurationError(f"n must be at least 1, but is {n}")
+        raise DatasetError(f'{p.shape[1]} clusters need one name each, but found {list(names)}; use "" for no name')
+    check_arguments("", ("n must be a whole number of 1 or more", is_whole(n, 1), n))
     clusters = p.argmax(axis=1)
     frequencies, spectra = _amplitude_spectra(windows, preprocessing)
     figure = Figure(figsize=(11, 0.8 + 2 * p.shape[1]), layout="constrained")
     panels = figure.subplots(p.shape[1], 3, squeeze=False, width_ratios=[2.2, 1.4, 1.2], sharex="col", sharey="col")
     for k, (traces, image_axes, spectrum) in enumerate(panels):
         members = np.flatnonzero(clusters == k)
-        name = f"{k}: {names[k]}" if names is not None and names[k] else f"cluster {k}"
+        name = cluster_title(k, "" if names is None else names[k])
         count = f"{len(members)} window{'' if len(members) == 1 else 's'}"
         traces.set_title(f"{name} ({count})", loc="left", fontweight="bold", fontsize="medium")
         if len(members):
@@ -101,7 +102,7 @@ def exemplars(
         else:
             traces.text(0.5, 0.5, "no window", transform=traces.transAxes, ha="center", va="center", color="0.4")
     _label(panels, preprocessing, n)
-    kept = spectra[:, frequencies <= 0.9 * preprocessing.band[1]]  # above, the low-pass filter is all there is to see
+    kept = spectra[:, frequencies <= 0.9 * preprocessing.band[1]]  # above, the low-pass filter dominates
     panels[0, 2].set_ylim(np.percentile(kept, 1), 1.5 * np.percentile(kept, 99.9))
     figure.legend(*legend, loc="outside upper right", ncols=3, frameon=False)
     scale = ScalarMappable(Normalize(-_DECIBELS, 0))
@@ -121,7 +122,7 @@ def exemplars(
 def _typical(
     members: NDArray[np.int64], probabilities: NDArray[np.float64], events: NDArray[Any], n: int
 ) -> NDArray[np.int64]:
-    """Return up to n members, the most probable first, no two of one event."""
+    """Return up to n members of different events, the most probable first."""
     ordered = members[np.argsort(-probabilities[members], kind="stable")]
     first_of_event = np.unique(events[ordered], return_index=True)[1]
     return ordered[np.sort(first_of_event)[:n]]
@@ -155,9 +156,8 @@ def _draw_spectrogram(axes: Axes, component: NDArray[np.float32], preprocessing:
     frequencies, times, power = spectrogram(
         component, preprocessing.sampling_rate, nperseg=length, noverlap=length * 9 // 10, nfft=4 * length
     )
-    decibels = 10 * np.log10(np.maximum(power / max(power.max(), np.finfo(np.float32).tiny), 1e-12))
-    extent = (times[0], times[-1], 0.0, float(frequencies[-1]))
-    axes.imshow(decibels, origin="lower", aspect="auto", extent=extent, vmin=-_DECIBELS, vmax=0)
+    relative = power / max(power.max(), np.finfo(np.float32).tiny)
+    draw_image(axes, decibels(relative, 1e-12), times, float(frequencies[-1]), (-_DECIBELS, 0))
 
 
 def _draw_spectrum(
@@ -170,7 +170,7 @@ def _draw_spectrum(
 
 
 def _label(panels: NDArray[Any], preprocessing: Preprocessing, n: int) -> None:
-    """Set what all rows share: axes are shared by column, and the lowest row alone carries their names."""
+    """Label the panels. Axes are shared by column, so only the lowest row has axis labels."""
     code = preprocessing.component_order[0]
     (traces, image_axes, spectrum), lowest = panels[0], panels[-1]
     traces.set(xlim=(0, preprocessing.seconds), ylim=(0.45 - n, 0.55), yticks=[])
@@ -182,7 +182,7 @@ def _label(panels: NDArray[Any], preprocessing: Preprocessing, n: int) -> None:
     for row in panels:
         row[0].axvline(preprocessing.before, color=COLOURS[1], lw=1, ls=":")
         row[1].set_ylabel("Frequency (Hz)")
-        row[2].spines[["top", "right"]].set_visible(False)
+        hide_frame(row[2])
     lowest[0].set_xlabel("Time in window (s)")
     lowest[1].set_xlabel("Time in window (s)")
     lowest[2].set_xlabel("Frequency (Hz)")

@@ -1,4 +1,4 @@
-"""Stations over time: what the model saw, and what it made of it."""
+"""Waveforms, spectrograms and class probabilities of stations over time."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -14,11 +14,12 @@ from scipy.signal import spectrogram
 from seisbench_lcl.errors import ConfigurationError, SamplingRateError
 from seisbench_lcl.models.results import LabelledDetectionList, StationWindows, WindowList
 from seisbench_lcl.plotting.colours import COLOURS
+from seisbench_lcl.plotting.panels import decibels, draw_image
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
 
 MAX_STATIONS = 12
 _ABSTAINED = "0.85"
-_POINTS = 20_000  # of a waveform drawn, as minimum and maximum of each pixel or so
+_POINTS = 20_000  # most points of a drawn waveform, minimum and maximum of about each pixel
 
 
 def plot_stations(
@@ -28,39 +29,38 @@ def plot_stations(
     detections: LabelledDetectionList | None = None,
     stations: Sequence[str] | None = None,
 ) -> Figure:
-    """Draw waveform, spectrogram and class probabilities over time, station below station.
+    """Draw waveform, spectrogram and class probabilities over time for each station.
 
     Parameters
     ----------
     stream : obspy.Stream
-        What was classified.
+        Classified waveforms.
     windows : WindowList
-        The result; a probability is drawn at the middle of its window.
+        Result of the classification; a probability is drawn at the middle of its window.
     preprocessing : Preprocessing
-        Of the model. Waveforms are band-passed as by the model; the spectrogram is of the raw record, with the band
-        marked.
+        Preprocessing of the model. Waveforms are band-passed like the input of the model; the spectrogram shows the raw
+        record with the band marked.
     detections : LabelledDetectionList, optional
         Drawn as bars above the probabilities.
     stations : sequence of str, optional
-        Which to draw and in which order; by default the first 12 of the result.
+        Stations to draw, in this order; by default the first 12 of the result.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Not known to pyplot, so that it needs no display and no closing.
 
     Raises
     ------
     ConfigurationError
-        If the result is empty or lacks a station.
+        If the result is empty or lacks a requested station.
     """
     blocks: dict[str, list[StationWindows]] = {}
     for block in windows.blocks:
-        blocks.setdefault(block.station, []).append(block)
+        blocks.setdefault(str(block.station), []).append(block)
     chosen = list(stations or blocks)[:MAX_STATIONS]
     if not chosen or (unknown := set(chosen) - set(blocks)):
         missing = f"has no station {', '.join(sorted(unknown))}" if chosen else "is empty"
-        raise ConfigurationError(f"the result {missing}; it has: {', '.join(blocks) or 'none'}")
+        raise ConfigurationError(f"the result {missing}; available: {', '.join(blocks) or 'none'}")
     figure = Figure(figsize=(11, 1 + 4.2 * len(chosen)), layout="constrained")
     rows = figure.subplots(3 * len(chosen), 1, squeeze=False, height_ratios=[1, 1, 1.1] * len(chosen))[:, 0]
     colours = {label: COLOURS[k % len(COLOURS)] for k, label in enumerate(windows.labels)}
@@ -90,7 +90,7 @@ def plot_stations(
 
 
 def _vertical(stream: obspy.Stream, station: str, preprocessing: Preprocessing) -> obspy.Stream:
-    """Return the traces of the model's first component that the station has, usually Z."""
+    """Return the traces of the first component of the model that the station has, usually Z."""
     traces = [trace for trace in stream if trace.id.startswith(station) and len(trace.id) == len(station) + 1]
     for code in preprocessing.component_order:
         if chosen := [trace for trace in traces if trace.id[-1] == code]:
@@ -103,9 +103,9 @@ def _draw_traces(upper: Axes, lower: Axes, traces: obspy.Stream, preprocessing: 
     segments = traces.copy().split()
     for trace in segments:
         if trace.stats.npts < 2 or trace.data.dtype.kind not in "iuf" or not np.isfinite(trace.data).all():
-            continue  # the probability panel says why the station abstained
+            continue  # the probability panel shows the reason for the abstention
         shown = trace.copy().detrend("demean")
-        with suppress(SamplingRateError):  # a record too slow for the band is drawn as it is
+        with suppress(SamplingRateError):  # a record with a sampling rate too low for the band is drawn unfiltered
             shown.data = preprocessing.condition(trace.data, trace.stats.sampling_rate)
             shown.stats.sampling_rate = preprocessing.sampling_rate
         upper.plot(*_envelope(shown), color="0.2", lw=0.6)
@@ -114,11 +114,10 @@ def _draw_traces(upper: Axes, lower: Axes, traces: obspy.Stream, preprocessing: 
         noverlap = max(0, min(int(0.75 * window), window - max(1, n // 2000)))
         raw = trace.data - np.mean(trace.data)
         frequencies, times, power = spectrogram(raw, rate, nperseg=window, noverlap=noverlap)
-        decibels = 10 * np.log10(np.maximum(power, np.finfo(float).tiny))
-        low, high = np.percentile(decibels, [20, 99.5])
+        image = decibels(power, np.finfo(float).tiny)
+        low, high = np.percentile(image, [20, 99.5])
         days = trace.stats.starttime.matplotlib_date + times / 86400
-        extent = (days[0], days[-1], 0.0, frequencies[-1])
-        lower.imshow(decibels, origin="lower", aspect="auto", extent=extent, vmin=low, vmax=high)
+        draw_image(lower, image, days, float(frequencies[-1]), (low, high))
     for frequency in preprocessing.band:
         lower.axhline(frequency, color="white", lw=0.8, ls="--")
     top = max([2 * highest, *(trace.stats.sampling_rate / 2 for trace in segments)])
@@ -129,7 +128,7 @@ def _draw_traces(upper: Axes, lower: Axes, traces: obspy.Stream, preprocessing: 
 
 
 def _envelope(trace: obspy.Trace) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Reduce a long waveform to its extremes, so that a day draws as fast as a minute and looks the same."""
+    """Reduce a long waveform to its extremes: a day is drawn as fast as a minute, and looks the same."""
     times, data = trace.times("matplotlib"), trace.data
     step = 2 * (len(data) // _POINTS)
     if step < 4:

@@ -1,4 +1,4 @@
-"""What the package itself brings, registered as any plugin registers."""
+"""The classes of this package, registered in the same way as those of a plugin."""
 
 from seisbench_lcl.extractors import (
     FeatureExtractor,
@@ -46,7 +46,7 @@ def register_heads() -> list[type[Head]]:
 
 @hookimpl
 def register_models() -> list[type[Discriminator]]:
-    """Return the named pairs of the package."""
+    """Return the named models of the package."""
     return [
         models.AutoencoderGMM,
         models.DEC,

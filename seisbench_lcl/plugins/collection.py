@@ -1,4 +1,4 @@
-"""One plugin asked for its classes, which are looked at before anything is made of them."""
+"""Collect the classes of one plugin, and check them before use."""
 
 import re
 from collections.abc import Iterable
@@ -15,9 +15,8 @@ from seisbench_lcl.models.discriminator import Discriminator
 from seisbench_lcl.models.registry import Classes
 from seisbench_lcl.plugins.hookspecs import PLUGIN_API_VERSION, PROJECT, Hooks
 
-# Other characters have a meaning in expressions, such as "envelope>minirocket+physical", or in the names of files.
+# Other characters have a meaning in file names, or in expressions such as "envelope>minirocket+physical".
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
-
 
 _RESERVED = ("Discriminator", "DiscriminatorEnsemble")
 
@@ -28,16 +27,16 @@ def collect(plugin: str, implementation: object) -> Classes:
     Parameters
     ----------
     plugin : str
-        Its name.
+        Name of the plugin.
     implementation : object
-        What its entry point names: a module, or any object with hooks.
+        Target of its entry point: a module, or any object with hooks.
 
     Raises
     ------
     PluginError
-        If it was made for another API, implements no hook, or returns anything but classes that can be used.
+        If it was written for another API, implements no hook, or does not return valid classes.
     pluggy.PluginValidationError
-        If it implements an unknown hook, or one with unknown arguments.
+        If it implements an unknown hook, or a hook with unknown arguments.
     """
     _check_api(implementation)
     manager = pluggy.PluginManager(PROJECT)
@@ -46,8 +45,8 @@ def collect(plugin: str, implementation: object) -> Classes:
     manager.check_pending()
     if not manager.get_hookcallers(implementation):
         raise PluginError(
-            f"it implements no hook: mark {' or '.join(f'{name}()' for name in vars(Hooks) if name[0] != '_')} with "
-            "seisbench_lcl.hookimpl"
+            f"it implements no hook: decorate {' or '.join(f'{name}()' for name in vars(Hooks) if name[0] != '_')} "
+            "with seisbench_lcl.hookimpl"
         )
     return Classes(
         _by_name(_returned(manager.hook.register_feature_extractors), FeatureExtractor),
@@ -61,21 +60,21 @@ def _check_api(implementation: object) -> None:
     numbers = stated if isinstance(stated, tuple) else ()
     if [type(number) for number in numbers] != [int, int] or numbers[0] > numbers[1]:
         raise PluginError(
-            f"it must state the plugin APIs that it supports, lowest and highest, as "
+            f"it must state the lowest and highest plugin API that it supports, as "
             f"PLUGIN_API = ({PLUGIN_API_VERSION}, {PLUGIN_API_VERSION}), but its PLUGIN_API is {stated!r}"
         )
     lowest, highest = numbers
     if not lowest <= PLUGIN_API_VERSION <= highest:
         older = "seisbench-lcl" if lowest > PLUGIN_API_VERSION else "the plugin"
         raise PluginError(
-            f"it supports the plugin APIs {lowest} to {highest}, but seisbench_lcl {__version__} has "
+            f"it supports plugin API {lowest} to {highest}, but seisbench_lcl {__version__} has "
             f"{PLUGIN_API_VERSION}: update {older}"
         )
 
 
 def _returned(hook: pluggy.HookCaller) -> list[Any]:
     if any(implementation.hookwrapper or implementation.wrapper for implementation in hook.get_hookimpls()):
-        raise PluginError(f"{hook.name} is a wrapper, but must return classes of its own: mark it with hookimpl alone")
+        raise PluginError(f"{hook.name} is a wrapper, but must return classes: use hookimpl without arguments")
     results = hook()
     if len(results) < len(hook.get_hookimpls()):
         raise PluginError(f"{hook.name} returned None, but must return a list of classes")
@@ -104,14 +103,15 @@ def _name(cls: type[Any]) -> str:
     if not issubclass(cls, FeatureExtractor | Head):
         if cls.pair is None:
             raise PluginError(
-                f"{cls.__name__} is no pair: write class {cls.__name__}(Discriminator, extractor=..., head=...)"
+                f"{cls.__name__} has no extractor and head: write class {cls.__name__}(Discriminator, extractor=..., "
+                "head=...)"
             )
         if cls.__name__ in _RESERVED:
-            raise PluginError(f"a model cannot be called {cls.__name__}, which is a class of seisbench_lcl itself")
+            raise PluginError(f"a model must not be called {cls.__name__}, which is a class of seisbench_lcl")
         return cls.__name__
     name = getattr(cls, "name", None)
     if not (isinstance(name, str) and NAME.fullmatch(name)):
         raise PluginError(
-            f"{cls.__name__} needs a name of small letters, digits, '_' and '-', but its name is {name!r}"
+            f"{cls.__name__} needs a name of lower-case letters, digits, '_' and '-', but its name is {name!r}"
         )
     return name

@@ -1,4 +1,4 @@
-"""Fill the registry: with the classes of this package, and with those of installed packages, by entry points."""
+"""Fill the registry with the classes of this package and, by entry points, with those of installed plugins."""
 
 import logging
 import os
@@ -18,10 +18,10 @@ from seisbench_lcl.plugins.collection import collect
 from seisbench_lcl.plugins.hookspecs import PROJECT
 
 ALLOWED = "SEISBENCH_LCL_PLUGINS"
-"""Environment variable that names the plugins to load, by plugin or distribution, separated by commas, or "none"."""
+"""Environment variable with the plugins or distributions to load, separated by commas, or "none"."""
 
 STRICT = "SEISBENCH_LCL_STRICT"
-"""Environment variable; with 1, a plugin that cannot be loaded is an error."""
+"""Environment variable; if 1, a plugin that cannot be loaded is an error."""
 
 logger = logging.getLogger("seisbench")
 
@@ -31,7 +31,7 @@ _running: ContextVar[bool] = ContextVar("running", default=False)
 def discover(registry: Registry) -> None:
     """Add the classes of this package, then those of each plugin.
 
-    Each entry point is tried once. If a plugin fails in any way, it is skipped as a whole and its reason is kept; the
+    Each entry point is tried once. A plugin that fails in any way is skipped as a whole, and the reason is kept; the
     other plugins are loaded.
 
     Raises
@@ -52,7 +52,7 @@ def discover(registry: Registry) -> None:
         _running.reset(token)
     known = {name for plugin in registry.plugins for name in _names(plugin)}
     for name in sorted((allowed or set()) - known):
-        _set_aside(registry, Plugin(name), "missing", f"{ALLOWED} names it, but it is not installed")
+        _skip(registry, Plugin(name), "missing", f"{ALLOWED} lists it, but it is not installed")
 
 
 def _load(registry: Registry, entry: EntryPoint, allowed: set[str] | None) -> None:
@@ -67,13 +67,11 @@ def _load(registry: Registry, entry: EntryPoint, allowed: set[str] | None) -> No
             registry.add(plugin, collect(plugin.name, entry.load()))
     except KeyboardInterrupt:
         raise
-    except BaseException as error:  # a plugin can fail in any way, and must not take the host down
-        _set_aside(registry, plugin, "failed", _reason(error), error)
+    except BaseException as error:  # a plugin can fail in any way, and must not stop the program
+        _skip(registry, plugin, "failed", _reason(error), error)
 
 
-def _set_aside(
-    registry: Registry, plugin: Plugin, state: State, reason: str, error: BaseException | None = None
-) -> None:
+def _skip(registry: Registry, plugin: Plugin, state: State, reason: str, error: BaseException | None = None) -> None:
     if os.environ.get(STRICT, "").strip().lower() not in ("", "0", "false", "no", "off"):
         raise PluginError(f"plugin {plugin}: {state} ({reason}); {STRICT} makes this an error") from error
     logger.warning("skipped plugin %s: %s", plugin, reason)
@@ -82,7 +80,7 @@ def _set_aside(
 
 
 def _allowed() -> set[str] | None:
-    """Return the canonical names of the allowed plugins, None for all."""
+    """Return the canonical names of the allowed plugins; None allows all."""
     text = os.environ.get(ALLOWED, "").strip()
     if not text:
         return None
@@ -104,9 +102,9 @@ def _source(entry: EntryPoint) -> tuple[str, str]:
 
 
 def _check_metadata(plugin: Plugin) -> None:
-    """Refuse a plugin that weights could not name."""
+    """Refuse a plugin that weights files could not name."""
     if plugin.name == BUILT_IN:
-        raise PluginError(f"a plugin cannot be called {BUILT_IN}")
+        raise PluginError(f"a plugin must not be called {BUILT_IN}")
     try:
         canonicalize_name(plugin.distribution, validate=True)
         Version(plugin.version)
@@ -117,5 +115,5 @@ def _check_metadata(plugin: Plugin) -> None:
 def _reason(error: BaseException) -> str:
     try:
         return str(error) if isinstance(error, PluginError) else f"{type(error).__name__}: {error}"
-    except Exception:  # the error itself cannot be printed
+    except Exception:  # the message of the error cannot be formatted
         return type(error).__name__

@@ -1,4 +1,4 @@
-"""The hooks that a plugin may implement."""
+"""Hooks that a plugin may implement."""
 
 import pluggy
 
@@ -10,9 +10,9 @@ PROJECT = "seisbench_lcl"
 """Name of the pluggy project and of the entry-point group."""
 
 PLUGIN_API_VERSION = 1
-"""Counts changes of the hooks, of `FeatureExtractor` or of `Head` that a plugin must follow.
+"""Version of the hooks, of `FeatureExtractor` and of `Head`, raised by changes that a plugin must follow.
 
-A plugin states the lowest and the highest that it supports: ``PLUGIN_API = (1, 1)``.
+A plugin states the lowest and highest version that it supports: ``PLUGIN_API = (1, 1)``.
 """
 
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -20,7 +20,15 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 class Hooks:
-    """What a plugin may implement; each function returns a list of classes."""
+    """Functions that a plugin may implement; each returns a list of classes.
+
+    Examples
+    --------
+    >>> from seisbench_lcl.plugins import hookimpl
+    >>> @hookimpl
+    ... def register_heads():
+    ...     return []
+    """
 
     @hookspec
     def register_feature_extractors(self) -> list[type[FeatureExtractor]]:

@@ -1,4 +1,4 @@
-"""Recipes: files from which weights are trained, scored and described again, by whoever has the data."""
+"""Recipes: files from which anyone with the data can train, score and describe weights again."""
 
 from seisbench_lcl.recipes.recipe import About, DataSource, Evaluation, Recipe
 from seisbench_lcl.recipes.reproduce import Reproduced, reproduce

@@ -1,4 +1,4 @@
-"""The card of weights that a recipe made: what it says itself, and what was measured."""
+"""The card of weights from a recipe: statements of the recipe, and measured scores."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -14,8 +14,7 @@ from seisbench_lcl.evaluation.scored import Scored
 from seisbench_lcl.evaluation.sections import Section
 from seisbench_lcl.hub import card as hub
 from seisbench_lcl.models.model import Model
-from seisbench_lcl.recipes.datasets import ORIGIN
-from seisbench_lcl.recipes.recipe import Recipe
+from seisbench_lcl.recipes.recipe import ORIGIN, Recipe
 from seisbench_lcl.training import TrainingRequest
 
 Level = Literal["station", "event"]
@@ -33,26 +32,26 @@ def card_of(
     learnt: LabelledWindows,
     scores: list[hub.Score],
 ) -> hub.Card:
-    """Put a card together.
+    """Assemble a card.
 
     Parameters
     ----------
     recipe : Recipe
     name : str
-        Of the weights.
+        Name of the weights.
     source : seisbench_lcl.hub.card.RecipeReference
-        Where the recipe is kept.
+        Path and commit of the recipe.
     model : Discriminator or DiscriminatorEnsemble
-        As it was trained.
+        The trained model.
     data, learnt : LabelledWindows
-        All windows, and those that it was trained on.
+        All windows, and the training windows.
     scores : list of seisbench_lcl.hub.card.Score
-        Those on the split of `Evaluation.split` are among them.
+        They must include the scores of `Evaluation.split`.
 
     Raises
     ------
     HubError
-        If it is not complete.
+        If the card is not complete.
     """
     about, given = recipe.card, model.preprocessing
     ece = {
@@ -93,18 +92,18 @@ def card_of(
 
 
 def scores_of(scored: Scored, sections: list[Section], data: str) -> Iterator[hub.Score]:
-    """Yield scores as a card has them: those of all windows together, at both levels, in the order of the sections.
+    """Yield the scores of a card: over all windows, at both levels, in the order of the sections.
 
-    Where parts were held out, first come the scores of those windows whose class is known without their part, once
-    with events held out and once with parts. Scores without value or interval are left out.
+    If groups were held out, the first scores are those of windows whose class also occurs in other groups: with events
+    held out, and with groups held out. Scores without a finite value and interval are left out.
 
     Parameters
     ----------
     scored : Scored
     sections : list of Section
-        Its own.
+        Sections of `scored`.
     data : str
-        Name of the data.
+        Name of the datasets.
     """
     split = scored.split or f"{scored.title}, trained anew"
     if found := scored.recognition:
@@ -142,9 +141,9 @@ def _score(
 
 
 def configuration(recipe: Recipe, request: TrainingRequest, model: Model) -> str:
-    """Return the section "Configuration" of a card: the settings of the training with all defaults filled in, as TOML.
+    """Return the section "Configuration" of a card: all settings of the training as TOML, with defaults.
 
-    ``train --config`` reads it, if the recipe has one dataset and uses its labels unchanged.
+    ``train --config`` reads it if the recipe has one dataset and uses its labels unchanged.
     """
     cuts = request.cuts()
     written = recipe.model_dump(by_alias=True, exclude={"card", "evaluate"}, exclude_none=True)
@@ -159,7 +158,7 @@ def configuration(recipe: Recipe, request: TrainingRequest, model: Model) -> str
 
 
 def _as_table(table: Mapping[Any, Any]) -> dict[str, Any]:
-    """TOML has no null, and no keys but text."""
+    """Leave out None, and turn keys into text, because TOML has neither null nor other keys."""
     return {
         str(key): _as_table(value) if isinstance(value, Mapping) else value
         for key, value in table.items()

@@ -1,4 +1,4 @@
-"""Which Git commit holds a recipe as it is."""
+"""The Git commit of a recipe."""
 
 import subprocess
 from pathlib import Path
@@ -13,15 +13,15 @@ def committed(path: Path) -> RecipeReference:
     Raises
     ------
     ConfigurationError
-        If there is no Git, no repository, no commit of the file, or it was changed since.
+        If Git or the repository is missing, or the file is not committed in its present state.
     """
     path = path.resolve()
     root = Path(_git(path, "rev-parse", "--show-toplevel"))
     commit = _git(path, "log", "-1", "--format=%H", "--", path.name)
     if not commit or _git(path, "status", "--porcelain", "--", path.name):
         raise ConfigurationError(
-            f"{path} is not committed as it is, so its card could not say what the weights were made by: commit it "
-            "first, or name the commit"
+            f"{path} is not committed in its present state, so a card could not name the recipe of the weights: commit "
+            "it first, or name the commit"
         )
     return RecipeReference(path=path.relative_to(root.resolve()).as_posix(), commit=commit)
 
@@ -33,6 +33,6 @@ def _git(path: Path, *arguments: str) -> str:
     except (OSError, subprocess.CalledProcessError) as error:
         told = str(getattr(error, "stderr", "") or error).strip()
         raise ConfigurationError(
-            f"the card of weights names the Git commit of their recipe, but that of {path} cannot be found: {told}; "
+            f"a card names the Git commit of its recipe, but the commit of {path} cannot be found: {told}; "
             "put the recipe into a Git repository, or name the commit"
         ) from error

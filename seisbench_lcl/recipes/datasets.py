@@ -1,4 +1,4 @@
-"""The data of a recipe: one dataset or several, with the classes, events and splits that the recipe asks for."""
+"""The data of a recipe: one or more datasets, with the classes, events and splits of the recipe."""
 
 import hashlib
 from pathlib import Path
@@ -21,25 +21,25 @@ def open_datasets(recipe: Recipe, folder: Path | None = None) -> WaveformDataset
     ----------
     recipe : Recipe
     folder : Path, optional
-        Where the folders of the datasets lie, by their names or the same in lower case, as in SeisBench's cache; or
-        that of the only dataset. By default they are those of `seisbench.data`, and downloaded if need be.
+        Folder that holds a folder for each dataset, named as the dataset or in lower case, as in SeisBench's cache; or
+        the folder of the only dataset. By default the datasets of `seisbench.data`, downloaded if necessary.
 
     Raises
     ------
     DatasetError
-        If a dataset is missing, or has not the columns that the recipe names, or a class does not occur.
+        If a dataset, a column or a class of the recipe is missing.
     """
     parts = [_open(name, recipe, folder) for name in recipe.datasets]
     wanted = set(recipe.classes.values()) | set(recipe.whole.values())
     there = set(pd.concat([part.metadata[LABEL] for part in parts]))
     if absent := sorted(wanted - there):
         raise DatasetError(
-            f"no trace is of the class {absent} in {', '.join(recipe.datasets)}; classes are {sorted(there - {''})}. "
-            "Compare [classes] in the recipe with the labels of the dataset"
+            f"no trace has the class {', '.join(absent)} in {', '.join(recipe.datasets)}; available: "
+            f"{', '.join(sorted(there - {''}))}. Compare [classes] in the recipe with the labels of the dataset"
         )
     if recipe.events_per_class:
         _thin(parts, recipe.events_per_class)
-    with without_warnings():  # of splits that only some datasets have, and of mixed sampling rates
+    with without_warnings():  # about splits that only some datasets have, and about mixed sampling rates
         return parts[0] if len(parts) == 1 else MultiWaveformDataset(parts)
 
 
@@ -55,7 +55,7 @@ def _find(name: str, recipe: Recipe, folder: Path | None) -> Path | str:
 
 
 def deal(event: str) -> str:
-    """Return the split of an event where a dataset has none: 80 % are in train, the others in dev and test."""
+    """Return the split of an event of a dataset without splits: 80 % train, 10 % dev, 10 % test."""
     drawn, reached = _hash(event) / 2**64, 0.0
     for split, share in _SHARES.items():
         reached += share
@@ -74,7 +74,7 @@ def _open(name: str, recipe: Recipe, folder: Path | None) -> WaveformDataset:
         metadata[SPLIT] = metadata[recipe.split_column].fillna("").astype(str)
     else:
         metadata[SPLIT] = _own_events(metadata).map(deal)
-    # Without labels a trace is learnt from, whatever it is; but not one whose label the recipe leaves out.
+    # Models without labels learn from every trace, except those whose label the recipe leaves out.
     if recipe.classes or not recipe.clusters:
         dataset.filter((metadata[LABEL] != "").to_numpy(), inplace=True)
     return dataset
@@ -95,7 +95,7 @@ def _classes(name: str, metadata: pd.DataFrame, recipe: Recipe) -> pd.Series:
 
 
 def _events(name: str, metadata: pd.DataFrame, recipe: Recipe) -> pd.Series:
-    """Return the event of each trace; those of a dataset of one class, such as noise, are like no others."""
+    """Return the event of each trace; events of a dataset of one class, such as noise, are distinct from all others."""
     column = recipe.group_column
     if name in recipe.whole and column not in metadata:
         column = "trace_start_time"
@@ -106,13 +106,13 @@ def _events(name: str, metadata: pd.DataFrame, recipe: Recipe) -> pd.Series:
 
 
 def _own_events(metadata: pd.DataFrame) -> pd.Series:
-    """Return the event of each trace, one of its own where it has none."""
+    """Return the event of each trace; a trace without event becomes an event."""
     alone = metadata[ORIGIN] + " trace " + metadata.index.astype(str)
     return metadata[EVENT].where(metadata[EVENT].notna(), alone)
 
 
 def _thin(parts: list[WaveformDataset], most: int) -> None:
-    """Keep so many events of each class and split, the first by their hash, whatever else is in the datasets."""
+    """Keep at most this many events of each class and split, chosen by hash, independent of all other events."""
     keys = [part.metadata[[LABEL, SPLIT]].assign(event=_own_events(part.metadata)) for part in parts]
     events = pd.concat(keys).drop_duplicates()
     events["order"] = events["event"].map(_hash)

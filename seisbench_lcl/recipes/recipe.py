@@ -1,4 +1,4 @@
-"""What a recipe file holds: data, model, training, scores, and what a card tells that cannot be measured."""
+"""The content of a recipe file: data, model, training, evaluation, and those fields of a card that are not measured."""
 
 import sys
 from pathlib import Path
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from typing_extensions import Self
 
 from seisbench_lcl.errors import ConfigurationError
-from seisbench_lcl.hub.card import Share, Text
+from seisbench_lcl.hub.card import Fraction, Text
 from seisbench_lcl.training import Columns, TrainingRequest
 
 if sys.version_info >= (3, 11):
@@ -17,7 +17,7 @@ else:
     import tomli as tomllib
 
 ANY = "*"
-"""In `Recipe.classes`: every label that is not named."""
+"""In `Recipe.classes`: every other label."""
 
 ORIGIN, LABEL, EVENT, SPLIT = "recipe_dataset", "recipe_class", "recipe_event", "recipe_split"
 """Columns that `seisbench_lcl.recipes.datasets.open_datasets` adds to the metadata."""
@@ -42,13 +42,13 @@ class Evaluation(_Part):
     Attributes
     ----------
     split : str
-        Scored by the weights themselves.
+        Split that the weights are scored on.
     folds : int, optional
-        Of events, over all splits; models are trained anew. None leaves them out.
+        Number of folds of events over all splits, for which models are trained again; by default none.
     by : str, optional
-        Column whose values are left out one by one; models are trained anew.
+        Column whose values are held out one by one, for which models are trained again.
     seed : int
-        Of folds and resamples.
+        Seed of folds and resamples.
     """
 
     split: Text = "dev"
@@ -58,7 +58,7 @@ class Evaluation(_Part):
 
 
 class DataSource(_Part):
-    """Data that weights are fitted to: name of the dataset, where it comes from, its licence, and a note."""
+    """A training dataset: its name, sources and licence, and a note."""
 
     name: Text
     sources: Annotated[list[Text], Field(min_length=1)]
@@ -67,12 +67,12 @@ class DataSource(_Part):
 
 
 class About(_Part):
-    """What the head of a card tells that cannot be measured; see `seisbench_lcl.hub.card.Card`.
+    """Fields in the head of a card that are not measured; see `seisbench_lcl.hub.card.Card`.
 
     Attributes
     ----------
     calibration : str, optional
-        How probabilities are calibrated; None where they are not, such as those of clusters.
+        How probabilities are calibrated; None if they are not, such as those of clusters.
     """
 
     task: Text
@@ -80,7 +80,7 @@ class About(_Part):
     summary: Text
     training_data: Annotated[list[DataSource], Field(min_length=1)]
     calibration: Text | None = None
-    reject_below: Share = 0.0
+    reject_below: Fraction = 0.0
     valid_ranges: Annotated[dict[Text, Text], Field(min_length=1)]
     not_for: Annotated[list[Text], Field(min_length=1)]
     licence: Text
@@ -88,46 +88,46 @@ class About(_Part):
 
 
 class Recipe(_Part):
-    """How weights are made. In the file, words of a name are parted by "-", and options are called as those of `train`.
+    """How weights are made; the file has the option names of ``train``, with "-" between words.
 
     Attributes
     ----------
     dataset : str or list of str
         Folders of SeisBench datasets, or their names in `seisbench.data`; several are joined.
     model : str
-        Class of the model, one of `seisbench_lcl.models.named`.
+        Class of the model.
     version : str
     description : str
-        Kept in the weights.
+        Description of the weights, stored in their file.
     members : int
-        Models with seeds of their own, which vote.
+        Number of models with different seeds that form an ensemble.
     clusters : int, optional
-        For models without labels; the clusters are named by the labels of the training split afterwards.
+        Number of clusters of a model that learns without labels; the labels of the training split name them afterwards.
     label_column : str or list of str
-        Of the label; of several columns, the first that has one.
+        Column of the label; if there are several, the first with a value.
     group_column, split_column : str
-        Of event and split. Where a dataset has no split, events are dealt out to "train", "dev" and "test".
+        Columns of event and split. Events of a dataset without splits are distributed to "train", "dev" and "test".
     pick_column : str, optional
     classes : dict from str to str
-        From label in the dataset to class; "*" stands for every other label. Labels that are not named are left out.
-        By default labels are classes.
+        Class of each label of the dataset; "*" means every other label. Other labels are left out. By default labels
+        are classes.
     whole : dict from str to str
-        Datasets of which every trace is of one class, such as {"PNWNoise": "noise"}. Without a column of events, all
-        that was recorded at the same time is one event.
+        Datasets of a single class, such as {"PNWNoise": "noise"}. Without a column of events, traces with the same
+        start time are one event.
     events_per_class : int, optional
-        How many events of a class are taken in each split at most, chosen by a hash of their names.
+        Largest number of events of a class in each split; a hash of their names chooses them.
     split : str
-        That models are trained on.
+        Split to train on.
     sampling_rate, before, length, components, band, normalisation
         As in `seisbench_lcl.waveforms.preprocessing.Preprocessing`, with `length` in seconds.
     max_shift, copies, refine
         As in `seisbench_lcl.training.Cuts`.
     min_snr : float, optional
-        dB that P must rise above the noise for a trace to be learnt from, where that can be told.
+        Smallest signal-to-noise ratio of a training window in dB; windows with unknown ratio stay.
     novelty_rate : float, optional
-        0 sets no limit; by default the model's.
+        As in `seisbench_lcl.models.Discriminator`; 0 turns the novelty detector off.
     event_type : dict from str to str
-        QuakeML event type of a class, "none" for what is no event.
+        QuakeML event type of a class; "none" means that the class is not an event.
     extractor_arg, head_arg : dict
     evaluate : Evaluation
     card : About
@@ -157,7 +157,7 @@ class Recipe(_Part):
     copies: int | None = None
     refine: float = 0.0
     min_snr: float | None = None
-    novelty_rate: Share | None = None
+    novelty_rate: Fraction | None = None
     event_type: dict[Text, Text] = {}
     extractor_arg: Table = {}
     head_arg: Table = {}
@@ -171,7 +171,7 @@ class Recipe(_Part):
         Raises
         ------
         ConfigurationError
-            If it cannot be read, is no TOML, or holds what no recipe holds; all that is amiss is named at once.
+            If the file cannot be read, is not valid TOML, or is not a valid recipe; the message lists all errors.
         """
         try:
             return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
@@ -181,18 +181,18 @@ class Recipe(_Part):
             told = "".join(
                 f"\n  {'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_url=False)
             )
-            raise ConfigurationError(f"{path} is no recipe, mend it:{told}") from error
-        except ValueError as error:  # of TOML, or of UTF-8
-            raise ConfigurationError(f"{path} is no TOML: {error}") from error
+            raise ConfigurationError(f"{path} is not a valid recipe:{told}") from error
+        except ValueError as error:  # invalid TOML or UTF-8
+            raise ConfigurationError(f"{path} is not valid TOML: {error}") from error
 
     @property
     def datasets(self) -> list[str]:
-        """Names of the datasets, in their order."""
+        """Names of the datasets, in order."""
         return [self.dataset] if isinstance(self.dataset, str) else self.dataset
 
     @property
     def event_types(self) -> dict[str, str | None]:
-        """QuakeML event type of each class that the recipe gives one; None for a class that is not an event."""
+        """QuakeML event types that the recipe sets; None for a class that is not an event."""
         return {label: None if kind == "none" else kind for label, kind in self.event_type.items()}
 
     def request(self, memory: float = 1.0) -> TrainingRequest:
@@ -230,13 +230,13 @@ class Recipe(_Part):
     def _check(self) -> Self:
         named, told = self.datasets, [source.name for source in self.card.training_data]
         if len(set(named)) < len(named):
-            raise ValueError(f"dataset names one twice: {named}")
+            raise ValueError(f"dataset lists a name twice: {named}")
         if unknown := sorted(set(self.whole) - set(named)):
             raise ValueError(f"whole names {unknown}, which are not in dataset: {named}")
         if len(named) > 1 and sorted(told) != sorted(named):
-            raise ValueError(f"card.training-data must tell of each dataset, {named}, but tells of {told}")
+            raise ValueError(f"card.training-data must describe each dataset, {named}, but describes {told}")
         if len(named) == 1 and len(told) > 1:
-            raise ValueError(f"card.training-data must tell of one dataset, {named[0]!r}, but tells of {told}")
+            raise ValueError(f"card.training-data must describe one dataset, {named[0]!r}, but describes {told}")
         if self.clusters and self.members > 1:
-            raise ValueError("members can vote only if they learn from labels: leave out members, or clusters")
+            raise ValueError("only models that learn from labels form an ensemble: remove members or clusters")
         return self

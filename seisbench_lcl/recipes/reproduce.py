@@ -10,7 +10,7 @@ import numpy as np
 
 from seisbench_lcl.datasets import LabelledWindows
 from seisbench_lcl.errors import ConfigurationError, DatasetError, OutputError
-from seisbench_lcl.evaluation.scored import Scored, predict_anew, predict_split
+from seisbench_lcl.evaluation.scored import Scored, predict_held_out, predict_split
 from seisbench_lcl.evaluation.sections import Section
 from seisbench_lcl.hub import weights
 from seisbench_lcl.hub.card import Card, RecipeReference
@@ -29,7 +29,7 @@ from seisbench_lcl.training.pipeline import Progress
 
 @dataclass(frozen=True)
 class Reproduced:
-    """What a recipe became.
+    """Weights made from a recipe.
 
     Attributes
     ----------
@@ -37,7 +37,7 @@ class Reproduced:
     card : Card
     files : dict from "json", "safetensors" and "card" to Path
     sha256 : str
-        Of the safetensors file: the same data, recipe and software make the same one.
+        Digest of the safetensors file; the same data, recipe and software give the same digest.
     """
 
     model: Model
@@ -58,23 +58,23 @@ def reproduce(
 ) -> Reproduced:
     """Train the weights of a recipe, score them, and write them with their card.
 
-    The name of the weights is that of the file. The text beside it, with the ending ``.md``, becomes the first part of
-    the card. What can be refused is refused before the training.
+    The weights have the name of the file. The text file of the same name with suffix ``.md`` becomes the first part of
+    the card. Errors in the recipe and the data are reported before the training.
 
     Parameters
     ----------
     recipe : Path
-        TOML file as `Recipe`.
+        TOML file; see `Recipe`.
     data : Path, optional
-        Folder of the datasets; by default those of `seisbench.data`, which are downloaded if need be.
+        Folder of the datasets; by default the datasets of `seisbench.data`, downloaded if necessary.
     out : Path
-        Folder as that of a hub: the files are written below a folder for the class of the model.
+        Output folder, with a folder for the class of the model, as in a hub.
     source : seisbench_lcl.hub.card.RecipeReference, optional
-        Where the recipe is kept; by default what Git says.
+        Path and commit of the recipe; by default from Git.
     memory : float
-        GB of windows to hold; if there are more, they go to temporary files.
+        Windows to keep in memory, in GB; more go to temporary files.
     tell, progress : callable
-        For what was left out of the data, and for progress bars.
+        Receive sentences about left-out data, and show progress bars; see `seisbench_lcl.training.Training`.
 
     Returns
     -------
@@ -85,11 +85,11 @@ def reproduce(
     ConfigurationError
         If the recipe is not complete, does not describe a model, or is not committed.
     OutputError
-        If there are weights of this name and version in the folder, or it cannot be written to.
+        If the folder has weights of this name and version, or cannot be written to.
     DatasetError, TrainingError
-        If the data do not hold what the recipe asks for.
+        If the data lack a part that the recipe needs.
     HubError
-        If the card does not tell of the weights.
+        If the card does not match the weights.
     """
     described = Recipe.read(recipe)
     source = source or committed(recipe)
@@ -125,7 +125,7 @@ def _introduction(recipe: Path) -> str:
     try:
         return text.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"cannot read {text}, with which the card is to begin: {error}") from error
+        raise ConfigurationError(f"cannot read {text}, the introduction of the card: {error}") from error
 
 
 def _files(recipe: Recipe, name: str, out: Path) -> dict[str, Path]:
@@ -145,7 +145,7 @@ def _base(files: dict[str, Path]) -> Path:
 
 
 def _after_training(model: Model, learnt: LabelledWindows, recipe: Recipe) -> Iterator[Section]:
-    """Name clusters by the labels of the training windows, and yield what the training says about itself."""
+    """Name clusters by the labels of the training windows, and yield the report of the training."""
     if isinstance(model, Discriminator) and model.clusters:
         picked = learnt.as_picked()
         labelled = picked.select(np.not_equal(picked.labels, ""))
@@ -155,24 +155,24 @@ def _after_training(model: Model, learnt: LabelledWindows, recipe: Recipe) -> It
 
 def _save(model: Model, recipe: Recipe, files: dict[str, Path]) -> None:
     model.save(_base(files), recipe.description, recipe.version)
-    files.pop("pt").unlink()  # SeisBench's own format is made where weights are used
+    files.pop("pt").unlink()  # written from the other files when the weights are pulled
 
 
 def _predictions(
     model: Model, data: LabelledWindows, learn: np.ndarray[Any, Any], recipe: Recipe, progress: Progress
 ) -> Iterator[Scored]:
-    """Yield what is scored: first what to expect elsewhere, where the recipe asks for that."""
+    """Yield the predictions to score: first with groups held out, if the recipe asks for it."""
     wanted = recipe.evaluate
     watch = progress("training")
     if wanted.by:
-        yield predict_anew(model, data, learn, by=wanted.by, seed=wanted.seed, progress=watch)
+        yield predict_held_out(model, data, learn, by=wanted.by, seed=wanted.seed, progress=watch)
     yield predict_split(model, data.as_picked(), wanted.split)
     if wanted.folds:
-        yield predict_anew(model, data, learn, folds=wanted.folds, seed=wanted.seed, progress=watch)
+        yield predict_held_out(model, data, learn, folds=wanted.folds, seed=wanted.seed, progress=watch)
 
 
 def _text(recipe: Recipe, sections: list[list[Section]], trained: str) -> str:
-    """Join the body of a card: scores on regions held out first, then the training, then the scores of the weights."""
+    """Join the body of a card: scores with groups held out, then the training, then the scores of the weights."""
     texts = ["\n".join(section.markdown for section in parts) + "\n" for parts in sections]
     first = 1 if recipe.evaluate.by else 0
     return "".join([*texts[:first], trained, *texts[first:]])

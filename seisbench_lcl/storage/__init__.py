@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and arrays that do not fit into memory."""
+"""Atomic file writes, and arrays that do not fit into memory."""
 
 from seisbench_lcl.storage.files import replace, sync
 from seisbench_lcl.storage.rows import RowFile, Rows

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Atomic file writes: a file is complete or unchanged."""
 
 import os
 from collections.abc import Callable
@@ -8,21 +8,29 @@ from uuid import uuid4
 
 
 def replace(target: Path, write: Callable[[Path], Any]) -> None:
-    """Let `write` fill a temporary file beside the target, sync it, and give it the target's name.
+    """Let `write` fill a temporary file in the target's folder, sync it, and rename it to the target.
 
-    A link is followed. What is no regular file, such as a pipe or a device, is written to as it is.
+    Links are followed. A pipe, device or other special file is written to directly.
 
     Parameters
     ----------
     target : Path
-        Its folder is made if it is missing.
+        A missing folder is created.
     write : callable
-        Called with the path of the temporary file, which ends like the target's.
+        Called with the path of the temporary file, which has the target's suffix.
 
     Raises
     ------
     OSError
-        If the folder cannot be written to; nothing is left behind.
+        If the folder is not writable; no temporary file remains.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     replace(Path(folder, "new", "table.csv"), lambda file: file.write_text("a,b"))
+    ...     Path(folder, "new", "table.csv").read_text()
+    'a,b'
     """
     target = target.resolve()
     if target.exists() and not target.is_file() and not target.is_dir():
@@ -39,7 +47,7 @@ def replace(target: Path, write: Callable[[Path], Any]) -> None:
 
 
 def sync(file: Path) -> None:
-    """Wait until a file lies on the disk.
+    """Wait until a file is on disk.
 
     Raises
     ------

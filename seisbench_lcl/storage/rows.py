@@ -1,4 +1,4 @@
-"""Arrays of more rows than fit into memory, in a temporary file."""
+"""Arrays with more rows than fit into memory, in a temporary file."""
 
 from copy import copy
 from itertools import pairwise
@@ -14,35 +14,42 @@ from seisbench_lcl.errors import OutputError
 
 
 class Rows(Protocol):
-    """What a head may learn from without holding it all: an array, or a `RowFile`."""
+    """Training rows that a head can read in parts: an array or a `RowFile`."""
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Of all rows together."""
+        """Number of rows, and the shape of a row."""
 
     def __getitem__(self, rows: Any, /) -> Any:
         """Return the rows of a slice or of an array of indices as an array."""
 
 
 class RowFile:
-    """Rows of float32 in a temporary file, to be read like an array: ``rows[2:5]``, ``rows[indices]``.
+    """Rows of float32 in a temporary file, read like an array: ``rows[2:5]``, ``rows[indices]``.
 
-    The file has no name where the system allows it, and is gone with the last object that reads it, however the
-    process ends. It lies where `tempfile` puts it: the environment variable TMPDIR names another folder.
+    The file is in the folder of `tempfile`; set the environment variable TMPDIR to use another. It has no name where
+    the system allows that, so it disappears with its last reader, however the process ends.
 
     Parameters
     ----------
-    row_shape : int, ...
+    *row_shape : int
         Shape of a row.
+
+    Examples
+    --------
+    >>> rows = RowFile(2)
+    >>> rows.extend(np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]))
+    >>> rows.shape, rows[1:].tolist()
+    ((3, 2), [[3.0, 4.0], [5.0, 6.0]])
     """
 
     def __init__(self, *row_shape: int) -> None:
         self._file = TemporaryFile()
         finalize(self, self._file.close)
-        self._origin: RowFile | None = None  # which closes the file
+        self._origin: RowFile | None = None  # keeps alive the object that closes the file
         self._row_shape = row_shape
         self._length = 0
-        self._places: NDArray[np.int64] | None = None  # of the rows in the file, if they are not all of it in order
+        self._places: NDArray[np.int64] | None = None  # file positions of selected rows; None for all rows in order
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -62,19 +69,19 @@ class RowFile:
         Raises
         ------
         OutputError
-            If there is no room for them.
+            If the disk is full.
         """
-        assert self._places is None, "a selection is only read"
+        assert self._places is None, "a selection is read-only"
         try:
             self._file.seek(0, 2)
             self._file.write(np.ascontiguousarray(rows, dtype=np.float32).data)
             self._file.flush()
         except OSError as error:
-            raise OutputError(f"cannot write to {gettempdir()}, let TMPDIR name another folder: {error}") from error
+            raise OutputError(f"cannot write to {gettempdir()}: {error}; set TMPDIR to another folder") from error
         self._length += len(rows)
 
     def select(self, rows: NDArray[Any]) -> Self:
-        """Return the rows of a boolean mask or of indices as another object that reads the same file."""
+        """Return the rows of a boolean mask or of indices as a new object that reads the same file."""
         selected = copy(self)
         selected._origin = self
         selected._places = self._find(rows)
@@ -82,7 +89,7 @@ class RowFile:
         return selected
 
     def __getitem__(self, rows: slice | NDArray[Any]) -> NDArray[np.float32]:
-        # Plain reads, stretch by stretch: the pages of a memory map would count as memory of the process.
+        # Plain reads of consecutive rows: pages of a memory map would count as memory of the process.
         places = self._find(rows)
         found = np.empty((len(places), *self._row_shape), dtype=np.float32)
         edges = [0, *np.flatnonzero(np.diff(places) != 1) + 1, len(places)]

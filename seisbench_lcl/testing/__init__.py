@@ -1,4 +1,4 @@
-"""The conformance kit: what every model relies on, as checks that the author of an extractor or a head can run."""
+"""The conformance kit: checks for authors of extractors and heads, of everything that models rely on."""
 
 from seisbench_lcl.errors import ConformanceError
 from seisbench_lcl.testing._check import Check

@@ -1,4 +1,4 @@
-"""What a check is, and how it is asked of a subject."""
+"""A conformance check, and how it runs on a subject."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,37 +12,43 @@ from seisbench_lcl.testing._subject import Failed, Kind, Skipped, Subject
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that is asked of every extractor, every head, or both.
+    """One requirement on extractors, heads, or both.
 
     Attributes
     ----------
     name : str
         Key in ``expected_failed``.
     kinds : tuple of {"extractor", "head"}
-        What it is asked of.
-    ask : callable
-        Takes the subject, and raises where it does not conform.
+        Kinds of subject that the check applies to.
+    function : callable
+        Takes the subject, and raises if it does not conform.
     needs_fit : bool
-        Whether it is only asked of a subject that can be fitted and applied at all.
+        Whether the check is skipped for a subject that cannot be fitted and applied.
+
+    Examples
+    --------
+    >>> from seisbench_lcl.testing import CHECKS
+    >>> CHECKS[0].name, CHECKS[0].kinds
+    ('name and tags', ('extractor', 'head'))
     """
 
     name: str
     kinds: tuple[Kind, ...]
-    ask: Callable[[Any], None]
+    function: Callable[[Any], None]
     needs_fit: bool = True
 
     @property
     def description(self) -> str:
-        """Return what is asked, and why."""
-        return getdoc(self.ask) or ""
+        """Return the requirement, and the reason for it."""
+        return getdoc(self.function) or ""
 
     def perform(self, subject: Subject) -> Outcome:
-        """Ask it. Whatever the subject raises is an outcome; what belongs to the caller's process stays as it is."""
+        """Run the check. Exceptions become outcomes, and global state of the process is restored."""
         try:
             with restored():
                 if self.needs_fit and (error := subject.failure):
-                    raise Skipped(f"it cannot be fitted and applied at all: {in_words(error)}")
-                self.ask(subject)
+                    raise Skipped(f"it cannot be fitted and applied: {in_words(error)}")
+                self.function(subject)
         except Skipped as skipped:
             return Outcome(self.name, "skipped", str(skipped))
         except KeyboardInterrupt:
@@ -53,13 +59,13 @@ class Check:
 
 
 def check(name: str, *kinds: Kind, needs_fit: bool = True) -> Callable[[Callable[[Any], None]], Check]:
-    """Make a check of a function; without kinds, of extractors and heads."""
-    return lambda ask: Check(name, kinds or ("extractor", "head"), ask, needs_fit)
+    """Decorate a function as a check; without kinds, for extractors and heads."""
+    return lambda function: Check(name, kinds or ("extractor", "head"), function, needs_fit)
 
 
 def in_words(error: BaseException) -> str:
-    """Return an error in words: its type, unless a check raised it, and its message."""
+    """Return the message of an error, after its type unless a check raised it."""
     try:
         return str(error) if isinstance(error, Failed) else f"{type(error).__name__}: {error}"
-    except Exception:  # of an error that cannot say what it is
+    except Exception:  # the message of the error cannot be formatted
         return type(error).__name__

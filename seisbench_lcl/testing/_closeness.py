@@ -1,4 +1,4 @@
-"""When two outputs count as equal, and an output as defined."""
+"""Whether two outputs agree, and whether an output is finite."""
 
 from collections.abc import Callable
 
@@ -9,15 +9,16 @@ from seisbench_lcl.errors import NotFittedError, SeisBenchLCLError
 from seisbench_lcl.testing._subject import Failed
 
 RELATIVE, OF_SPREAD = 1e-4, 1e-5
+_EXPECTED = "return a finite result, or raise an error of seisbench_lcl.errors that states the problem and the fix"
 
 
 def agree(
     found: Tensor, expected: Tensor, what: str, *, relative: float = RELATIVE, of_spread: float = OF_SPREAD
 ) -> None:
-    """Fail unless two outputs differ by rounding only.
+    """Fail unless two outputs agree within rounding.
 
-    Values may differ by the fraction `relative` of themselves plus `of_spread` of the standard deviation of all.
-    `what` says what was found and asked, with the mend.
+    Values may differ by the fraction `relative` of themselves plus `of_spread` of the standard deviation of all values.
+    `what` begins the message: the problem, and how to fix it.
     """
     if found.shape != expected.shape:
         raise Failed(f"{what}: shapes are {tuple(found.shape)} and {tuple(expected.shape)}")
@@ -37,29 +38,26 @@ def agree(
 
 
 def defined(compute: Callable[[], Tensor], what: str) -> None:
-    """Fail unless a result is finite, or a SeisBenchLCLError says why there is none."""
+    """Fail unless a result is finite, or a SeisBenchLCLError explains why it cannot be computed."""
     try:
         output = compute()
     except NotFittedError as error:
         raise Failed(
-            f"{what} ends with NotFittedError after the fit went through: {error}; raise the reason in fit instead"
+            f"{what} raises NotFittedError although fit succeeded: {error}; raise an error in fit instead"
         ) from error
     except SeisBenchLCLError:
         return
     except Exception as error:
-        raise Failed(
-            f"{what} ends with {type(error).__name__}: {error}; asked is a finite result, or an error of "
-            "seisbench_lcl.errors that says what cannot be and how to mend it"
-        ) from error
+        raise Failed(f"{what} raises {type(error).__name__}: {error}; {_EXPECTED}") from error
     finite(output, what)
 
 
 def finite(output: Tensor, what: str) -> None:
-    """Fail if an output holds NaN or infinite values."""
+    """Fail if an output has NaN or infinite values."""
     bad = ~torch.isfinite(output)
     if bad.any():
         row, column = torch.nonzero(bad)[0].tolist()[:2] if output.ndim > 1 else (int(bad.nonzero()[0]), 0)
         raise Failed(
-            f"{what} gives {int(bad.sum())} of {bad.numel()} values that are NaN or infinite, the first at row {row}, "
-            f"column {column}; asked is a finite result, or an error of seisbench_lcl.errors that says what cannot be"
+            f"{what} returns NaN or infinity for {int(bad.sum())} of {bad.numel()} values, the first at row {row}, "
+            f"column {column}; {_EXPECTED}"
         )

@@ -1,4 +1,4 @@
-"""All checks, in the order in which they are asked."""
+"""All checks, and the functions that run them."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
@@ -42,6 +42,7 @@ CHECKS: tuple[Check, ...] = (
     robustness_checks.probabilities,
     head_checks.number_of_classes,
     head_checks.rows_of_a_file,
+    head_checks.report_of_the_fit,
     extractor_checks.sliding,
     extractor_checks.picks_of_s,
     extractor_checks.expressions,
@@ -50,20 +51,20 @@ CHECKS: tuple[Check, ...] = (
     state_checks.another_process,
     state_checks.imports,
 )
-"""What is asked, in this order."""
+"""All checks, in the order in which they run."""
 
 
 def run_checks(candidate: Candidate, *, expected_failed: Mapping[str, str] | None = None) -> Iterator[Outcome]:
-    """Ask one check after the other, and yield what each found.
+    """Run the checks one by one, and yield the outcome of each.
 
     Parameters
     ----------
     candidate : type or functools.partial
-        A subclass of FeatureExtractor or Head; or `functools.partial` of one, with arguments by name that make its
-        trial quick, such as ``partial(Scattering, epochs=1)``. Those that a model gives by position replace the sizes
-        of the trial: ``partial(Scattering, in_channels=1)``.
+        A subclass of FeatureExtractor or Head; or `functools.partial` of one, with keyword arguments for a quick trial,
+        such as ``partial(Network, epochs=1)``. Sizes such as ``partial(Network, in_channels=1)`` replace those of the
+        trial.
     expected_failed : mapping from name of a check to reason, optional
-        What is known not to conform. A check in it that passes is a failure: then it is out of date.
+        Checks that are known to fail. If one of them passes, that is a failure too, because the entry is out of date.
 
     Yields
     ------
@@ -72,7 +73,13 @@ def run_checks(candidate: Candidate, *, expected_failed: Mapping[str, str] | Non
     Raises
     ------
     ConfigurationError
-        If the candidate is neither, or `expected_failed` names no check that it is asked.
+        If the candidate is of another type, or `expected_failed` names a check that does not apply to it.
+
+    Examples
+    --------
+    >>> from seisbench_lcl.heads import Ridge
+    >>> next(run_checks(Ridge))
+    Outcome(check='name and tags', state='passed', reason='')
     """
     subject = subject_of(candidate)
     expected = expected_failed or {}
@@ -81,7 +88,7 @@ def run_checks(candidate: Candidate, *, expected_failed: Mapping[str, str] | Non
 
 
 def check_plugin(candidate: Candidate, *, expected_failed: Mapping[str, str] | None = None) -> list[Outcome]:
-    """Ask every check, and raise if one failed.
+    """Run all checks, and raise if one fails.
 
     Parameters
     ----------
@@ -91,12 +98,12 @@ def check_plugin(candidate: Candidate, *, expected_failed: Mapping[str, str] | N
     Returns
     -------
     list of Outcome
-        Of all checks; none of them failed.
+        Outcomes of all checks; none is a failure.
 
     Raises
     ------
     ConformanceError
-        If a check failed; it names each, with what was found, what is asked and how to mend it.
+        If a check fails; the message lists every failure and how to fix it.
     ConfigurationError
         As in `run_checks`.
 
@@ -105,7 +112,7 @@ def check_plugin(candidate: Candidate, *, expected_failed: Mapping[str, str] | N
     In a test of the plugin::
 
         def test_conformance():
-            check_plugin(partial(Scattering, order=1), expected_failed={"one component": "needs a horizontal pair"})
+            check_plugin(partial(Polarisation, order=1), expected_failed={"one component": "needs two horizontals"})
     """
     outcomes = list(run_checks(candidate, expected_failed=expected_failed))
     failed = [outcome for outcome in outcomes if outcome.state == "failed"]
@@ -116,12 +123,12 @@ def check_plugin(candidate: Candidate, *, expected_failed: Mapping[str, str] | N
 
 
 def checks_of(subject: Subject) -> list[Check]:
-    """Return what is asked of a subject."""
+    """Return the checks that apply to a subject."""
     return [check for check in CHECKS if subject.kind in check.kinds]
 
 
 def refuse_unknown(expected_failed: Mapping[str, str], subjects: Iterable[Subject]) -> None:
-    """Raise ConfigurationError if a name is that of no check which one of the subjects is asked."""
+    """Raise ConfigurationError if a name is not that of a check for one of the subjects."""
     known = list(dict.fromkeys(check.name for subject in subjects for check in checks_of(subject)))
     if unknown := [name for name in expected_failed if name not in known]:
         raise ConfigurationError(
@@ -134,4 +141,4 @@ def _as_expected(outcome: Outcome, reason: str | None) -> Outcome:
         return outcome
     if outcome.state == "failed":
         return replace(outcome, state="expected", reason=reason)
-    return replace(outcome, state="failed", reason=f"it no longer fails ({reason}): take it out of expected_failed")
+    return replace(outcome, state="failed", reason=f"it no longer fails ({reason}): remove it from expected_failed")

@@ -1,4 +1,4 @@
-"""Another Python process, which knows of this one nothing but where modules lie."""
+"""A fresh Python process, which shares only the module search path with this one."""
 
 import importlib
 import pickle
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from seisbench_lcl.testing._subject import Failed
 
 TIME_LIMIT = 120.0
-"""Seconds after which a process is given up."""
+"""Seconds after which a process is killed."""
 
 _NETWORK = {
     f"socket.{event}" for event in ("bind", "connect", "getaddrinfo", "gethostbyaddr", "gethostbyname", "sendto")
@@ -30,19 +30,19 @@ def answer(pickled: bytes, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def import_alone(module: str) -> tuple[float, list[str]]:
-    """Return how many seconds it takes to import a module after seisbench_lcl, and how it used the network."""
+    """Return the import time of a module in seconds after seisbench_lcl, and its attempts to use the network."""
     seconds, network = _run(("import", module))
     return seconds, network
 
 
 def _run(request: tuple[Any, ...]) -> Any:
-    # Files, since a module may print what it likes; pickle, since both ends are this very code.
+    # Files, because a module may print anything; pickle is safe here, because both ends run this code.
     with TemporaryDirectory() as folder:
-        asked, answered = Path(folder, "asked"), Path(folder, "answered")
-        asked.write_bytes(pickle.dumps(request))
+        question, reply = Path(folder, "question"), Path(folder, "reply")
+        question.write_bytes(pickle.dumps(request))
         try:
             done = subprocess.run(
-                [sys.executable, "-c", _START, str(asked), str(answered), *sys.path],
+                [sys.executable, "-c", _START, str(question), str(reply), *sys.path],
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
@@ -51,17 +51,17 @@ def _run(request: tuple[Any, ...]) -> Any:
                 check=False,
             )
         except subprocess.TimeoutExpired as error:
-            raise Failed(f"a fresh process did not end within {TIME_LIMIT:g} s") from error
-        if done.returncode or not answered.exists():
+            raise Failed(f"a fresh process did not finish within {TIME_LIMIT:g} s") from error
+        if done.returncode or not reply.exists():
             last = done.stderr.strip().rpartition("\n")[2] or f"exit status {done.returncode}"
             raise Failed(f"a fresh process fails: {last}")
-        return pickle.loads(answered.read_bytes())
+        return pickle.loads(reply.read_bytes())
 
 
 def _main() -> None:
-    asked, answered = Path(sys.argv[1]), Path(sys.argv[2])
-    what, *arguments = pickle.loads(asked.read_bytes())
-    answered.write_bytes(pickle.dumps(_answer(*arguments) if what == "answer" else _import(*arguments)))
+    question, reply = Path(sys.argv[1]), Path(sys.argv[2])
+    what, *arguments = pickle.loads(question.read_bytes())
+    reply.write_bytes(pickle.dumps(_answer(*arguments) if what == "answer" else _import(*arguments)))
 
 
 def _answer(pickled: bytes, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -79,7 +79,7 @@ def _import(module: str) -> tuple[float, list[str]]:
     def listen(event: str, arguments: tuple[Any, ...]) -> None:
         if event in _NETWORK:
             network.append(f"{event}{tuple(part for part in arguments if isinstance(part, str | int | tuple))}")
-            raise OSError("there is no network while a plugin is imported")
+            raise OSError("plugins have no network access while they are imported")
 
     sys.addaudithook(listen)
     start = time.perf_counter()

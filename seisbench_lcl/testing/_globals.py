@@ -1,4 +1,4 @@
-"""What belongs to the whole process: random numbers and settings, given back as they were."""
+"""Global state of the process: random numbers and settings, saved and restored."""
 
 import os
 import random
@@ -12,7 +12,7 @@ import torch
 
 @contextmanager
 def restored() -> Iterator[None]:
-    """Leave random numbers and settings of Python, NumPy and torch as they were."""
+    """Restore random numbers and settings of Python, NumPy and torch at the end."""
     python, numpy, on_cpu, before = random.getstate(), np.random.get_state(), torch.get_rng_state(), settings()
     try:
         with np.errstate():
@@ -30,7 +30,7 @@ def restored() -> Iterator[None]:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seed the global random numbers for a while."""
+    """Seed the global random numbers inside the block."""
     with restored():
         random.seed(seed)
         np.random.seed(seed)
@@ -39,7 +39,7 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 def settings() -> dict[str, Any]:
-    """Return the settings of the process that code may change for all other code, by how they are asked for."""
+    """Return global settings that code may change for all other code, keyed by the call that reads them."""
     return {
         "torch.get_num_threads()": torch.get_num_threads(),
         "torch.get_default_dtype()": torch.get_default_dtype(),
@@ -51,7 +51,7 @@ def settings() -> dict[str, Any]:
 
 
 def random_numbers() -> dict[str, Any]:
-    """Return the states of the global generators of random numbers."""
+    """Return the states of the global random generators."""
     return {
         "random": random.getstate(),
         "numpy.random": np.random.get_state(legacy=False)["state"]["key"].tobytes(),

@@ -1,4 +1,4 @@
-"""The checks as tests of pytest."""
+"""The checks as pytest tests."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class _Bound:
-    """One check of one candidate, to be called."""
+    """One check of one candidate, as a callable."""
 
     check: Check
     subject: Subject
@@ -33,20 +33,20 @@ class _Bound:
 def parametrize_with_checks(
     candidates: Sequence[Candidate], *, expected_failed: Mapping[str, str] | None = None
 ) -> "pytest.MarkDecorator":
-    """Decorate a test function, or a class of them, to be called with each check of each candidate.
+    """Parametrise a test function, or a test class, with each check of each candidate.
 
     Parameters
     ----------
     candidates : sequence of types or of functools.partial
         As in `check_plugin`.
     expected_failed : mapping from name of a check to reason, optional
-        Tests that are expected to fail, strictly: one that passes is a failure. What only some of the candidates are
-        expected to fail needs a test of its own.
+        Checks that are expected to fail for every candidate; one that passes is a failure. If only some candidates fail
+        a check, write a separate test for them.
 
     Returns
     -------
     pytest.MarkDecorator
-        Of tests with an argument `check`, a callable without arguments that raises ConformanceError.
+        For tests with an argument `check`, a callable without arguments that raises ConformanceError.
 
     Raises
     ------
@@ -57,7 +57,7 @@ def parametrize_with_checks(
     --------
     In a test file of the plugin::
 
-        @parametrize_with_checks([Scattering, partial(Prototypes, epochs=1)])
+        @parametrize_with_checks([Scattering, partial(Network, epochs=1)])
         def test_conformance(check):
             check()
     """

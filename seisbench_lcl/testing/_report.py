@@ -1,4 +1,4 @@
-"""What a check found."""
+"""The outcome of a check."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -8,18 +8,23 @@ State = Literal["passed", "failed", "expected", "skipped"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one check found.
+    """The outcome of one check.
 
     Attributes
     ----------
     check : str
         Name of the check.
     state : {"passed", "failed", "expected", "skipped"}
-        "expected" is a failure that was announced.
+        "expected" is a failure listed in ``expected_failed``.
     reason : str
-        Why it failed, was expected to, or was skipped: what was found, what is asked, and how to mend it.
+        Why the check failed or was skipped, and how to fix it; empty if it passed.
     error : BaseException or None
-        What was raised where it failed.
+        The exception of a failed check.
+
+    Examples
+    --------
+    >>> Outcome("GPU", "skipped", "no GPU is available")
+    Outcome(check='GPU', state='skipped', reason='no GPU is available')
     """
 
     check: str

@@ -1,4 +1,4 @@
-"""An extractor or a head on trial: how it is made, fitted and applied, as a model would."""
+"""An extractor or head under test: built, fitted and applied as a model does."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -21,27 +21,27 @@ Candidate = type[FeatureExtractor] | type[Head] | partial[Any]
 
 
 class Failed(AssertionError):
-    """A check found what must not be."""
+    """A check failed."""
 
 
 class Skipped(Exception):
-    """A check cannot be asked."""
+    """A check does not apply."""
 
 
 class Subject(ABC):
-    """A candidate, its trial, and its first fit, which checks share and must not change.
+    """A candidate, its trial data, and its first fit, which checks share and must not change.
 
     Parameters
     ----------
     cls : type
         A subclass of FeatureExtractor or Head.
     arguments : mapping
-        Of the constructor. Those that a model gives by position replace the sizes of the trial.
+        Arguments of the constructor. Sizes among them replace those of the trial.
 
     Attributes
     ----------
     shape : dict
-        What a model gives the constructor by position.
+        Arguments that a model passes to the constructor by position.
     """
 
     kind: ClassVar[Kind]
@@ -56,29 +56,29 @@ class Subject(ABC):
         self.arguments = {name: value for name, value in arguments.items() if name not in self.default_shape}
 
     def make(self, seed: int = 0, **sizes: Any) -> Instance:
-        """Return a new instance, made under a global seed; sizes replace those of the trial."""
+        """Return a new instance, built under a global seed; `sizes` replace those of the trial."""
         return self.build(self.arguments, seed, **sizes)
 
     def build(self, arguments: Mapping[str, Any], seed: int = 0, **sizes: Any) -> Instance:
         """Return a new instance with other arguments."""
         shape = self.shape | sizes
         known = signature(self.cls).parameters
-        told = {name: value for name, value in self.told(shape).items() if name in known}
+        context = {name: value for name, value in self.context(shape).items() if name in known}
         with seeded(seed):
-            instance: Instance = self.cls(*shape.values(), **(told | dict(arguments)))
+            instance: Instance = self.cls(*shape.values(), **(context | dict(arguments)))
         return instance
 
     def learn(self, instance: Instance, trial: Trial, seed: int = 0) -> Instance:
-        """Fit an instance to copies of the data, with labels if it asks for them, under a global seed."""
+        """Fit an instance to copies of the data, with labels if it is supervised, under a global seed."""
         trial = trial.copy()
         with seeded(seed):
             found = instance.fit(trial.inputs, trial.labels if instance.supervised else None, trial.groups)
         if found is not instance:
-            raise Failed(f"fit returned {type(found).__name__}, but must return the instance: end it with return self")
+            raise Failed(f"fit returned {type(found).__name__}, but must return the instance: write return self")
         return instance
 
     def answer(self, instance: Instance, inputs: Tensor, seed: int = 0) -> Tensor:
-        """Return the output for copies of the inputs, as a model computes it."""
+        """Return the output for a copy of the inputs, as a model computes it."""
         if instance.training:
             instance.eval()
         with torch.no_grad(), seeded(seed):
@@ -88,12 +88,12 @@ class Subject(ABC):
         return output
 
     def trial(self, seed: int = 0, **sizes: Any) -> Trial:
-        """Return data of these sizes; another seed makes others of the same kinds."""
+        """Return data of these sizes; another seed gives other data of the same kind."""
         return self._trial(self.shape | sizes, seed)
 
     @cached_property
     def failure(self) -> BaseException | None:
-        """Return what the first fit, or its output, ended with; None where both went well."""
+        """Return the exception of the first fit or its output; None without one."""
         try:
             instance = self.learn(self.make(), self.trial())
             self._first = instance, self.answer(instance, self.trial().inputs)
@@ -112,7 +112,7 @@ class Subject(ABC):
 
     @property
     def answers(self) -> Tensor:
-        """Return the output of the first fit for its own data."""
+        """Return the output of the first fit for its training data."""
         if self.failure:
             raise self.failure
         return self._first[1]
@@ -122,15 +122,15 @@ class Subject(ABC):
         """Return the number of columns of the output."""
 
     @abstractmethod
-    def told(self, shape: Mapping[str, Any]) -> dict[str, Any]:
-        """Return what a model tells the constructor if it has such a parameter, and leaves out of its weights."""
+    def context(self, shape: Mapping[str, Any]) -> dict[str, Any]:
+        """Return arguments that a model passes if the constructor has them; `config` may leave them out."""
 
     @abstractmethod
     def _trial(self, shape: Mapping[str, Any], seed: int) -> Trial: ...
 
 
 class ExtractorSubject(Subject):
-    """A feature extractor on trial."""
+    """A feature extractor under test."""
 
     kind = "extractor"
     inputs = "windows"
@@ -139,18 +139,18 @@ class ExtractorSubject(Subject):
     def width(self, instance: Instance) -> int:
         return instance.n_features
 
-    def told(self, shape: Mapping[str, Any]) -> dict[str, Any]:
-        told: dict[str, Any] = {"frequency_range": [1.0, 18.0], "before": 2.0}
+    def context(self, shape: Mapping[str, Any]) -> dict[str, Any]:
+        context: dict[str, Any] = {"frequency_range": [1.0, 18.0], "before": 2.0}
         if shape["in_channels"] <= len("ZNE"):
-            told["component_order"] = "ZNE"[: shape["in_channels"]]
-        return told
+            context["component_order"] = "ZNE"[: shape["in_channels"]]
+        return context
 
     def _trial(self, shape: Mapping[str, Any], seed: int) -> Trial:
         return trial_of_windows(**shape, seed=seed)
 
 
 class HeadSubject(Subject):
-    """A head on trial."""
+    """A head under test."""
 
     kind = "head"
     inputs = "features"
@@ -160,7 +160,7 @@ class HeadSubject(Subject):
         assert isinstance(instance, Head)
         return instance.n_classes
 
-    def told(self, shape: Mapping[str, Any]) -> dict[str, Any]:
+    def context(self, shape: Mapping[str, Any]) -> dict[str, Any]:
         first = shape["n_features"] // 2
         return {"blocks": [first, shape["n_features"] - first] if first else [shape["n_features"]]}
 
@@ -169,30 +169,30 @@ class HeadSubject(Subject):
 
 
 def subject_of(candidate: Candidate) -> Subject:
-    """Return what is on trial.
+    """Return the subject of a candidate.
 
     Raises
     ------
     ConfigurationError
-        If it is neither a subclass of FeatureExtractor or Head, nor `functools.partial` of one with arguments by name.
+        If it is neither a subclass of FeatureExtractor or Head, nor `functools.partial` of one with keyword arguments.
     """
     cls: Any = candidate
     arguments: Mapping[str, Any] = {}
     if isinstance(candidate, partial):
         if candidate.args:
-            raise ConfigurationError(f"{label_of(candidate)}: give the arguments of a candidate by name")
+            raise ConfigurationError(f"{label_of(candidate)}: pass the arguments of a candidate by name")
         cls, arguments = candidate.func, candidate.keywords
     if isinstance(cls, type) and issubclass(cls, FeatureExtractor):
         return ExtractorSubject(cls, arguments)
     if isinstance(cls, type) and issubclass(cls, Head):
         return HeadSubject(cls, arguments)
     raise ConfigurationError(
-        f"a candidate is a subclass of FeatureExtractor or Head, or functools.partial of one with the arguments of its "
-        f"trial, but is {candidate!r}"
+        "a candidate must be a subclass of FeatureExtractor or Head, or functools.partial of one with keyword "
+        f"arguments, but is {candidate!r}"
     )
 
 
 def label_of(candidate: Candidate) -> str:
-    """Return what a candidate is called in reports."""
+    """Return the name of a candidate in reports."""
     cls = candidate.func if isinstance(candidate, partial) else candidate
     return getattr(cls, "__name__", repr(cls))

@@ -1,4 +1,4 @@
-"""Made-up data for a trial: small, separable, the same for each seed."""
+"""Synthetic data for a trial: small, separable, and reproducible."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -12,22 +12,22 @@ N_CLASSES = 3
 
 @dataclass(frozen=True)
 class Trial:
-    """Windows or features, two rows an event, with the class and the event of each."""
+    """Windows or features, two rows per event, with the class and event of each row."""
 
     inputs: Tensor
     labels: Tensor
     groups: Tensor
 
     def copy(self) -> Self:
-        """Return tensors that a candidate may spoil without spoiling those of other checks."""
+        """Return copies, which a candidate may change without effect on other checks."""
         return type(self)(self.inputs.clone(), self.labels.clone(), self.groups.clone())
 
     def rows(self, kept: Tensor | slice) -> Self:
-        """Return some of the rows."""
+        """Return a selection of rows."""
         return type(self)(self.inputs[kept], self.labels[kept], self.groups[kept])
 
     def with_inputs(self, inputs: Tensor) -> Self:
-        """Return the same labels and events for other inputs."""
+        """Return other inputs with the same labels and events."""
         return type(self)(inputs, self.labels, self.groups)
 
 
@@ -35,7 +35,7 @@ class Trial:
 def trial_of_windows(
     in_channels: int, in_samples: int, sampling_rate: float, seed: int = 0, n_events: int = 12
 ) -> Trial:
-    """Return windows of three kinds: low and long, high and short, and a tone all along; the largest sample is 1."""
+    """Return windows of three classes: low and long, high and short, and a steady tone; the largest sample is 1."""
     generator = torch.Generator().manual_seed(seed)
     groups = torch.arange(n_events).repeat_interleave(2)
     labels = groups % N_CLASSES
@@ -56,14 +56,14 @@ def trial_of_windows(
 
 @cache
 def trial_of_features(n_features: int, n_classes: int, seed: int = 0, n_events: int = 30) -> Trial:
-    """Return rows around one centre for each class, but a tenth of them halfway to that of the next.
+    """Return rows around one centre per class, with a tenth of them halfway to the next centre.
 
-    Those between tell one fit from another, where all others are certain.
+    These rows show differences between fits, because all other rows have certain classes.
     """
     generator = torch.Generator().manual_seed(seed)
     groups = torch.arange(n_events).repeat_interleave(2)
     labels = groups % n_classes
-    # Every feature tells classes apart: with some of mere noise, what standardises would have little to go by.
+    # Every feature separates the classes, so that heads that standardise do not amplify pure noise.
     centres = 3.0 * ((torch.arange(n_classes)[:, None] + torch.arange(n_features)) % n_classes)
     between = (groups % 10 == 0)[:, None]
     middles = torch.where(between, (centres + centres.roll(-1, dims=0))[labels] / 2, centres[labels])

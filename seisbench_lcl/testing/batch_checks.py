@@ -1,4 +1,4 @@
-"""What an output looks like, and what it may depend on."""
+"""Checks of the output: its form, and the input that it may depend on."""
 
 from collections.abc import Iterator
 
@@ -10,97 +10,97 @@ from seisbench_lcl.testing._closeness import agree, finite
 from seisbench_lcl.testing._globals import seeded
 from seisbench_lcl.testing._subject import Failed, Instance, Subject
 
+_COPY = "work on a copy, without in-place operations"
+
 
 @check("output", needs_fit=False)
 def output(subject: Subject) -> None:
-    """Make one finite float32 row of output for each row of input.
+    """Return one finite float32 row of output per row of input.
 
-    Also for one row, and for none: a stream may yield any number of windows. A head that is trained together with its
-    extractor is asked to learn from features alone here.
+    This includes batches of one row and of none, because a stream may yield any number of windows. A head that can be
+    trained together with its extractor must also learn from features alone.
     """
     inputs, width = subject.trial().inputs, subject.width(subject.fitted)
     for n in (len(inputs), 1, 0):
         found = subject.answer(subject.fitted, inputs[:n])
         if found.shape != (n, width) or found.dtype != torch.float32:
             raise Failed(
-                f"forward made {found.dtype} of shape {tuple(found.shape)} of {n} rows, but must make float32 of "
-                f"shape ({n}, {width})"
+                f"forward returned {found.dtype} of shape {tuple(found.shape)} for {n} row{'s' * (n != 1)}, but must "
+                f"return float32 of shape ({n}, {width})"
             )
         if found.requires_grad:
-            raise Failed("forward returns a tensor with gradients where none are asked for: leave torch.no_grad alone")
-        finite(found, f"forward of {n} rows")
+            raise Failed("forward returns a tensor with gradients inside torch.no_grad: do not enable gradients")
+        finite(found, f"forward of {n} row{'s' * (n != 1)}")
 
 
 @check("one by one")
 def one_by_one(subject: Subject) -> None:
-    """Let a row of the output depend on its own row of the input alone.
+    """Compute each output row from its own input row only.
 
-    A model computes in batches of any size, and whatever else is in a batch must not change a result. Usual mends:
-    compute means over the samples of a window instead of over the batch; evaluation mode for normalisation layers.
+    Models use batches of any size, and the other rows of a batch must not change a result. Usual fixes: compute means
+    over the samples of a window instead of over the batch; use evaluation mode for normalisation layers.
     """
     inputs = subject.trial().inputs
     single = [subject.answer(subject.fitted, row[None]) for row in inputs]
     agree(
         torch.cat(single),
         subject.answers,
-        "rows one by one give another output than in a batch: let each depend on its own input alone",
+        "single rows give another output than a batch: compute each row from its own input only",
     )
 
 
 @check("order of the batch")
 def order_of_the_batch(subject: Subject) -> None:
-    """Give rows in another order the same output in that order.
+    """Return the same rows, in the new order, if a batch is reordered.
 
-    Windows come in the order in which stations and records happen to be read.
+    Windows arrive in the order in which stations and records are read.
     """
     inputs = subject.trial().inputs
     order = torch.randperm(len(inputs), generator=torch.Generator().manual_seed(1))
-    instance = subject.learn(subject.make(), subject.trial())  # what it keeps is not to reach other checks
+    instance = subject.learn(subject.make(), subject.trial())  # a new one, in case it caches inputs
     first = subject.answer(instance, inputs)
     agree(
         subject.answer(instance, inputs[order]),
         first[order],
-        "the rows in another order give another output: keep nothing from one call of forward to the next",
+        "reordered rows give another output: do not keep data between calls of forward",
     )
 
 
 @check("input unchanged")
 def input_unchanged(subject: Subject) -> None:
-    """Leave the arguments of `fit` and `forward` as they are.
+    """Leave the arguments of `fit` and `forward` unchanged.
 
-    The same windows go to the other extractors of an expression, and belong to the caller. A window that arrives as
-    float32 is not copied on the way: write ``windows = windows - mean`` instead of ``windows -= mean``.
+    The windows belong to the caller, and the other extractors of an expression use them too. Windows in float32 are not
+    copied before they arrive: write ``windows = windows - mean`` instead of ``windows -= mean``.
     """
-    asked = subject.trial()
-    given, instance = asked.copy(), subject.make()
+    original = subject.trial()
+    given, instance = original.copy(), subject.make()
     with seeded(0):
         instance.fit(given.inputs, given.labels if instance.supervised else None, given.groups)
     for what in ("inputs", "labels", "groups"):
-        if not torch.equal(getattr(given, what), getattr(asked, what)):
+        if not torch.equal(getattr(given, what), getattr(original, what)):
             name = subject.inputs if what == "inputs" else what
-            raise Failed(f"fit changed the {name} that it was given: work on a copy, with no operation in place")
+            raise Failed(f"fit changed its argument {name}: {_COPY}")
     with torch.no_grad(), seeded(0):
         subject.fitted(given.inputs)
-    if not torch.equal(given.inputs, asked.inputs):
-        raise Failed(
-            f"forward changed the {subject.inputs} that it was given: work on a copy, with no operation in place"
-        )
+    if not torch.equal(given.inputs, original.inputs):
+        raise Failed(f"forward changed its argument {subject.inputs}: {_COPY}")
 
 
 @check("unchanged in use")
 def unchanged_in_use(subject: Subject) -> None:
-    """Leave the state as it is in `forward`, and evaluation mode on.
+    """Leave the state unchanged in `forward`, and stay in evaluation mode.
 
-    What is saved after use must be what was saved before. What counts or remembers belongs into `fit`.
+    A model must save the same weights before and after use. Only `fit` may count or store anything.
     """
     instance = subject.learn(subject.make(), subject.trial())
     before = {key: tensor.clone() for key, tensor in _tensors(instance)}
     subject.answer(instance, subject.trial().inputs)
     changed = [key for key, tensor in _tensors(instance) if not tensor.equal(before[key]) and not tensor.isnan().any()]
     if changed:
-        raise Failed(f"forward changes {', '.join(changed)}: let only fit change the state")
+        raise Failed(f"forward changes {', '.join(changed)}: change the state only in fit")
     if instance.training:
-        raise Failed("forward switches training mode on: leave the mode to the caller, which sets it by eval()")
+        raise Failed("forward switches to training mode: leave the mode to the caller, who sets it with eval()")
 
 
 def _tensors(instance: Instance) -> Iterator[tuple[str, Tensor]]:
@@ -110,15 +110,17 @@ def _tensors(instance: Instance) -> Iterator[tuple[str, Tensor]]:
 
 @check("float32 and float64")
 def float32_and_float64(subject: Subject) -> None:
-    """Give input in double precision the same output, in float32.
+    """Return the same float32 output for input in double precision.
 
-    NumPy makes float64, and what arrives as such is cast at the door, by `checked`: do not override it, or cast too.
+    NumPy computes in float64, and `checked` casts the input to float32: do not override it, or cast there too.
     """
     trial = subject.trial()
     double = trial.with_inputs(trial.inputs.double())
     found = subject.answer(subject.fitted, double.inputs)
     if found.dtype != subject.answers.dtype:
-        raise Failed(f"forward makes {found.dtype} of float64 {subject.inputs}, but must make float32: cast its input")
-    agree(found, subject.answers, f"forward of the same {subject.inputs} in float64 and in float32 differs")
+        raise Failed(
+            f"forward returns {found.dtype} for float64 {subject.inputs}, but must return float32: cast its input"
+        )
+    agree(found, subject.answers, f"forward differs between float64 and float32 {subject.inputs}")
     again = subject.answer(subject.learn(subject.make(), double), trial.inputs)
-    agree(again, subject.answers, f"a fit to the same {subject.inputs} in float64 and in float32 differs")
+    agree(again, subject.answers, f"fit differs between float64 and float32 {subject.inputs}")

@@ -1,4 +1,4 @@
-"""What a class says of itself."""
+"""Checks of the description: name, tags and configuration of a class."""
 
 import json
 import re
@@ -8,53 +8,69 @@ from typing import Any
 
 from torch import Tensor
 
+from seisbench_lcl.errors import is_whole
+from seisbench_lcl.extractors.base import FeatureExtractor
 from seisbench_lcl.heads.base import Head
 from seisbench_lcl.testing._check import check
 from seisbench_lcl.testing._subject import Failed, Instance, Subject
 
 _NAME = re.compile("[a-z0-9][a-z0-9_-]*")
 _OPEN = {Parameter.VAR_KEYWORD, Parameter.VAR_POSITIONAL}
+_EXTRACTOR_TAGS = ("supervised", "slides", "trained_in_epochs")
+_HEAD_TAGS = ("supervised", "open_ended", "takes_blocks")
 
 
 @check("name and tags", needs_fit=False)
 def name_and_tags(subject: Subject) -> None:
-    """Take a name that can stand in an expression, and tags of their types.
+    """Use a name that fits into an expression, and tags of the right types.
 
-    Users write names in ``Discriminator(extractor="envelope>minirocket+physical")``: they are made of lower-case
-    letters, digits, ``_`` and ``-``. A model asks the tags before it fits, and counts on `n_features` from the
-    constructor on.
+    Users write names in ``Discriminator(extractor="envelope>minirocket+physical")``, so names consist of lower-case
+    letters, digits, ``_`` and ``-``. Models read the tags before the fit, and `n_features` after the constructor.
     """
     name = getattr(subject.cls, "name", None)
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise Failed(
-            f"name is {name!r}, but must be lower-case letters, digits, _ and -, and begin with a letter or digit: "
-            f'write name = "my-{subject.kind}" in the class'
+            f"name is {name!r}, but must consist of lower-case letters, digits, _ and -, and begin with a letter or "
+            f'digit: write name = "my-{subject.kind}" in the class'
         )
     instance = subject.make()
-    tags = ["supervised", "open_ended"] if isinstance(instance, Head) else ["supervised", "slides"]
-    for tag in tags:
+    for tag in _HEAD_TAGS if isinstance(instance, Head) else _EXTRACTOR_TAGS:
         if not isinstance(value := getattr(instance, tag), bool):
             raise Failed(f"the tag {tag} is {value!r}, but must be True or False")
     if isinstance(instance, Head):
-        if instance.supervised and instance.open_ended:
-            raise Failed("a head that learns from labels knows its classes: open_ended must be False")
-        return
+        _check_head(subject, instance)
+    else:
+        _check_extractor(subject, instance)
+
+
+def _check_head(subject: Subject, head: Head) -> None:
+    if head.supervised and head.open_ended:
+        raise Failed("a head that learns from labels knows its classes: open_ended must be False")
+    has_blocks = "blocks" in signature(subject.cls).parameters
+    if head.takes_blocks and not has_blocks and not _takes_any(subject):
+        raise Failed("takes_blocks is True, but the constructor has no parameter blocks: add it, or set False")
+    if has_blocks and not head.takes_blocks:
+        raise Failed("the constructor has a parameter blocks, but models do not pass it: set takes_blocks = True")
+
+
+def _check_extractor(subject: Subject, extractor: FeatureExtractor) -> None:
+    if "epochs" in signature(subject.cls).parameters and not extractor.trained_in_epochs:
+        raise Failed("the constructor has a parameter epochs: set trained_in_epochs = True in the class")
     for what, value in (
-        ("n_features", getattr(instance, "n_features", None)),
-        ("enough", 1 if instance.enough is None else instance.enough),
+        ("n_features", getattr(extractor, "n_features", None)),
+        ("enough", 1 if extractor.enough is None else extractor.enough),
     ):
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise Failed(f"{what} is {value!r} after the constructor, but must be a whole number of 1 or more")
+        if isinstance(value, bool) or not is_whole(value, 1):
+            raise Failed(f"{what} is {value!r} after the constructor, but must be a whole number of at least 1")
 
 
 @check("configuration", needs_fit=False)
 def configuration(subject: Subject) -> None:
-    """Return a `config` that is JSON, and makes the same instance again.
+    """Return a `config` that is JSON and recreates the instance.
 
-    Weights are saved with it, and loaded into what the constructor makes of it. So it holds every argument besides
-    those that a model gives by position, with the value that the instance has; what a model tells anew (an extractor's
-    ``frequency_range``, ``before`` and ``component_order``, a head's ``blocks``) may be left out. Fitting does not
-    change it.
+    Weights store `config`, and loading passes it to the constructor. So it holds every keyword argument with the value
+    of the instance. It may leave out those that a model passes itself: an extractor's ``frequency_range``, ``before``
+    and ``component_order``, a head's ``blocks``. Fitting must not change it.
     """
     instance = subject.make()
     config = instance.config()
@@ -63,15 +79,16 @@ def configuration(subject: Subject) -> None:
     again = _rebuild(subject, json.loads(text))
     if _json(again.config()) != text:
         raise Failed(
-            f"the constructor makes an instance with config {_json(again.config())} of config {text}: return the "
-            "arguments as they were given"
+            f"an instance built from config {text} has config {_json(again.config())}: return the arguments unchanged"
         )
     if _shapes(again) != _shapes(instance):
-        raise Failed("an instance made of config has a state of other shapes: let them follow from config alone")
+        raise Failed("an instance built from config has a state of other shapes: derive all shapes from config")
     for key, value in config.items():
         _follows(subject, config, key, value)
     if not subject.failure and _json(subject.fitted.config()) != text:
-        raise Failed(f"fit changed config from {text} to {_json(subject.fitted.config())}: what is learnt is a buffer")
+        raise Failed(
+            f"fit changed config from {text} to {_json(subject.fitted.config())}: keep learnt values in buffers"
+        )
 
 
 def _json(config: Any) -> str:
@@ -80,41 +97,42 @@ def _json(config: Any) -> str:
     try:
         return json.dumps(config, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise Failed(f"config returned {config!r}, which JSON cannot hold ({error}): return plain types") from error
+        raise Failed(f"config returned {config!r}, which is not valid JSON ({error}): return plain types") from error
 
 
 def _names_match(subject: Subject, config: dict[str, Any]) -> None:
     every = list(signature(subject.cls).parameters.values())
     own = {parameter.name for parameter in every[len(subject.shape) :] if parameter.kind not in _OPEN}
-    if missing := sorted(own - set(config) - set(subject.told(subject.shape))):
-        raise Failed(f"config lacks {', '.join(missing)} of the constructor: a saved model would get the default")
-    takes_any = any(parameter.kind is Parameter.VAR_KEYWORD for parameter in every)
-    if not takes_any and (unknown := sorted(set(config) - own)):
-        raise Failed(f"config holds {', '.join(unknown)}, which the constructor does not take: leave it out")
+    if missing := sorted(own - set(config) - set(subject.context(subject.shape))):
+        raise Failed(f"config lacks {', '.join(missing)} of the constructor: a loaded model would have the default")
+    if not _takes_any(subject) and (unknown := sorted(set(config) - own)):
+        raise Failed(f"config has {', '.join(unknown)}, which the constructor does not accept: remove it")
+
+
+def _takes_any(subject: Subject) -> bool:
+    return any(parameter.kind is Parameter.VAR_KEYWORD for parameter in signature(subject.cls).parameters.values())
 
 
 def _rebuild(subject: Subject, config: dict[str, Any]) -> Instance:
     try:
         return subject.build(config)
     except Exception as error:
-        raise Failed(
-            f"the constructor refuses its own config {config}, with {type(error).__name__}: {error}"
-        ) from error
+        raise Failed(f"the constructor refuses its own config {config} with {type(error).__name__}: {error}") from error
 
 
 def _follows(subject: Subject, config: dict[str, Any], key: str, value: Any) -> None:
-    """Fail if config says the same of instances that were made with other values."""
+    """Fail if config has the same value for instances built with other values."""
     same = False
     for other in _others(value):
         try:
             same = subject.build(config | {key: other}).config().get(key) == value
-        except Exception:  # a value that the constructor refuses tells nothing
+        except Exception:  # the constructor refuses this value
             continue
         if not same:
             return
     if same:
         raise Failed(
-            f"config says {key}={value!r} also of an instance made with another {key}: return the value that was given"
+            f"config has {key}={value!r} also for an instance built with another {key}: return the actual value"
         )
 
 

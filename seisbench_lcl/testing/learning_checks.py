@@ -1,4 +1,4 @@
-"""What a fit may depend on."""
+"""Checks of the fit: the data and state that it may depend on."""
 
 import torch
 
@@ -11,10 +11,10 @@ from seisbench_lcl.testing._subject import Failed, Subject
 
 @check("before fit")
 def before_fit(subject: Subject) -> None:
-    """Raise NotFittedError from `forward` before it is fitted or loaded.
+    """Raise NotFittedError from `forward` before the first fit.
 
-    Where there is nothing to learn, it may answer at once; then `fit` does not change the answer. Usual form: fill the
-    buffers with NaN in the constructor, and look for NaN where they are used.
+    A class without anything to learn may return its output at once, but `fit` must not change it. Usual form: fill the
+    buffers with NaN in the constructor, and call `seisbench_lcl.errors.check_is_fitted` where they are used.
     """
     inputs = subject.trial().inputs
     instance = subject.make()
@@ -24,40 +24,39 @@ def before_fit(subject: Subject) -> None:
         return
     except Exception as error:
         raise Failed(
-            f"before fit, forward ends with {type(error).__name__}: {error}; raise NotFittedError, which says to call "
-            "fit or to load weights"
+            f"before fit, forward raises {type(error).__name__}: {error}; raise NotFittedError instead"
         ) from error
     if not torch.isfinite(found).all():
-        raise Failed("before fit, forward gives NaN or infinite values: raise NotFittedError instead")
-    agree(found, subject.answers, "forward answers before fit, and otherwise than after: raise NotFittedError before")
+        raise Failed("before fit, forward returns NaN or infinite values: raise NotFittedError instead")
+    agree(found, subject.answers, "forward returns other values before fit than after: raise NotFittedError instead")
 
 
 @check("global random numbers")
 def global_random_numbers(subject: Subject) -> None:
-    """Give equal results for equal arguments and data, whatever the global seeds are.
+    """Return equal results for equal arguments and data, whatever the global seeds are.
 
-    A result must be reproducible from a configuration and its data, and nobody else's draws may change it. Draw from a
-    generator of your own: ``torch.Generator().manual_seed(self.seed)``, ``numpy.random.default_rng(self.seed)``, or
-    ``random_state=self.seed``; and in forward from none, dropout included.
+    Configuration and data must reproduce a result, whatever other code draws. Use a separate generator:
+    ``torch.Generator().manual_seed(self.seed)``, ``numpy.random.default_rng(self.seed)``, or
+    ``random_state=self.seed``. Draw no random numbers in forward, dropout included.
     """
     inputs = subject.trial().inputs
     again = subject.learn(subject.make(seed=1234), subject.trial(), seed=5678)
-    mend = "draw from a generator of its own with a seed from config"
+    fix = "use a separate generator with a seed from config"
     other = subject.answer(subject.fitted, inputs, seed=91011)
-    agree(other, subject.answers, f"forward depends on global random numbers: {mend}")
+    agree(other, subject.answers, f"forward depends on global random numbers: {fix}")
     agree(
         subject.answer(again, inputs),
         subject.answers,
-        f"two fits to the same data under other global seeds differ: {mend}",
+        f"two fits to the same data differ between global seeds: {fix}",
     )
 
 
 @check("global state")
 def global_state(subject: Subject) -> None:
-    """Leave what belongs to the whole process as it is, in `fit` and in `forward`.
+    """Leave the global state of the process unchanged in `fit` and `forward`.
 
-    Settings such as the number of threads or the default type of torch, the working folder and the global seeds are
-    those of the user's script, and of the other plugins in it.
+    The user's script and other plugins share settings such as torch's number of threads and default type, the working
+    folder and the global seeds.
     """
     before, ends = settings(), []
     for seed in (0, 1):
@@ -69,35 +68,36 @@ def global_state(subject: Subject) -> None:
             changed = [name for name, now in settings().items() if now != before[name]]
             ends.append(random_numbers())
         if changed:
-            raise Failed(f"fit or forward changes {', '.join(changed)} for all other code: give it back as it was")
+            raise Failed(f"fit or forward changes {', '.join(changed)} for all other code: restore the old value")
     if reseeded := [name for name in ends[0] if ends[0][name] == ends[1][name]]:
         raise Failed(
-            f"fit or forward seeds the random numbers of {', '.join(reseeded)} for all other code: use a generator of "
-            "its own"
+            f"fit or forward seeds the random numbers of {', '.join(reseeded)} for all other code: use a separate "
+            "generator"
         )
 
 
 @check("fit twice")
 def fit_twice(subject: Subject) -> None:
-    """Forget in a second fit what was learnt in the first.
+    """Forget the first fit in a second one.
 
-    ``fit`` learns anew from what it is given; to go on from what was learnt is `fine_tune`. Set every buffer anew, and
-    initialise weights at the beginning of the fit, not only in the constructor.
+    ``fit`` learns from its data only; `fine_tune` continues from an earlier fit. Set every buffer again, and initialise
+    weights at the beginning of the fit, not only in the constructor.
     """
     instance = subject.learn(subject.make(), subject.trial(seed=1).rows(slice(4, None)))
     subject.learn(instance, subject.trial())
     agree(
         subject.answer(instance, subject.trial().inputs),
         subject.answers,
-        "a fit after one to other data differs from a fit to the same data alone: let fit begin anew",
+        "a fit after a fit to other data differs from a first fit: reset all state at the beginning of fit",
     )
 
 
 @check("labels")
 def labels(subject: Subject) -> None:
-    """Refuse a fit without labels where it learns from them, and ignore them where it does not.
+    """Refuse a fit without labels if supervised; otherwise ignore labels.
 
-    TrainingError without labels for ``supervised = True``; the same result with any labels for ``supervised = False``.
+    With ``supervised = True``, raise TrainingError without labels; with ``supervised = False``, return the same result
+    for any labels.
     """
     trial, instance = subject.trial().copy(), subject.make()
     with seeded(0):
@@ -107,7 +107,7 @@ def labels(subject: Subject) -> None:
             agree(
                 subject.answer(instance, subject.trial().inputs),
                 subject.answers,
-                "fit gives another result with labels than without: set supervised = True, or leave them alone",
+                "labels change the result of fit although supervised is False: set it to True, or ignore labels",
             )
             return
         try:
@@ -116,20 +116,20 @@ def labels(subject: Subject) -> None:
             return
         except Exception as error:
             raise Failed(
-                f"a fit without labels ends with {type(error).__name__}: {error}; raise TrainingError"
+                f"a fit without labels raises {type(error).__name__}: {error}; raise TrainingError instead"
             ) from error
-    raise Failed("supervised is True, but a fit without labels is taken: raise TrainingError, or set it to False")
+    raise Failed("supervised is True, but fit accepts data without labels: raise TrainingError, or set it to False")
 
 
 @check("groups")
 def groups(subject: Subject) -> None:
-    """Learn without events, and with events of any index.
+    """Learn without groups, and with any group indices.
 
-    `groups` tells which rows show one event, for what holds out data or makes use of it. It is optional; its indices
-    need be neither sorted nor without gaps.
+    `groups` has the index of the event of each row, so that all rows of an event can be held out together. It is
+    optional, and its indices may have gaps and any order.
     """
     trial = subject.trial()
-    for what, index in (("without groups", None), ("with groups of indices in any order", 7 * trial.groups.flip(0))):
+    for what, index in (("without groups", None), ("with unsorted groups", 7 * trial.groups.flip(0))):
         instance = subject.make()
         with seeded(0):
             instance.fit(trial.inputs.clone(), trial.labels.clone() if instance.supervised else None, index)

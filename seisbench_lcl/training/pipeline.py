@@ -300,11 +300,8 @@ def recorded_cuts(
     model: Model, max_shift: float | None = None, copies: int | None = None, refine: float | None = None
 ) -> Cuts:
     """Return how to cut windows for training a model again: as given, as its weights record, or by default."""
-    recorded = model.training_windows or {}
-    return Cuts.default(
-        model.preprocessing,
-        augments=model.augments,
-        max_shift=recorded.get("max_shift") if max_shift is None else max_shift,
-        copies=recorded.get("copies") if copies is None and max_shift is None else copies,
-        refine=recorded.get("refine") if refine is None else refine,
-    )
+    if recorded := model.training_windows:
+        copies = recorded["copies"] if copies is None and max_shift is None else copies
+        max_shift = recorded["max_shift"] if max_shift is None else max_shift
+        refine = recorded["refine"] if refine is None else refine
+    return Cuts.default(model.preprocessing, augments=model.augments, max_shift=max_shift, copies=copies, refine=refine)

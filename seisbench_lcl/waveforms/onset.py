@@ -3,30 +3,36 @@
 import torch
 from torch import Tensor
 
-_LEAST = 5  # samples of a segment: the variance of fewer is too small by chance
-_FLOOR = 1e-12  # of the variance of the window: what differences of sums leave of less is rounding
+_LEAST = 5  # minimum samples of a segment: the variance of fewer can be small by chance
+_FLOOR = 1e-12  # fraction of the variance of the window, below which differences of sums are rounding
 
 
 def aic_onset(windows: Tensor) -> Tensor:
-    """Find where windows are best divided into noise and signal, by Akaike's information criterion.
+    """Find the best division of windows into noise and signal by Akaike's information criterion.
 
-    The model is one variance before the onset and another from there on: k log σ²₁ + (n − k − 1) log σ²₂ is least where
-    k samples lie before it. Either side has at least five samples.
+    The model is one variance before the onset and another after it: the number of samples k before the onset minimises
+    k log σ²₁ + (n − k − 1) log σ²₂. Each side has at least five samples.
 
     Parameters
     ----------
     windows : (B, n) Tensor
-        Of one component each, best not much longer than the doubt about the onset: every window has a least criterion,
-        also one that shows no onset, or several.
+        Windows of one component, not much longer than the uncertainty of the onset: the criterion always has a minimum,
+        even if a window shows no onset or several.
 
     Returns
     -------
     (B,) int64 Tensor
-        The first sample of the signal; n // 2 where a window is constant or has fewer than ten samples.
+        The first sample of the signal; n // 2 if a window is constant or has fewer than ten samples.
 
     References
     ----------
     Maeda (1985), A method for reading and checking phase times in autoprocessing system of seismic wave data, Zisin 38.
+
+    Examples
+    --------
+    >>> window = torch.cat([torch.tensor([0.1, -0.1]).repeat(50), torch.tensor([5.0, -5.0]).repeat(50)])
+    >>> aic_onset(window[None])
+    tensor([100])
     """
     n = windows.shape[-1]
     middle = torch.full((len(windows),), n // 2, device=windows.device)

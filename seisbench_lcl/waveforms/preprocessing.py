@@ -1,4 +1,4 @@
-"""What happens to samples before the extractor: one code path for training, `annotate` and evaluation."""
+"""Preprocessing of samples before the extractor: one code path for training, `annotate` and evaluation."""
 
 import math
 from dataclasses import asdict, dataclass
@@ -10,43 +10,49 @@ from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d
 from torch import Tensor
 
-from seisbench_lcl.errors import ConfigurationError, SamplingRateError
+from seisbench_lcl.errors import ConfigurationError, SamplingRateError, check_arguments
 from seisbench_lcl.waveforms.resampling import high_pass, resample
 
 Normalisation = Literal["component-std", "component-peak", "joint-std", "joint-peak"]
 
-_ALIKE = {"1": "N", "2": "E", "N": "1", "E": "2"}
+_EQUIVALENT = {"1": "N", "2": "E", "N": "1", "E": "2"}
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """The part of a model that stands before its extractor; its values travel with the weights.
+    """The part of a model before its extractor; its values are saved with the weights.
 
-    A record is demeaned in double precision, resampled and low-passed by one kernel that is the same for every native
-    rate (`seisbench_lcl.waveforms.resampling`), high-passed, and cast to float32. A window is normalised.
+    A record is demeaned in double precision, resampled and low-passed by one kernel for all native sampling rates
+    (`seisbench_lcl.waveforms.resampling`), high-passed, and cast to float32. Windows are then normalised.
 
     Parameters
     ----------
     sampling_rate : float
-        Of the windows, in Hz.
+        Sampling rate of the windows in Hz.
     in_samples : int
         Length of a window in samples.
     component_order : str
         Component codes, for example "ZNE" or "Z".
     band : (float, float)
-        Lowest and highest frequency in Hz. Nothing above the highest remains, so a record is admitted if it is sampled
-        at least twice as fast.
+        Lowest and highest frequency in Hz. Nothing above the highest remains, so records need a sampling rate of at
+        least twice this frequency.
     before : float
         Time from the start of a training window to the P arrival, in seconds.
     normalisation : {"component-std", "component-peak", "joint-std", "joint-peak"}
-        Divide each component by its own standard deviation or largest amplitude, or all of them by a common one, which
+        Divide each component by its own standard deviation or peak amplitude, or all components by a common one, which
         keeps their amplitude ratios.
 
     Raises
     ------
     ConfigurationError
-        If the band does not lie between 0 and half the sampling rate, the P arrival not in the window, a component is
+        If the band is not between 0 and half the sampling rate, the P arrival is outside the window, a component is
         named twice, or the normalisation is unknown.
+
+    Examples
+    --------
+    >>> preprocessing = Preprocessing(sampling_rate=50.0, in_samples=500, component_order="Z")
+    >>> preprocessing.seconds, preprocessing.condition(np.zeros(2000), rate=200.0).shape
+    (10.0, (500,))
     """
 
     sampling_rate: float = 100.0
@@ -59,8 +65,8 @@ class Preprocessing:
     def __post_init__(self) -> None:
         if not (0 < self.sampling_rate < math.inf and isinstance(self.in_samples, int) and self.in_samples > 0):
             raise ConfigurationError(
-                f"a window needs a positive sampling rate and whole number of samples, but has {self.sampling_rate!r} "
-                f"Hz and {self.in_samples!r} samples"
+                f"windows need a positive sampling rate and a positive whole number of samples, but have "
+                f"{self.sampling_rate!r} Hz and {self.in_samples!r} samples"
             )
         try:
             lowest, highest = (float(f) for f in self.band)
@@ -74,16 +80,19 @@ class Preprocessing:
             )
         if not 0 <= self.before < self.seconds:
             raise ConfigurationError(
-                f"the P arrival must lie in the window of {self.seconds:g} s, but is {self.before:g} s after its start"
+                f"the P arrival must be inside the window of {self.seconds:g} s, but is {self.before:g} s after its "
+                "start: change before or in_samples"
             )
-        if not self.component_order or len(set(self.component_order)) < len(self.component_order):
-            raise ConfigurationError(
-                f"component_order must name each component once, such as 'ZNE', but is {self.component_order!r}"
-            )
-        if self.normalisation not in get_args(Normalisation):
-            raise ConfigurationError(
-                f"normalisation must be one of {', '.join(get_args(Normalisation))}, but is {self.normalisation!r}"
-            )
+        order, choices = self.component_order, get_args(Normalisation)
+        check_arguments(
+            "",
+            (
+                "component_order must name each component once, such as 'ZNE'",
+                0 < len(order) == len({*order}),
+                order,
+            ),
+            (f"normalisation must be one of {', '.join(choices)}", self.normalisation in choices, self.normalisation),
+        )
 
     @property
     def seconds(self) -> float:
@@ -95,14 +104,14 @@ class Preprocessing:
         return asdict(self) | {"band": list(self.band)}
 
     def condition(self, data: NDArray[Any], rate: float, offset: float = 0.0) -> NDArray[np.float32]:
-        """Bring one gapless record of one component to the rate and band of the windows.
+        """Resample and filter one gapless record of one component to the rate and band of the windows.
 
         Parameters
         ----------
         data : (n,) ndarray
             Raw samples of any numeric type.
         rate : float
-            In Hz.
+            Sampling rate of the record in Hz.
         offset : float
             Time from the first sample to the first point of the output grid, in seconds.
 
@@ -113,14 +122,14 @@ class Preprocessing:
         Raises
         ------
         SamplingRateError
-            If the record is sampled too slowly for the band.
+            If the sampling rate is too low for the band.
         """
         lowest, highest = self.band
-        # Sampling rates derived from a float32 interval, as in SAC, are off by parts in ten million.
+        # Sampling rates from a float32 interval, as in SAC files, have relative errors of about 1e-7.
         if rate < 2 * highest * (1 - 1e-6):
             raise SamplingRateError(
-                f"sampled at {rate:g} Hz, but the model's band reaches {highest:g} Hz and so needs at least "
-                f"{2 * highest:g} Hz: use a model of a lower band (upsampling cannot restore what was not recorded)",
+                f"sampled at {rate:g} Hz, but the model's band reaches {highest:g} Hz and needs at least "
+                f"{2 * highest:g} Hz: use a model with a lower band (upsampling cannot restore missing frequencies)",
                 summary=f"sampled at {rate:g} Hz",
             )
         data = data.astype(np.float64)
@@ -129,10 +138,10 @@ class Preprocessing:
         return high_pass(data, self.sampling_rate, lowest).astype(np.float32)
 
     def normalise(self, windows: Tensor) -> Tensor:
-        """Divide each component of each window by the scale that `normalisation` names.
+        """Divide each component of each window by the scale of the `normalisation`.
 
-        Before division by a standard deviation the mean is removed. A largest amplitude is taken as it is: the mean of
-        a high-passed window is small, and overlapping windows often share their peak, and with it their work.
+        The mean is removed before division by a standard deviation, but not before division by a peak amplitude: the
+        mean of a high-passed window is small, and overlapping windows with the same peak can share their computation.
 
         Parameters
         ----------
@@ -141,7 +150,7 @@ class Preprocessing:
         Returns
         -------
         (B, C, T) float32 Tensor
-            A component without any motion stays zero.
+            A component without motion stays zero.
         """
         over = (-2, -1) if self._joint else (-1,)
         if self.peak:
@@ -149,7 +158,7 @@ class Preprocessing:
         return divide_by_std(windows, over)
 
     def peaks(self, data: NDArray[np.float32], offsets: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Return what `normalise` divides the windows of a record by, (B, C), where that is their peak.
+        """Return the peak amplitudes (B, C) by which `normalise` divides the windows of a record.
 
         Parameters
         ----------
@@ -166,7 +175,7 @@ class Preprocessing:
 
     @property
     def peak(self) -> bool:
-        """Whether windows are divided by a largest amplitude, and nothing else happens to them."""
+        """Whether windows are only divided by a peak amplitude."""
         return self.normalisation.endswith("peak")
 
     @property
@@ -179,23 +188,23 @@ class Preprocessing:
         Parameters
         ----------
         codes : set of str
-            Component codes found, such as {"Z", "1", "2"}.
+            Component codes of the station, such as {"Z", "1", "2"}.
         flexible : bool
-            Whether 1 and 2 may stand in for N and E, and the reverse, as in SeisBench.
+            Whether 1 and 2 may replace N and E, and the reverse, as in SeisBench.
         """
         rows = {code: row for row, code in enumerate(self.component_order)}
         if flexible:
-            rows |= {_ALIKE[code]: row for code, row in rows.items() if _ALIKE.get(code, code) not in rows}
+            rows |= {_EQUIVALENT[code]: row for code, row in rows.items() if _EQUIVALENT.get(code, code) not in rows}
         return {code: rows[code] for code in sorted(codes) if code in rows}
 
 
 def divide_by_std(windows: Tensor, over: tuple[int, ...]) -> Tensor:
-    """Remove the mean of each component of windows (B, C, T), and divide by the standard deviation over dimensions."""
+    """Remove the mean of each component of windows (B, C, T), and divide by the standard deviation over `over`."""
     tiny = torch.finfo(windows.dtype).tiny
     mean = windows.mean(dim=-1, keepdim=True)
     windows = windows - mean
-    # What a constant leaves after its mean is rounding, and would be blown up to full size.
+    # A constant minus its mean is rounding error, which the division would blow up.
     rounding = 8 * torch.finfo(windows.dtype).eps * mean.abs()
-    windows = torch.where(windows.abs().amax(dim=-1, keepdim=True) <= rounding, 0, windows)  # and NaN stays NaN
+    windows = torch.where(windows.abs().amax(dim=-1, keepdim=True) <= rounding, 0, windows)  # NaN stays NaN
     windows = windows / windows.abs().amax(dim=over, keepdim=True).clamp_min(tiny)  # squares stay in range
     return windows / windows.square().mean(dim=over, keepdim=True).sqrt().clamp_min(tiny)

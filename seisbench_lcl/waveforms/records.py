@@ -1,4 +1,4 @@
-"""Streams and dataset arrays as station records on the time grid of the model, with what is missing in them."""
+"""Streams and dataset arrays as station records on the time grid of the model, with missing samples marked."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -16,8 +16,11 @@ from obspy import UTCDateTime
 from seisbench_lcl.errors import ComponentError, EmptyStreamError, NonFiniteError, WaveformError
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
 from seisbench_lcl.waveforms.segments import dead_runs, gapless, join
+from seisbench_lcl.waveforms.station import StationId
 
 _GRID_TOLERANCE = 1e-3  # of a sample: time stamps are rounded to microseconds
+
+_ARRAY = StationId("", "", "", "")
 
 
 @dataclass(frozen=True)
@@ -26,28 +29,28 @@ class Record:
 
     Attributes
     ----------
-    station : str
-        NET.STA.LOC and band and instrument code, for example "BW.RJOB..EH": a seismometer and an accelerometer of one
-        site are two stations here.
+    station : StationId
+        Without codes for an array.
     start : UTCDateTime
         Time of the first sample.
     data : (C, n) float32 ndarray
-        Zero where a component is missing.
+        Zero where samples are missing.
     present : (C, n) bool ndarray
+        False where samples are missing.
     """
 
-    station: str
+    station: StationId
     start: UTCDateTime
     data: NDArray[np.float32]
     present: NDArray[np.bool_]
 
     def cut(self, offsets: NDArray[np.int64], length: int) -> NDArray[np.float32]:
-        """Copy windows (B, C, length) that start at the given samples."""
+        """Return windows (B, C, length) that start at the given samples, as a copy."""
         views = np.lib.stride_tricks.sliding_window_view(self.data, length, axis=1)
         return np.ascontiguousarray(views[:, offsets].swapaxes(0, 1))
 
     def runs(self, offsets: NDArray[np.int64], stride: int, preprocessing: Preprocessing) -> list[NDArray[np.float32]]:
-        """Normalise the stretches (C, n) under windows that follow each other by the stride and have the same peaks.
+        """Return the normalised stretches (C, n) of runs of windows that are one stride apart and have equal peaks.
 
         Parameters
         ----------
@@ -56,7 +59,7 @@ class Record:
         stride : int
             In samples.
         preprocessing : Preprocessing
-            Of a model that divides windows by their peaks.
+            One that divides windows by their peaks.
         """
         length = preprocessing.in_samples
         data, offsets = self.data[:, offsets[0] : offsets[-1] + length], offsets - offsets[0]
@@ -67,7 +70,7 @@ class Record:
         return [data[:, offsets[i] : offsets[j] + length] / peaks[i, :, None] for i, j in zip(first, last, strict=True)]
 
     def coverage(self, offsets: NDArray[np.int64], length: int) -> NDArray[np.float32]:
-        """Return the fraction of samples present in each component of each window, (B, C)."""
+        """Return the fraction of present samples in each component of each window, (B, C)."""
         if self.present.all():
             return np.ones((len(offsets), len(self.present)), dtype=np.float32)
         columns = []
@@ -79,9 +82,9 @@ class Record:
 
 @dataclass(frozen=True)
 class Unusable:
-    """A station, or a stretch of one, that gives no window at all, and why."""
+    """A station, or a time span of one, that yields no window, with the reason."""
 
-    station: str
+    station: StationId
     start: UTCDateTime
     end: UTCDateTime
     reason: str
@@ -89,7 +92,7 @@ class Unusable:
 
 @dataclass(frozen=True)
 class _Piece:
-    """A gapless segment of one component on the grid; `first` counts samples from the epoch."""
+    """A gapless segment of one component on the grid; `first` counts samples since the epoch."""
 
     row: int
     first: int
@@ -104,10 +107,10 @@ class _Piece:
 def read_stream(
     stream: obspy.Stream, preprocessing: Preprocessing, flexible: bool = True
 ) -> tuple[list[Record], list[Unusable]]:
-    """Condition a stream, station by station; the stream itself is left as it is.
+    """Condition a stream station by station, without changing it.
 
-    One station that cannot be read does not stop the others: it is returned with its reason. If none can be read, the
-    reason is raised. A station that merely lacks data (a component, or the length of a window) is never an error.
+    A station that cannot be read does not stop the others: it is returned with the reason. If no station can be read,
+    the first reason is raised. Missing data (a component, or less than a window) is never an error.
 
     Parameters
     ----------
@@ -115,33 +118,31 @@ def read_stream(
         Any number of stations; gaps, masked samples, any start times and sampling rates.
     preprocessing : Preprocessing
     flexible : bool
-        Whether components 1 and 2 may stand in for N and E.
+        Whether components 1 and 2 may replace N and E.
 
     Returns
     -------
     records : list of Record
-        Each at least one window long; a gap longer than a window starts another record.
+        Each at least one window long; a gap longer than a window starts a new record.
     unusable : list of Unusable
 
     Raises
     ------
     EmptyStreamError
-        If there is no trace, or no sample that is not masked.
+        If there is no trace, or no unmasked sample.
     WaveformError, ComponentError, SamplingRateError
         If no station of the stream can be read.
     """
     if len(stream) == 0:
-        raise EmptyStreamError("the stream holds no trace; check that reading and selecting found the data")
-    stations: dict[str, list[obspy.Trace]] = defaultdict(list)
+        raise EmptyStreamError("the stream is empty: check that reading and selecting found the data")
+    stations: dict[StationId, list[obspy.Trace]] = defaultdict(list)
     for trace in stream:
         for segment in gapless(trace):
-            stats = segment.stats
-            station = f"{stats.network}.{stats.station}.{stats.location}.{stats.channel[:-1]}"
-            stations[station].append(segment)
+            stations[StationId.of(segment.stats)].append(segment)
     if not stations:
         raise EmptyStreamError(
-            f"none of the {len(stream)} traces holds a sample: all are empty or masked throughout; "
-            "check the time span that was requested"
+            f"none of the {len(stream)} traces holds a sample: all are empty or fully masked; check the requested time "
+            "span"
         )
     records: list[Record] = []
     unusable: list[Unusable] = []
@@ -171,20 +172,20 @@ def read_stream(
 
 
 def read_array(data: NDArray[np.floating], rate: float, preprocessing: Preprocessing) -> Record:
-    """Condition one (C, n) array whose components start together, such as a trace of a SeisBench dataset.
+    """Condition one (C, n) array with a common start of its components, such as a trace of a SeisBench dataset.
 
     Parameters
     ----------
     data : (C, n) ndarray
         Raw samples in the order of the model's components.
     rate : float
-        In Hz.
+        Sampling rate in Hz.
     preprocessing : Preprocessing
 
     Returns
     -------
     Record
-        Without station; its first sample is the first of the array.
+        Without a station; its first sample is the first of the array.
 
     Raises
     ------
@@ -198,7 +199,7 @@ def read_array(data: NDArray[np.floating], rate: float, preprocessing: Preproces
     for row, samples in enumerate(data):
         _check_finite(samples, epoch, rate)
         pieces.append(_piece(row, samples, rate, epoch, preprocessing))
-    return _assemble("", pieces, preprocessing)
+    return _assemble(_ARRAY, pieces, preprocessing)
 
 
 def _missing_components(traces: list[obspy.Trace], preprocessing: Preprocessing, flexible: bool) -> str | None:
@@ -210,14 +211,16 @@ def _missing_components(traces: list[obspy.Trace], preprocessing: Preprocessing,
         raise ComponentError(f"has components {listed}, but the model needs {order}")
     if len(set(rows.values())) < len(rows):
         raise ComponentError(
-            f"has components {listed}, of which two are the same to the model: select one set, or pass "
+            f"has components {listed}, two of which are equivalent for the model: select one set, or pass "
             "flexible_horizontal_components=False"
         )
     missing = [code for row, code in enumerate(order) if row not in rows.values()]
     return f"component {', '.join(missing)} missing: found {listed} of {order}" if missing else None
 
 
-def _records(station: str, traces: list[obspy.Trace], preprocessing: Preprocessing, flexible: bool) -> Iterator[Record]:
+def _records(
+    station: StationId, traces: list[obspy.Trace], preprocessing: Preprocessing, flexible: bool
+) -> Iterator[Record]:
     rows = preprocessing.component_rows({trace.stats.channel[-1:] for trace in traces}, flexible)
     pieces = []
     for code, row in rows.items():
@@ -249,7 +252,7 @@ def _check_finite(data: NDArray[np.floating], start: UTCDateTime, rate: float) -
     if not finite.all():
         first = int(np.argmin(finite))
         raise NonFiniteError(
-            f"{np.count_nonzero(~finite)} samples are NaN or infinite, the first at {start + first / rate}; mask them "
+            f"{np.count_nonzero(~finite)} samples are NaN or infinite, the first at {start + first / rate}: mask them "
             "with trace.data = numpy.ma.masked_invalid(trace.data) to treat them as a gap",
             summary="samples are NaN or infinite",
         )
@@ -258,7 +261,7 @@ def _check_finite(data: NDArray[np.floating], start: UTCDateTime, rate: float) -
 def _piece(
     row: int, data: NDArray[np.floating], rate: float, start: UTCDateTime, preprocessing: Preprocessing
 ) -> _Piece:
-    """Condition a segment onto the grid of whole samples since the epoch, and note where it is dead."""
+    """Condition a segment onto the grid of whole samples since the epoch, and mark dead stretches as missing."""
     target = preprocessing.sampling_rate
     position = start.ns * Fraction(target) / 10**9  # exact: a float would lose microseconds
     first = ceil(position - Fraction(_GRID_TOLERANCE))
@@ -275,7 +278,7 @@ def _piece(
 
 
 def _bridge(data: NDArray[Any], dead: list[slice]) -> NDArray[Any]:
-    """Draw a straight line over dead stretches: the step to a filled gap would ring in the samples beside it."""
+    """Interpolate over dead stretches: the step to a filled gap would ring in neighbouring samples."""
     live = np.ones(len(data), dtype=bool)
     for run in dead:
         live[run] = False
@@ -285,7 +288,7 @@ def _bridge(data: NDArray[Any], dead: list[slice]) -> NDArray[Any]:
 
 
 def _mask_conflicts(pieces: list[_Piece]) -> None:
-    """Mark as missing where segments of one component overlap: those that agreed were joined before."""
+    """Mark overlaps of segments of one component as missing: those that agree were joined before."""
     pieces = sorted(pieces, key=lambda piece: piece.first)
     for i, one in enumerate(pieces):
         for other in takewhile(lambda piece: piece.first < one.end, islice(pieces, i + 1, None)):  # noqa: B023
@@ -294,7 +297,7 @@ def _mask_conflicts(pieces: list[_Piece]) -> None:
             other.present[: end - other.first] = False
 
 
-def _assemble(station: str, pieces: list[_Piece], preprocessing: Preprocessing) -> Record:
+def _assemble(station: StationId, pieces: list[_Piece], preprocessing: Preprocessing) -> Record:
     first = min(piece.first for piece in pieces)
     shape = (len(preprocessing.component_order), max(piece.end for piece in pieces) - first)
     data = np.zeros(shape, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""Band-limiting and resampling in one step, the same for every native sampling rate."""
+"""Low-pass filtering and resampling in one step, the same for all native sampling rates."""
 
 from fractions import Fraction
 from functools import lru_cache
@@ -14,45 +14,46 @@ Array = NDArray[np.float64]
 _STOP_DB = 80.0
 _TRANSITION = 0.15  # width of the upper edge as a fraction of its frequency
 _LARGEST_DENOMINATOR = 20_000  # of the ratio of two rates
-_LARGEST_SLIP = 0.02  # of a sample, from the start to the end of a stretch
-_LONGEST = 2**19  # samples of a stretch: what is convolved at once takes a multiple of their memory
+_LARGEST_SLIP = 0.02  # of a sample, within a stretch
+_LONGEST = 2**19  # samples of a stretch: convolution needs several times their memory
 _HIGH_PASS_ORDER = 4
 PASSED = 1 - _TRANSITION
-"""Fraction of the highest frequency up to which the low-pass leaves amplitudes as they are."""
+"""Upper end of the low-pass's pass band, as a fraction of the highest frequency."""
 _TOLERANCE = 1e-3  # of a sample: time stamps are rounded to microseconds
 
 
 def resample(data: Array, rate: float, target_rate: float, highest: float, offset: float = 0.0) -> Array:
-    """Evaluate a record on another time grid, low-passed.
+    """Low-pass a record and evaluate it on another time grid.
 
-    The samples are convolved with one continuous kernel, a Kaiser-windowed sinc that passes up to 85 % of `highest`
-    and stops (80 dB) above it. The kernel is fixed in seconds and `highest` lies below either Nyquist frequency, so
-    records of one ground motion at 40, 100 or 200 Hz give the same result. (SeisBench resamples by ObsPy in
-    ``annotate`` and by SciPy in its datasets; from 40 to 50 Hz their gains at 10 Hz are 0.5 and 1.0.)
+    The samples are convolved with one continuous kernel, a Kaiser-windowed sinc that passes frequencies up to 85 % of
+    `highest` and attenuates those above `highest` by 80 dB. The kernel is fixed in seconds and `highest` is below both
+    Nyquist frequencies, so records of the same ground motion at 40, 100 or 200 Hz give the same result. (SeisBench
+    resamples with ObsPy in ``annotate`` and with SciPy in its datasets; from 40 to 50 Hz their gains at 10 Hz are 0.5
+    and 1.0.)
 
     Parameters
     ----------
     data : (n,) float64 ndarray
     rate, target_rate : float
-        In Hz, both at least twice `highest`; any ratio. Where it is no fraction of small numbers, the record is taken
-        in stretches whose start is exact, so that time does not slip by more than a fiftieth of a sample.
+        In Hz, both at least twice `highest`, in any ratio. If the ratio is not a fraction of small numbers, the record
+        is processed in stretches with an exact start, so that time slips by at most a fiftieth of a sample.
     highest : float
-        Hz.
+        Highest frequency in Hz.
     offset : float
         Time of the first output sample after the first input sample, in seconds, less than one output sample.
 
     Returns
     -------
     (m,) float64 ndarray
-        All grid points in the time that the input covers, each sample counting for 1 / `rate` seconds: 800 samples at
-        40 Hz cover 20 s and give 2000 at 100 Hz.
+        All grid points in the time span of the input, where each sample spans 1 / `rate` seconds: 800 samples at 40 Hz
+        span 20 s and give 2000 at 100 Hz.
     """
     margin = min(len(data) - 1, ceil(_half_length(highest) * rate))
-    # Odd reflection keeps level and slope at the ends, where zeros would ring.
+    # Odd reflection keeps level and slope at the ends; zeros would ring.
     extended = np.pad(data, margin, mode="reflect", reflect_type="odd") if margin else data
     n_out = max(0, ceil((len(data) / rate - offset) * target_rate - _TOLERANCE))
     ratio = Fraction(target_rate / rate).limit_denominator(_LARGEST_DENOMINATOR)
-    slip = abs(float(ratio) * rate / target_rate - 1)  # samples an output sample
+    slip = abs(float(ratio) * rate / target_rate - 1)  # input samples per output sample
     stretch = min(_LONGEST, max(1, n_out if slip * n_out <= _LARGEST_SLIP else int(_LARGEST_SLIP / slip)))
     out = np.empty(n_out)
     for first in range(0, n_out, stretch):
@@ -67,11 +68,11 @@ def resample(data: Array, rate: float, target_rate: float, highest: float, offse
 def _resample_stretch(
     data: Array, ratio: Fraction, rate: float, target_rate: float, highest: float, start: float, count: int
 ) -> Array:
-    """Evaluate `count` samples from `start` seconds after the first of `data`."""
+    """Evaluate `count` samples, the first `start` seconds after the first of `data`."""
     skip = floor(start * target_rate + _TOLERANCE)
     shift = round(start - skip / target_rate, 9)
     kernel, lead = _kernel(ratio.numerator, ratio.denominator, rate, highest, shift)
-    if ratio.numerator == 1:  # nothing to put between the samples: Fourier transforms are several times faster
+    if ratio.numerator == 1:  # no upsampling: Fourier transforms are several times faster
         convolved = oaconvolve(data, kernel)[:: ratio.denominator]
     else:
         convolved = upfirdn(kernel, data, ratio.numerator, ratio.denominator)
@@ -79,8 +80,8 @@ def _resample_stretch(
 
 
 def high_pass(data: Array, rate: float, lowest: float) -> Array:
-    """Remove what lies below `lowest` Hz: Butterworth of order 4, forwards and backwards, so without delay."""
-    if not len(data):  # a sample may lie between two points of the grid
+    """Remove frequencies below `lowest` Hz with a Butterworth filter of order 4, forwards and backwards (no delay)."""
+    if not len(data):  # a single sample can fall between two points of the grid
         return data
     reach = min(len(data) - 1, ceil(2 * rate / lowest))
     return sosfiltfilt(_sections(rate, lowest), data, padlen=reach)
@@ -88,18 +89,18 @@ def high_pass(data: Array, rate: float, lowest: float) -> Array:
 
 @lru_cache
 def _sections(rate: float, lowest: float) -> Array:
-    """Design the high-pass: it takes as long as filtering a short segment."""
+    """Design the high-pass once: this takes as long as filtering a short segment."""
     return butter(_HIGH_PASS_ORDER, lowest, "highpass", fs=rate, output="sos")
 
 
 def _half_length(highest: float) -> float:
-    """Half the kernel in seconds, by Kaiser's formula for the stop-band and the width of the transition."""
+    """Return half the kernel length in seconds, by Kaiser's formula for stop band and transition width."""
     return (_STOP_DB - 7.95) / (2.285 * 2 * np.pi * _TRANSITION * highest) / 2
 
 
 @lru_cache(maxsize=16)
 def _kernel(up: int, down: int, rate: float, highest: float, shift: float) -> tuple[Array, int]:
-    """Sample the kernel for `upfirdn`; also return how many outputs come before the one at `shift` seconds."""
+    """Sample the kernel for `upfirdn`; also return the number of outputs before the one at `shift` seconds."""
     half = _half_length(highest)
     lead = ceil(half * rate * up / down) + 1
     time = (np.arange(2 * lead * down + 1) - lead * down) / (rate * up) + shift

@@ -1,4 +1,4 @@
-"""Segments of raw records: split at masks, joined where they follow on, and where they are dead."""
+"""Segments of raw records: splitting at masks, joining consecutive segments, finding dead stretches."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -7,11 +7,11 @@ import numpy as np
 import obspy
 from numpy.typing import NDArray
 
-_DEAD_SECONDS = 2.0  # samples that repeat for longer are a dead channel or a filled gap, not ground motion
+_DEAD_SECONDS = 2.0  # a longer straight line is a dead channel or a filled gap, not ground motion
 
 
 def gapless(trace: obspy.Trace) -> Iterator[obspy.Trace]:
-    """Split a trace at its masked samples, without copying unmasked data."""
+    """Split a trace at its masked samples without copying data."""
     if not trace.stats.npts:
         return
     if not np.ma.isMaskedArray(trace.data):
@@ -24,9 +24,16 @@ def gapless(trace: obspy.Trace) -> Iterator[obspy.Trace]:
 
 
 def join(traces: list[obspy.Trace]) -> Iterator[tuple[NDArray[Any], Any]]:
-    """Join segments of a component that follow on each other, to half a sample, or agree where they overlap.
+    """Join segments of a component that are consecutive to half a sample, or overlap with equal samples.
 
-    ``merge(-1)`` of ObsPy copies everything for each segment, and fails where the data type or calibration changes.
+    ObsPy's ``merge(-1)`` copies all data for each segment, and fails if the data type or calibration changes.
+
+    Yields
+    ------
+    data : ndarray
+        Samples of the joined segments.
+    stats : obspy.core.Stats
+        Header of the first of them.
     """
     first, *others = sorted(traces, key=lambda trace: (trace.stats.starttime.ns, trace.stats.npts))
     stats, parts, length = first.stats, [first.data], len(first.data)
@@ -47,7 +54,7 @@ def join(traces: list[obspy.Trace]) -> Iterator[tuple[NDArray[Any], Any]]:
 
 
 def dead_runs(data: NDArray[np.floating], rate: float) -> Iterable[slice]:
-    """Find stretches on a straight line, flat or interpolated, longer than any ground motion would stay on one."""
+    """Find stretches on a straight line, flat or interpolated, that are too long for ground motion."""
     bends = np.abs(np.diff(data.astype(np.float64), n=2))
     rounding = 2 * np.finfo(data.dtype).eps * np.abs(data).max() if data.dtype.kind == "f" else 0
     edges = np.concatenate([[0], np.flatnonzero(bends > rounding) + 1, [len(data)]])

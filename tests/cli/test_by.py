@@ -14,7 +14,11 @@ pytestmark = pytest.mark.timeout(120)
 
 RATE = 50
 SHAPE = {"sampling_rate": RATE, "in_samples": 400, "before": 1.0, "component_order": "Z", "band": (1.0, 18.0)}
-SECTIONS = ("Balanced accuracy of the same windows", "Recall with repository held out", "Can the repository be told")
+SECTIONS = (
+    "Balanced accuracy with and without the repository",
+    "Recall with repository held out",
+    "Prediction of the repository",
+)
 
 
 def motion(rng: np.random.Generator, kind: str, hum: float) -> np.ndarray:
@@ -91,11 +95,11 @@ def test_report_says_what_is_recognition(run: Callable, folder: Path, weights: P
     assert all(f"**{title}" in text for title in SECTIONS)
     assert all(title in done.stdout for title in SECTIONS)
     assert "44 windows of 22 events" in text
-    assert "or without their repository (2): 8 of noise in one." in text
+    assert "Left out: 8 of noise in one." in text
     assert "| noise | unknown (8 / 4) | - |" in text
-    assert "| repository alone, nothing heard | 0.727 [" in text  # the 16 of 22 events of the frequent class
+    assert "| repository only, no waveforms | 0.727 [" in text  # the 16 of 22 events of the frequent class
     if kind != "clusters":  # which may be named by either class
-        lost = text.partition("| first minus second, in points | ")[2]
+        lost = text.partition("| first minus second, percentage points | ")[2]
         assert float(lost.split()[0]) > 25  # a model that knows the hum counts on it
     probes = [line.split(" | ") for line in text.splitlines() if "| one, two |" in line]
     assert [probe[0] for probe in probes] == ["| blast", "| earthquake"]
@@ -108,15 +112,15 @@ def test_report_says_what_is_recognition(run: Callable, folder: Path, weights: P
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--folds", 2, "--by", "repository"], "give --folds or --by, not both"),
+        (["--folds", 2, "--by", "repository"], "use either --folds or --by"),
         (["--by", "network"], "has no column 'network'"),
-        (["--by", "planet"], "one value only"),
+        (["--by", "planet"], "has only the value"),
         (["--by", "class_again"], "no class occurs in two of the groups blast, earthquake, noise"),
-        (["--refine", 0.5], "are for training anew: give --folds or --by"),
-        (["--copies", 2], "are for training anew: give --folds or --by"),
+        (["--refine", 0.5], "only apply with --folds or --by"),
+        (["--copies", 2], "only apply with --folds or --by"),
         (["--by", "network_code"], "'network_code' has no value for 26 of 52 windows"),
-        (["--by", "repository", "--min-snr", 200], "lower --min-snr"),
-        (["--by", "repository", "--group-column", "station_code"], "carries more than one truth"),
+        (["--by", "repository", "--min-snr", 200], "lower the minimum signal-to-noise ratio"),
+        (["--by", "repository", "--group-column", "station_code"], "has more than one class"),
     ],
 )
 def test_groups_that_cannot_be_held_out(
@@ -133,7 +137,8 @@ def test_a_class_of_two_events_is_left_out(run: Callable, folder: Path, weights:
     done = run(*same, "--by", "repository", "--label-column", "rare_noise", "--report", "by.md")
     assert done.returncode == 0, done.stderr
     text = section((tmp_path / "by.md").read_text())
-    assert "in all (3 are needed) or without their repository (2): 4 of noise in one." in text
+    assert "Left out: 4 of noise in one." in text
+    assert "fewer than 3 in all or fewer than 2 without their repository" in text
     assert "48 windows of 24 events" in text
 
 

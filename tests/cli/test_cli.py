@@ -33,7 +33,7 @@ def sac_files(tmp_path: Path) -> list[Path]:
 def test_components_in_files_of_their_own(run: Callable, sac_files: list[Path], tmp_path: Path) -> None:
     done = run("classify", *sac_files, "--weights", "mixed-3c", "--out", "t/windows.csv", "--plot", "figure.pdf")
     assert done.returncode == 0, done.stderr
-    assert "11 windows of 1 stations" in done.stdout
+    assert "11 windows of 1 station" in done.stdout
     frame = pd.read_csv(tmp_path / "t" / "windows.csv")
     assert frame["label"].iloc[0] == "earthquake"
     assert (tmp_path / "figure.pdf").read_bytes().startswith(b"%PDF")
@@ -43,24 +43,24 @@ def test_a_broken_file_is_reported_and_the_rest_is_done(run: Callable, sac_files
     (tmp_path / "broken.mseed").write_bytes(b"\x00not a seismogram" * 40)
     done = run("classify", "broken.mseed", *sac_files, "absent.sac", "--weights", "mixed-3c", "--stride", 2)
     assert done.returncode == 1
-    assert "6 windows of 1 stations" in done.stdout
-    assert "could not read broken.mseed: TypeError" in done.stderr
-    assert "could not read absent.sac: FileNotFoundError" in done.stderr
+    assert "6 windows of 1 station" in done.stdout
+    assert "cannot read broken.mseed: TypeError" in done.stderr
+    assert "cannot read absent.sac: FileNotFoundError" in done.stderr
     assert "2 of 5 files could not be read" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["absent.sac", "--weights", "mixed-3c"], "could not read absent.sac"),
-        (["Z.sac", "--weights", "unheard-of"], "there are: mixed-3c, pnw-z-experimental"),
+        (["absent.sac", "--weights", "mixed-3c"], "cannot read absent.sac"),
+        (["Z.sac", "--weights", "unheard-of"], "available: mixed-3c, mixed-3c-fast, pnw-z-experimental"),
         (["Z.sac", "--weights", "folder/w.json"], "no weights file"),
-        (["Z.sac", "--weights", "mixed-3c", "--model", "PhaseNet"], "no model is called 'PhaseNet'; installed are "),
+        (["Z.sac", "--weights", "mixed-3c", "--model", "PhaseNet"], "no model is called 'PhaseNet'; installed: "),
         (["Z.sac", "--weights", "mixed-3c", "--stride", "0.001"], "at least one sample, 0.01 s"),
         (["Z.sac", "--weights", "mixed-3c", "--out", "Z.sac/t.csv"], "cannot write"),
         (["Z.sac", "--weights", "mixed-3c", "--stride", "nan"], "at least one sample"),
         (["Z.sac", "--weights", "mixed-3c", "--out", "Z.sac"], "is one of the recordings"),
-        (["Z.sac", "--weights", "mixed-3c", "--plot", "figure.xyz"], "end its name with one of"),
+        (["Z.sac", "--weights", "mixed-3c", "--plot", "figure.xyz"], "use one of the suffixes"),
         (["Z.sac", "--weights", "mixed-3c", "--plot", "."], "is a folder"),
         (["H.sac", "--weights", "mixed-3c"], "has components H, but the model needs ZNE"),
     ],
@@ -107,10 +107,10 @@ def test_train_evaluate_classify(run: Callable, dataset_folder: Path, tmp_path: 
     assert "### Region held out: north" in (tmp_path / "region.md").read_text()
     done = run("evaluate", *same, "--folds", 20)
     assert done.returncode == 2
-    assert "take fewer folds" in done.stderr
+    assert "use fewer folds" in done.stderr
     done = run("evaluate", *same, "--split", "test")
     assert done.returncode == 2
-    assert "splits are dev, train" in done.stderr
+    assert "available: dev, train" in done.stderr
     assert "not held out" in run("evaluate", *same, "--split", "all").stderr
     obspy.read().write(str(tmp_path / "a.mseed"), "MSEED")
     assert run("classify", "a.mseed", "--weights", "w/mine.json.v2").returncode == 0
@@ -122,7 +122,7 @@ def test_evaluate_says_how_far_to_trust(run: Callable, dataset_folder: Path, tmp
     same = ("evaluate", "--dataset", dataset_folder, "--weights", "w/mine")
     done = run(*same, "--by", "region", "--reliability", "f/trust.pdf", "--risk", 0.25, "--report", "trust.md")
     assert done.returncode == 0, done.stderr
-    advice = "nothing needs rejecting: that keeps 100.0% of the windows (48 of 48). Of these 0.0% are wrong"
+    advice = "No rejection is needed, which keeps 100.0% of the windows (48 of 48). 0.0% of them are wrong"
     assert advice in done.stdout
     text = (tmp_path / "trust.md").read_text()
     assert "### Risk of 0.25, region held out\n\n" + advice in text
@@ -132,15 +132,15 @@ def test_evaluate_says_how_far_to_trust(run: Callable, dataset_folder: Path, tmp
     done = run(*same, "--risk", 0.01, "--report", "dev.md")
     assert done.returncode == 0, done.stderr
     for told in (done.stdout, (tmp_path / "dev.md").read_text()):
-        assert "Nothing can be promised: no threshold keeps the risk at 0.01 or less" in told
+        assert "No threshold can be recommended: no threshold keeps the risk at 0.01 or less" in told
     model = lcl.MiniRocketRidge.load(tmp_path / "w" / "mine")
     model.novelty_detector.threshold.mul_(1e-3)
     model.save(tmp_path / "w" / "strict")
     done = run("evaluate", "--dataset", dataset_folder, "--weights", "w/strict", "--report", "strict.md", "--risk", 0.5)
     assert done.returncode == 0, done.stderr
     for told in (done.stdout, (tmp_path / "strict.md").read_text()):
-        assert "16 of these 16 windows are unlike the training data: classify abstains from them." in told
-        assert "Nothing can be promised" in told
+        assert "16 of 16 windows are unlike the training data: classify abstains on them." in told
+        assert "No threshold can be recommended" in told
     assert run("ensemble", "--weights", "w/mine", "--weights", "w/mine", "--out", "w/two").returncode == 0
     ensemble = ("evaluate", "--dataset", dataset_folder, "--weights", "w/two")
     done = run(*ensemble, "--risk", 0.6)
@@ -154,9 +154,9 @@ def test_evaluate_says_how_far_to_trust(run: Callable, dataset_folder: Path, tmp
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--reliability", "figure.xyz"], "end its name with one of"),
+        (["--reliability", "figure.xyz"], "use one of the suffixes"),
         (["--reliability", "."], "is a folder"),
-        (["--risk", 5], "between 0 and 1, such as 0.05, but found 5"),
+        (["--risk", 5], "between 0 and 1, such as 0.05, but is 5"),
     ],
 )
 def test_evaluation_that_cannot_work_is_refused_before_the_work(
@@ -242,13 +242,13 @@ class TestCuts:
         out = ("train", "--dataset", dataset_folder, "--out", "w", *self.OWN, "--min-snr")
         done = run(*out, limit)
         assert done.returncode == 0, done.stderr
-        assert f"16 of 32 traces are not learnt from: P rises less than {limit:g} dB above the noise" in done.stderr
+        assert f"left out 16 of 32 traces with a signal-to-noise ratio below {limit:g} dB" in done.stderr
         assert "fitting 48 windows of " in done.stderr
         assert "fitting 96 windows" in run(*out, -100).stderr
         done = run(*out, 100)
         assert done.returncode == 2
         highest = max(data.snr)
-        expected = f"P rises 100 dB above the noise in no trace of ['high', 'low'], but {highest:.1f} dB at most"
+        expected = f"no trace of high, low has a signal-to-noise ratio of 100 dB; the highest ratio is {highest:.1f} dB"
         assert expected in " ".join(done.stderr.split())
 
     def test_traces_whose_p_cannot_be_judged_are_told(
@@ -263,22 +263,25 @@ class TestCuts:
         own = ("--before", 0.5, "--model", "PhysicalRidge", "--report", "card.md")
         done = run("train", "--dataset", folder, "--out", "w", *own, "--min-snr", -100)
         assert done.returncode == 0, done.stderr
-        assert "1 of 32 traces are learnt from though it cannot be told how far P rises" in done.stderr
-        assert "not learnt from" not in done.stderr
+        assert "kept 1 of 32 traces with unknown signal-to-noise ratio" in done.stderr
+        assert "left out" not in done.stderr
         assert "max-shift = 0.5\ncopies = 2\n" in (tmp_path / "card.md").read_text()
 
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
             (["--max-shift", -1], "max_shift must be finite and not negative, but is -1.0"),
-            (["--copies", -2, "--max-shift", 0], "copies must be a whole number, not negative, but is -2"),
+            (["--copies", -2, "--max-shift", 0], "copies must be a whole number and not negative, but is -2"),
             (["--refine", "nan"], "refine must be finite and not negative, but is nan"),
-            (["--max-shift", 0, "--copies", 4], "4 copies with max_shift 0 would all be the window as picked"),
-            (["--model", "SpectrogramCNN", "--copies", 3], "give a max_shift in seconds (--max-shift 1), or no copies"),
-            (["--max-shift", 25, "--length", 10], "max_shift 25 s moves P out of the window of 10 s"),
-            (["--before", 0, "--copies", 1], "1 copies with max_shift 0"),
-            (["--min-snr", "nan"], "--min-snr must be a finite number of dB, but is nan"),
-            (["--min-snr", "inf"], "--min-snr must be a finite number of dB, but is inf"),
+            (["--max-shift", 0, "--copies", 4], "4 copies with a max_shift of 0 would equal the unshifted window"),
+            (
+                ["--model", "SpectrogramCNN", "--copies", 3],
+                "set max_shift to a positive number of seconds, or copies to 0",
+            ),
+            (["--max-shift", 25, "--length", 10], "a max_shift of 25 s moves P out of the window, which is 10 s long"),
+            (["--before", 0, "--copies", 1], "1 copies with a max_shift of 0"),
+            (["--min-snr", "nan"], "min_snr must be a finite number of dB, but is nan"),
+            (["--min-snr", "inf"], "min_snr must be a finite number of dB, but is inf"),
         ],
     )
     def test_cuts_that_cannot_be_are_refused_before_the_work(
@@ -304,11 +307,11 @@ def test_training_the_same_twice_gives_the_same_file(run: Callable, dataset_fold
     ("arguments", "message"),
     [
         (["--label-column", "kind"], "has no column 'kind'"),
-        (["--label", "high", "--label", "icequake"], "no trace is labelled ['icequake']"),
+        (["--label", "high", "--label", "icequake"], "no trace is labelled icequake"),
         (["--label", "high"], "labels must name at least two classes"),
         (["--normalisation", "none"], "normalisation must be one of"),
         (["--extractor-arg", "channels"], "takes key=value"),
-        (["--event-type", "high=bang"], "no QuakeML event type"),
+        (["--event-type", "high=bang"], "not a QuakeML event type"),
         (["--band", "1", "70"], "band must satisfy"),
         (["--pick-column", "region"], "does not hold P arrivals"),
         (["--head-arg", "alphas=x"], "minirocket+ridge"),
@@ -328,7 +331,7 @@ def test_training_that_cannot_work(
     ("arguments", "message"),
     [
         (["--extractor-arg", "channls=sum"], "channls"),
-        (["--model", "PhysicalRidge", "--members", 2], "has no seed, so that all members would be equal"),
+        (["--model", "PhysicalRidge", "--members", 2], "has no seed, so all members would be equal"),
         (["--model", "MiniRocketKMeans", "--clusters", 2, "--head-arg", "n_inits=3"], "n_inits"),
     ],
 )

@@ -58,10 +58,10 @@ def test_list(run: Callable[..., Done], hub: Path, tmp_path: Path, monkeypatch: 
 
 def test_show(run: Callable[..., Done], hub: Path, cache: Path) -> None:
     newest = run("show", NAME, "--hub", hub).stdout
-    assert "Of version 2: for tests alone." in newest
+    assert "Version 2, for tests only." in newest
     assert "quarry blast" in newest
     assert "Noise, told from noise." in newest
-    assert "Of version 1" in run("show", f"WaveformKMeans/{NAME}", "--version", "1", "--hub", hub.as_uri()).stdout
+    assert "Version 1" in run("show", f"WaveformKMeans/{NAME}", "--version", "1", "--hub", hub.as_uri()).stdout
     assert not cache.exists()
 
 
@@ -144,11 +144,11 @@ def test_export(run: Callable[..., Done], hub: Path, tmp_path: Path, monkeypatch
     ("arguments", "said"),
     [
         (("list", "--hub", "nowhere"), "has no file registry.json"),
-        (("list", "--hub", "gopher://x"), "is no address of a hub"),
+        (("list", "--hub", "gopher://x"), "is not an address of a hub"),
         (("show", "other", "--hub", "hub"), "no hub has weights called other: see hub list"),
         (("show", f"MiniRocketRidge/{NAME}", "--hub", "hub"), f"no hub has weights called MiniRocketRidge/{NAME}"),
         (("show", f"../{NAME}", "--hub", "hub"), "no hub has weights called"),
-        (("pull", NAME, "--version", "3", "--hub", "hub"), "tiny has no version '3'; there are: 1, 2"),
+        (("pull", NAME, "--version", "3", "--hub", "hub"), "tiny has no version '3'; available: 1, 2"),
         (("pull", NAME), "no hub has weights called tiny"),
         (("add", "--weights", "none", "--card", "none.md", "--hub", "new"), "no weights file"),
         (
@@ -185,7 +185,7 @@ def test_one_name_of_two_classes(run: Callable[..., Done], hub: Path, tmp_path: 
     both = ("--hub", hub, "--hub", tmp_path / "other")
     done = run("show", NAME, *both, expect=2)
     assert f"{NAME} are weights of MiniRocketKMeans, WaveformKMeans: write MiniRocketKMeans/{NAME}" in done.stderr
-    assert "Of version 2" in run("show", f"WaveformKMeans/{NAME}", *both).stdout
+    assert "Version 2" in run("show", f"WaveformKMeans/{NAME}", *both).stdout
 
 
 def test_a_port_that_is_taken(run: Callable[..., Done], hub: Path) -> None:

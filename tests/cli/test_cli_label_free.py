@@ -95,7 +95,8 @@ def test_labelled_windows_name_the_clusters(run: Callable, dataset_folder: Path,
 
     done = run("evaluate", *data, *model, "w/s", expect=2)
     assert (
-        "cluster 0, cluster 1, cluster 2, cluster 3, do not occur in the dataset; clusters get names by" in done.stderr
+        "cluster 0, cluster 1, cluster 2, cluster 3, do not occur in the dataset; name the clusters first"
+        in done.stderr
     )
 
     done = run("name", *data, *model, "w/s", "--out", "w/named", "--event-type", "high=quarry blast")
@@ -116,7 +117,7 @@ def test_labelled_windows_name_the_clusters(run: Callable, dataset_folder: Path,
     assert "48 station windows of 24 events" in (tmp_path / "folds.md").read_text()
     obspy.read().write("a.mseed", "MSEED")
     done = run("classify", "a.mseed", *model, "w/named", "--out", "windows.csv", "--plot", "f.png")
-    assert "11 windows of 1 stations" in done.stdout
+    assert "11 windows of 1 station" in done.stdout
     frame = pd.read_csv(tmp_path / "windows.csv")
     np.testing.assert_allclose(frame[named.labels].sum(axis=1), 1, atol=1e-5)
     assert is_png(tmp_path / "f.png")
@@ -134,7 +135,7 @@ def test_from_records_without_any_label(run: Callable, tmp_path: Path) -> None:
     done = run("detect", *files, "--out", "set", "--on", 5, "--band", 1, 18, "--after", 25)
     assert "20 windows (20 train) of 20 events at 1 stations" in done.stdout
     done = run("train", "--dataset", "set", *KMEANS, *SMALL, "--clusters", 3, "--out", "w/three", "--report", "t.md")
-    assert "no scores: none of 20 rows has a label" in done.stderr
+    assert "none of 20 rows has a label" in done.stderr
     assert (tmp_path / "t.md").read_text().count("- cluster") == 3
     run("clusters", "--dataset", "set", *KMEANS, "--weights", "w/three", "--out", "r")
     assert there(tmp_path / "r") == ["clusters.md", "exemplars.png", "map.png", "windows.csv"]
@@ -144,7 +145,7 @@ def test_from_records_without_any_label(run: Callable, tmp_path: Path) -> None:
     run("name", *KMEANS, "--weights", "w/three", "--out", "w/three", "--version", "2", *by_hand)
     assert lcl.MiniRocketKMeans.load("w/three", "2").clusters == list(names)
     done = run("classify", *files, *KMEANS, "--weights", "w/three.json.v2", "--detections", "found.csv")
-    assert "1181 windows of 1 stations" in done.stdout
+    assert "1181 windows of 1 station" in done.stdout
     assert set(pd.read_csv("found.csv", keep_default_na=False)["label"]) <= set(names)
     pieces = obspy.Stream()  # of the records, each as a station, as they were cut for training: 10 s before the onset
     metadata, record = pd.read_csv("set/metadata.csv"), obspy.read("[ZNE].mseed")
@@ -168,30 +169,36 @@ def test_windows_without_labels_train_the_same_model_from_a_file(
     run(*train, "a", "--dataset", unlabelled)
     done = run(*train, "b", "--dataset", dataset_folder, "--memory", memory, "--report", "b.md")
     assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
-    assert "linear probe of the features" in done.stdout
-    assert "linear probe of the features" in (tmp_path / "b.md").read_text()
+    assert "linear probe on the features" in done.stdout
+    assert "linear probe on the features" in (tmp_path / "b.md").read_text()
 
 
 def test_curves_that_there_are_none_of_are_told_of(run: Callable, dataset_folder: Path, tmp_path: Path) -> None:
     data = ("--dataset", dataset_folder)
     done = run("train", *data, *KMEANS, *SMALL, "--clusters", 2, "--out", "w", "--curves", "c.png")
-    assert "no c.png: nothing of MiniRocketKMeans is trained epoch by epoch" in done.stderr
+    assert "c.png was not written: MiniRocketKMeans is not trained in epochs" in done.stderr
     assert not (tmp_path / "c.png").exists()
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([*KMEANS], "MiniRocketKMeans learns without labels: give the number of clusters, such as --clusters 8"),
+        ([*KMEANS], "MiniRocketKMeans learns without labels: set the number of clusters, such as 8"),
         ([*KMEANS, "--clusters", 1], "clusters must be 2 or more, but is 1"),
         ([*KMEANS, "--clusters", 33], "33 clusters need at least as many windows"),
-        ([*KMEANS, "--clusters", 2, "--label", "high"], "leave out --label and --event-type"),
-        ([*KMEANS, "--clusters", 2, "--event-type", "high=slide"], "leave out --label and --event-type"),
-        ([*KMEANS, "--clusters", 2, "--curves", "c.xyz"], "end its name with one of"),
-        ([*KMEANS, "--clusters", 2, *SMALL], "--extractor-arg was given twice for max_features"),
-        ([*KMEANS, "--clusters", 2, "--split", "test"], "splits are dev, train"),
-        (["--clusters", 2], "MiniRocketRidge learns from labels: leave out --clusters"),
-        (["--model", "Discriminator", "--head", "kmeans", "--clusters", 2], "names of an --extractor and of a --head"),
+        (
+            [*KMEANS, "--clusters", 2, "--label", "high"],
+            "labels and event types do not apply until its clusters are named",
+        ),
+        (
+            [*KMEANS, "--clusters", 2, "--event-type", "high=slide"],
+            "labels and event types do not apply until its clusters are named",
+        ),
+        ([*KMEANS, "--clusters", 2, "--curves", "c.xyz"], "use one of the suffixes"),
+        ([*KMEANS, "--clusters", 2, *SMALL], "--extractor-arg sets max_features"),
+        ([*KMEANS, "--clusters", 2, "--split", "test"], "available: dev, train"),
+        (["--clusters", 2], "MiniRocketRidge learns from labels and has no clusters"),
+        (["--model", "Discriminator", "--head", "kmeans", "--clusters", 2], "names of an extractor and a head"),
         (
             ["--model", "Discriminator", "--extractor", "minirocket", "--head", "dec", "--clusters", 2],
             "take spectrogram_autoencoder or spectrogram_unet",
@@ -217,7 +224,7 @@ def test_a_loss_that_becomes_nan_leaves_no_weights(run: Callable, dataset_folder
         *("--extractor-arg", "epochs=1", "--extractor-arg", "learning_rate=1e30"),
         expect=2,
     )
-    assert "the loss was not finite in the first epoch; take a learning rate below 1e+30" in done.stderr
+    assert "the loss was not finite in the first epoch; use a learning rate below 1e+30" in done.stderr
     assert there(tmp_path) == []
 
 
@@ -229,14 +236,14 @@ def test_a_loss_that_becomes_nan_leaves_no_weights(run: Callable, dataset_folder
         (["--cluster", "first=a"], "--cluster takes number=label, such as 0=earthquake, but was given 'first'"),
         (["--cluster", "²=a"], "--cluster takes number=label"),
         (["--cluster", "a"], "--cluster takes key=value"),
-        (["--cluster", "4=a"], "there are clusters 0 to 3, but [4] were named"),
-        (["--cluster", "0=a", "--cluster", "0=b"], "--cluster was given twice for 0: 'a' and 'b'"),
-        (["--cluster", "0="], "labels must be names"),
-        ([f"--cluster={k}=a" for k in range(4)], "clusters need two names or more to tell anything apart"),
-        (["--cluster", "0=a", "--event-type", "a=bang"], "no QuakeML event type"),
+        (["--cluster", "4=a"], "clusters are numbered 0 to 3, but [4] were named"),
+        (["--cluster", "0=a", "--cluster", "0=b"], "--cluster sets 0: 'a' and 'b'"),
+        (["--cluster", "0="], "labels must be non-empty text"),
+        ([f"--cluster={k}=a" for k in range(4)], "clusters need at least two different names to tell anything apart"),
+        (["--cluster", "0=a", "--event-type", "a=bang"], "not a QuakeML event type"),
         (["--cluster", "0=a", "--event-type", "b=slide"], "event_types maps ['b']"),
-        (["--dataset", "DATA", "--label", "high"], "told apart by two labels or more, but the windows have ['high']"),
-        (["--dataset", "DATA", "--label", "blast"], "no trace is labelled ['blast']"),
+        (["--dataset", "DATA", "--label", "high"], "needs two labels or more, but the windows have ['high']"),
+        (["--dataset", "DATA", "--label", "blast"], "no trace is labelled blast"),
         (["--dataset", "DATA", "--label-column", "kind"], "has no column 'kind'"),
         (["--dataset", "nowhere"], "neither a folder nor the name of a dataset"),
         (["--cluster", "0=a", "--model", "MiniRocketSCAN"], "holds weights of MiniRocketKMeans, not of MiniRocketSCAN"),
@@ -257,8 +264,8 @@ def test_names_that_cannot_be_given(
     [
         (["--numbers", 4, 2], "--numbers takes the least and the largest number, but was given (4, 2)"),
         (["--numbers", 0, 2], "--numbers takes the least and the largest number"),
-        (["--numbers", 2, 60], "up to 60 clusters are to be tried"),
-        (["--split", "test"], "splits are dev, train"),
+        (["--numbers", 2, 60], "60 clusters need more distinct rows"),
+        (["--split", "test"], "available: dev, train"),
         (["--group-column", "event"], "has no column 'event'"),
         (["--out", "a file"], "cannot write a file/windows.csv"),
         (["--method", "tsne", "--model", "MiniRocketRidge", "--weights", "mixed-3c"], "has no clusters"),
@@ -280,7 +287,7 @@ def test_few_windows_of_one_class(run: Callable, weights: Path, dataset_folder: 
     copy = shutil.copytree(dataset_folder, Path("one"))
     pd.read_csv(copy / "metadata.csv").assign(source_type="high").to_csv(copy / "metadata.csv", index=False)
     done = run("clusters", "--dataset", "one", *KMEANS, "--weights", weights, "--out", "r", "--split", "dev")
-    assert "neighbour purity, of the 14 nearest windows of other events: 1.000" in done.stdout
+    assert "purity of the 14 nearest windows of other events: 1.000" in done.stdout
     assert "linear probe" not in done.stdout
     assert there(tmp_path / "r") == ["clusters.md", "exemplars.png", "map.png", "windows.csv"]
 

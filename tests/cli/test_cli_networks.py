@@ -72,13 +72,13 @@ def test_a_network_with_logs_curves_checkpoints_and_report(
     done = run(*own, "--out", "w/one", *outputs)
     assert "fitting 32 windows of 16 events" in done.stderr
     assert "wrote w/one.{json,safetensors,pt}" in done.stdout
-    assert "events that training held out, by which it chose the epoch" in done.stdout
+    assert "Events held out in training, used to choose the epoch" in done.stdout
     table = pd.read_csv(tmp_path / "logs" / "resnet18.csv")
     assert table["epoch"].tolist() == [1, 2]
     assert np.isfinite(table[["learning_rate", "train", "held_out", "score", "seconds"]]).all(axis=None)
     assert is_png(tmp_path / "f" / "curves.png")
     report = (tmp_path / "report.md").read_text()
-    assert report.startswith("### Events that training held out, by which it chose the epoch and the temperature")
+    assert report.startswith("### Events held out in training, used to choose the epoch and the temperature")
     assert "8 station windows of 4 events" in report
     assert 'model = "ResNet18"' in report
     assert not any(word in report for word in ("checkpoints", "logs", "curves"))
@@ -113,7 +113,7 @@ def test_an_interrupted_training_goes_on_to_the_same_weights(
     assert len(pd.read_csv(tmp_path / "logs" / "resnet18.csv")) == 2
     assert (tmp_path / "w.safetensors").read_bytes() == (tmp_path / "straight.safetensors").read_bytes()
     done = run(*own, "--out", "w", "--checkpoints", "c", "--extractor-arg", "batch_size=9", expect=2)
-    assert "resnet18.checkpoint is of another training, with other data" in done.stderr
+    assert "resnet18.checkpoint belongs to another training, with other data" in done.stderr
 
 
 def test_members_vote_from_training_to_evaluation(
@@ -136,7 +136,7 @@ def test_members_vote_from_training_to_evaluation(
     assert width == pytest.approx(2 * single, rel=0.01)
     report = (tmp_path / "report.md").read_text()
     assert "members = 2" in report
-    assert report.startswith("### Training windows, each by those members alone that held its event out")
+    assert report.startswith("### Training windows, each predicted by the members that held out its event")
     same = ("evaluate", "--dataset", dataset_folder, "--weights", "w/many.json.v4")
     run(*same, "--report", "dev.md", "--reliability", "trust.png")
     assert "16 station windows of 8 events" in (tmp_path / "dev.md").read_text()
@@ -156,27 +156,33 @@ def test_a_network_that_learns_from_windows_in_a_file(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([*NETWORK, "--members", 0], "--members must be 1 or more, and only models with labels can vote; found 0"),
-        (["--model", "WaveformKMeans", "--clusters", 2, "--members", 2], "only models with labels can vote; found 2"),
+        (
+            [*NETWORK, "--members", 0],
+            "members must be 1 or more, and only models that learn from labels form an ensemble, but is 0",
+        ),
+        (
+            ["--model", "WaveformKMeans", "--clusters", 2, "--members", 2],
+            "only models that learn from labels form an ensemble, but is 2",
+        ),
         (
             ["--model", "Discriminator", "--extractor", "raw", "--head", "linear", "--members", 2, *SMALL],
-            "Discriminator has no seed, so that all members would be equal",
+            "Discriminator has no seed, so all members would be equal",
         ),
-        ([*NETWORK, "--clusters", 3], "ResNet18 learns from labels: leave out --clusters"),
+        ([*NETWORK, "--clusters", 3], "ResNet18 learns from labels and has no clusters"),
         ([*NETWORK, "--extractor-arg", "depth=3"], "ResNet18"),
-        ([*NETWORK, "--extractor-arg", "seed=1", "--extractor-arg", "seed=2"], "was given twice for seed"),
+        ([*NETWORK, "--extractor-arg", "seed=1", "--extractor-arg", "seed=2"], "sets seed"),
         ([*NETWORK, "--head-arg", "penalty=-1"], "penalty must be positive"),
-        (["--model", "ResNet18", *SMALL, "--extractor-arg", "epochs=0"], "epochs must be 1 or more"),
+        (["--model", "ResNet18", *SMALL, "--extractor-arg", "epochs=0"], "epochs must be a whole number of 1 or more"),
         (["--model", "ResNet18", *SMALL, "--extractor-arg", "width=0.5"], "width must be a positive whole number"),
         (["--model", "ResNet18", "--sampling-rate", 40, "--length", 0.5, "--before", 0], "needs windows of as many"),
-        (["--model", "ResNet", *SMALL], "no model is called 'ResNet'; installed are "),
-        ([*NETWORK, "--curves", "c.xyz"], "end its name with one of"),
-        ([*NETWORK, "--report", "."], ". is a folder: give the name of a file in it"),
+        (["--model", "ResNet", *SMALL], "no model is called 'ResNet'; installed: "),
+        ([*NETWORK, "--curves", "c.xyz"], "use one of the suffixes"),
+        ([*NETWORK, "--report", "."], ". is a folder: name a file in it"),
         ([*NETWORK, "--report", "file/r.md"], "cannot write file/r.md"),
         ([*NETWORK, "--out", "file/w"], "cannot write file/w"),
         ([*NETWORK, "--logs", "file"], "cannot write logs to file"),
         ([*NETWORK, "--checkpoints", "file/c"], "cannot write the checkpoint"),
-        ([*NETWORK, "--split", "test"], "splits are dev, train"),
+        ([*NETWORK, "--split", "test"], "available: dev, train"),
         ([*NETWORK, "--group-column", "source_type"], "has a single event"),
         ([*NETWORK, "--label-column", "region"], "has windows labelled|labels"),
     ],
@@ -219,8 +225,8 @@ def test_weights_for_another_region(
         *(*own, "--weights", weights / "rocket.json", "--out", "w/rocket", "--description", "of the south"),
         *("--curves", "none.png", "--split", "all"),
     )
-    assert "no none.png: nothing of MiniRocketRidge is trained epoch by epoch" in done.stderr
-    assert "training windows, the head fitted without each event in turn" in done.stdout
+    assert "none.png was not written: MiniRocketRidge is not trained in epochs" in done.stderr
+    assert "Training windows, each predicted by a head fitted without its event" in done.stdout
     assert lcl.MiniRocketRidge.load(tmp_path / "w" / "rocket").weights_docstring == "of the south"
 
 
@@ -244,16 +250,16 @@ def test_an_ensemble_for_another_region(
 @pytest.mark.parametrize(
     ("weights_name", "arguments", "message"),
     [
-        ("network", ["--freeze", 9], "freeze must be up to 5, the number of stages of ResNet18, but is 9"),
-        ("network", ["--epochs", 0], "epochs must be 1 or more"),
+        ("network", ["--freeze", 9], "freeze must be at most 5, the number of stages of ResNet18Encoder, but is 9"),
+        ("network", ["--epochs", 0], "epochs must be a whole number of 1 or more"),
         ("network", ["--learning-rate", 0], "learning_rate must be positive"),
         ("network", ["--label-column", "region"], "labels ['north', 'south'] are unknown to the model"),
-        ("network", ["--split", "test"], "splits are dev, train"),
+        ("network", ["--split", "test"], "available: dev, train"),
         ("network", ["--report", "."], "is a folder"),
         ("network", ["--out", "file/w"], "cannot write file/w"),
         ("network", ["--model", "VGG16"], "holds weights of ResNet18, not of VGG16"),
-        ("rocket", ["--epochs", 3], "freeze, learning_rate and epochs are for networks"),
-        ("clusters", [], "WaveformKMeans learns without labels and cannot be fine-tuned: fit it anew"),
+        ("rocket", ["--epochs", 3], "freeze, learning_rate and epochs do not apply"),
+        ("clusters", [], "WaveformKMeans learns without labels and cannot be fine-tuned: fit it again"),
         ("absent", [], "no weights file"),
     ],
 )
@@ -294,7 +300,7 @@ def test_weights_that_vote_as_one(
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (["network"], "an ensemble needs two members or more, but was given 1"),
+        (["network"], "an ensemble needs at least two members, but got 1"),
         (["network", "clusters"], "member 1, a WaveformKMeans, learns without labels: clusters cannot vote"),
         (
             ["network", "mixed-3c"],
@@ -365,7 +371,7 @@ def test_classify_with_an_ensemble(run: Callable[..., Done], weights: Path, reco
         *("classify", recording, "--weights", weights / "both", "--max-novelty", "inf"),
         *("--out", "w.csv", "--plot", "f.png"),
     )
-    assert "113 windows of 1 stations" in done.stdout
+    assert "113 windows of 1 station" in done.stdout
     frame = pd.read_csv(tmp_path / "w.csv")
     assert frame[["high", "low", "spread", "novelty"]].notna().all(axis=None)
     assert is_png(tmp_path / "f.png")

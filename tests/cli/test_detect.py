@@ -1,3 +1,5 @@
+"""``detect``: continuous records to a dataset."""
+
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +18,7 @@ app.command()(detect)
 
 @pytest.fixture(autouse=True)
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Ten minutes with three events, a file for each component, and the same in an archive."""
+    """Ten minutes with three events, one file per component, and the same record in an archive."""
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
     names = []
@@ -44,7 +46,7 @@ ARCHIVE = ("--archive", "sds", "--station", "XX.AAA", "--start", "2024-03-01", "
 def test_files_and_archive_to_a_dataset(files: list[str]) -> None:
     done = run(*files, "--out", "a/set", "--dev", 0.4, "--band", 1, 20)
     assert done.exit_code == 0, done.output
-    assert "3 windows (2 train, 1 dev) of 3 events at 1 stations" in done.stdout
+    assert "3 windows (2 train, 1 dev) of 3 events at 1 station" in done.stdout
     assert "XX.AAA..HH: 3 windows" in done.stdout
     assert "wrote a/set" in done.stdout
     assert len(pd.read_csv("a/set/metadata.csv")) == 3
@@ -53,45 +55,47 @@ def test_files_and_archive_to_a_dataset(files: list[str]) -> None:
     assert "2 windows (2 train) of 2 events" in done.stdout
 
 
-def test_what_cannot_be_read_is_reported_and_the_rest_is_done(files: list[str]) -> None:
+def test_unreadable_files_are_reported_and_the_rest_is_done(files: list[str]) -> None:
     Path("broken.mseed").write_bytes(b"\x00not a seismogram" * 40)
     done = run("broken.mseed", *files, "absent.sac", "--out", "a")
     assert done.exit_code == 1
     assert "3 windows" in done.stdout
-    assert "could not read broken.mseed: TypeError" in done.stderr
-    assert "could not read absent.sac: FileNotFoundError" in done.stderr
+    assert "cannot read broken.mseed: TypeError" in done.stderr
+    assert "cannot read absent.sac: FileNotFoundError" in done.stderr
     folder = Path("sds/2024/XX/BBB/HHZ.D")
     folder.mkdir(parents=True)
     Path("broken.mseed").rename(folder / "XX.BBB..HHZ.D.2024.061")
     done = run(*ARCHIVE, "--station", "XX.BBB", "--out", "b")
     assert done.exit_code == 1
-    assert "could not read XX.BBB..HHZ from 2024-03-01T00:00" in done.stderr
+    assert "cannot read XX.BBB..HHZ from 2024-03-01T00:00" in done.stderr
     assert "2 windows" in done.stdout
 
 
-def test_nothing_to_read() -> None:
+def test_no_readable_file() -> None:
     Path("set").mkdir()
     done = run("absent.sac", "--out", "set")
     assert done.exit_code == 2
-    assert "could not read absent.sac" in done.stderr
+    assert "cannot read absent.sac" in done.stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "kind", "message"),
     [
-        ((), ConfigurationError, "give files, or --archive with"),
-        (("Z.mseed", "--station", "XX.AAA"), ConfigurationError, "give files, or --archive with"),
-        (("Z.mseed", *ARCHIVE), ConfigurationError, "and no files"),
+        ((), ConfigurationError, "pass files, or --archive with"),
+        (("Z.mseed", "--station", "XX.AAA"), ConfigurationError, "pass files, or --archive with"),
+        (("Z.mseed", *ARCHIVE), ConfigurationError, "and takes no files"),
         (ARCHIVE[:4], ConfigurationError, "--archive needs --station, --start and --end"),
-        ((*ARCHIVE, "--end", "tomorrow"), ConfigurationError, "'tomorrow' is no time such as"),
-        ((*ARCHIVE, "--end", "2024-02-01"), ConfigurationError, "start must come before end"),
-        (("Z.mseed",), DatasetError, "components Z only': 3"),
+        ((*ARCHIVE, "--end", "tomorrow"), ConfigurationError, "'tomorrow' is not a time such as"),
+        ((*ARCHIVE, "--end", "2024-02-01"), ConfigurationError, "start must be before end"),
+        (("Z.mseed",), DatasetError, "only components Z': 3"),
         (("Z.mseed", "--coincidence", 2), DatasetError, "fewer than 2 stations': 3"),
         (("Z.mseed", "--out", "sds"), OutputError, "sds exists already"),
         (("Z.mseed", "--out", "Z.mseed/a"), OutputError, "cannot write Z.mseed/a"),
     ],
 )
-def test_what_cannot_be_done(arguments: tuple[object, ...], kind: type[SeisBenchLCLError], message: str) -> None:
+def test_detections_that_cannot_work(
+    arguments: tuple[object, ...], kind: type[SeisBenchLCLError], message: str
+) -> None:
     before = sorted(Path().rglob("*"))
     done = run(*(() if "--out" in arguments else ("--out", "a")), *arguments)
     assert isinstance(done.exception, kind)

@@ -13,8 +13,8 @@ from scipy.signal import butter, lfilter
 
 from seisbench_lcl.datasets._triggers import StaLta
 from seisbench_lcl.datasets.detection import DetectionSummary, detect_windows, read_archive
+from seisbench_lcl.datasets.windows import open_dataset, read_windows
 from seisbench_lcl.errors import ConfigurationError, DatasetError, OutputError, WaveformError
-from seisbench_lcl.training import open_dataset, read_windows
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
 
 START = UTCDateTime(2024, 3, 1, 23, 50)
@@ -28,7 +28,7 @@ def record(
     rate: float = 100,
     start: UTCDateTime = START,
 ) -> obspy.Stream:
-    """Noise in counts on an offset, with a burst of 5 Hz of 3 s from each onset on; each channel its own."""
+    """Noise in counts on an offset, with a burst of 5 Hz for 3 s after each onset; channels differ."""
     rng = np.random.default_rng([*station.encode(), *codes.encode()])
     time = np.arange(round(seconds * rate)) / rate
     network, code, location, instrument = station.split(".")
@@ -44,13 +44,13 @@ def record(
 
 
 def onsets_of(folder: Path) -> pd.Series:
-    """The onsets in seconds after the start."""
+    """Return the onsets in seconds after the start."""
     metadata = pd.read_csv(folder / "metadata.csv")
     start = pd.to_datetime(metadata["trace_start_time"]) - pd.Timestamp(str(START))
     return start.dt.total_seconds() + metadata["trace_p_arrival_sample"] / metadata["trace_sampling_rate_hz"]
 
 
-def test_the_ratio_is_that_of_two_averages_without_the_bias_of_their_start() -> None:
+def test_the_ratio_is_that_of_two_averages_corrected_for_their_start() -> None:
     method = StaLta(0.1, 1, 3, 1.5, (2, 15), 0)
     data = np.random.default_rng(0).normal(50, 1, 1500)
     data[900:1000] *= 5
@@ -79,7 +79,7 @@ def test_the_ratio_is_that_of_two_averages_without_the_bias_of_their_start() -> 
     assert not any(was_on for _, _, was_on in found)
 
 
-def test_raw_samples_around_the_onset_come_out_as_a_dataset_to_train_on(tmp_path: Path) -> None:
+def test_raw_samples_around_the_onset_become_a_training_dataset(tmp_path: Path) -> None:
     stream = record((100, 150)) + record((101.5,), "XX.BBB.00.EH", "Z12", rate=40)
     untouched = stream.copy()
     summary = detect_windows(stream, tmp_path / "set")
@@ -108,12 +108,12 @@ def onsets_of_events(dataset: object) -> list[float]:
     return [UTCDateTime(event) - START for event in metadata["source_id"]]
 
 
-@settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     borders=st.lists(st.floats(200, 1000), min_size=1, max_size=3, unique=True),
     overlap=st.sampled_from([0, 5, 150]),
 )
-def test_streams_one_after_another_give_what_one_gives(
+def test_consecutive_streams_give_the_same_dataset_as_one(
     tmp_path_factory: pytest.TempPathFactory, borders: list[float], overlap: float
 ) -> None:
     folder = tmp_path_factory.mktemp("sets")
@@ -145,7 +145,7 @@ def seconds(trace: obspy.Trace, first: float, last: float) -> slice:
 
 
 def change(stream: obspy.Stream, kind: str) -> None:
-    """Spoil the event at 100 s; the one at 300 s stays."""
+    """Spoil the event at 100 s, but not the event at 300 s."""
     z, n, _ = stream
     if kind == "gap":
         stream.traces.append(n.slice(START + 110))
@@ -182,19 +182,19 @@ def change(stream: obspy.Stream, kind: str) -> None:
         (
             "on at once",
             1,
-            {"stretches left out: dead channel": 1, "triggers left out: on before the average had settled": 1},
+            {"stretches left out: dead channel": 1, "triggers left out: on before the averages had settled": 1},
         ),
-        ("conflict", 1, {"overlaps of traces that disagree, taken as gaps": 1}),
+        ("conflict", 1, {"overlaps of conflicting traces, treated as gaps": 1}),
         ("rates", 0, {"triggers left out: components of different sampling rates": 2}),
     ],
 )
-def test_what_spoils_a_window_leaves_it_out_and_is_counted(
+def test_spoilt_windows_are_left_out_and_counted(
     tmp_path: Path, kind: str, windows: int, notes: dict[str, int]
 ) -> None:
     stream = record((100, 300), seconds=400)
     change(stream, kind)
     if not windows:
-        with pytest.raises(DatasetError, match=r"no window was found: .*components of different sampling rates"):
+        with pytest.raises(DatasetError, match=r"found no window: .*components of different sampling rates"):
             detect_windows(stream, tmp_path / "set")
         return
     summary = detect_windows(stream, tmp_path / "set")
@@ -202,7 +202,7 @@ def test_what_spoils_a_window_leaves_it_out_and_is_counted(
     assert summary.notes == notes
 
 
-def test_stations_of_no_use_are_counted(tmp_path: Path) -> None:
+def test_unusable_stations_are_counted(tmp_path: Path) -> None:
     stream = record() + record(station="XX.SLO..BH", rate=20) + record(station="XX.HOR..HH", codes="NE")
     stream += record(station="XX.TWO..HH", codes="ZNE1") + record(station="XX.VER..HH", codes="Z")
     stream += record((3,), "XX.SHO..HH", seconds=12) + record(station="XX.LOG..LO", codes="Z")
@@ -213,43 +213,43 @@ def test_stations_of_no_use_are_counted(tmp_path: Path) -> None:
         "stations left out: samples are not numbers": 1,
         "stations left out: sampled at 20 Hz, too slowly for the trigger's band": 1,
         "stations left out: two sets of components, 1, E, N, Z": 1,
-        "stations without component Z, at least for a time": 1,
-        "stretches left out: shorter than the 12.5 s in which averages settle": 1,
-        "triggers left out: components Z only": 1,
+        "stations without component Z, at least temporarily": 1,
+        "stretches left out: shorter than 12.5 s, in which the averages settle": 1,
+        "triggers left out: only components Z": 1,
     }
-    assert str(summary).splitlines()[:2] == ["1 windows (1 train) of 1 events at 1 stations", "XX.AAA..HH: 1 windows"]
+    assert str(summary).splitlines()[:2] == ["1 window (1 train) of 1 event at 1 station", "XX.AAA..HH: 1 window"]
     assert detect_windows(stream.select(component="Z"), tmp_path / "z", component_order="Z").windows == 3
 
 
 def test_nothing_triggers_while_filter_and_averages_settle(tmp_path: Path) -> None:
-    """Noise that begins on an offset, and the same noise after a hundred gaps."""
+    """Noise that starts on an offset, and the same noise after a hundred gaps."""
     stream = record((), seconds=2000)
     for gap in range(100):
         for trace in stream:
             trace.data = np.ma.masked_array(trace.data, mask=np.ma.getmaskarray(trace.data))
             trace.data[2000 * gap : 2000 * gap + 10] = np.ma.masked
-    with pytest.raises(DatasetError, match="no window was found: nothing triggered"):
+    with pytest.raises(DatasetError, match="found no window: no triggers"):
         detect_windows(stream, tmp_path / "set")
 
 
-def test_an_offset_is_no_step_to_the_filter(tmp_path: Path) -> None:
+def test_an_offset_is_not_a_step_for_the_filter(tmp_path: Path) -> None:
     stream = record((15,))
     for trace in stream:
         trace.data += 2 * 10**9
     assert detect_windows(stream, tmp_path / "set").windows == 1
 
 
-def test_components_between_each_others_samples(tmp_path: Path) -> None:
+def test_components_sampled_at_different_times(tmp_path: Path) -> None:
     stream = record()
     stream[1].stats.starttime += 0.003
     summary = detect_windows(stream, tmp_path / "set")
     assert summary.notes == {
-        "windows whose components are sampled a tenth to half a sample apart, taken to the nearest": 1
+        "windows with components sampled 0.1 to 0.5 samples apart, aligned to the nearest sample": 1
     }
 
 
 def test_sample_types_are_kept(tmp_path: Path) -> None:
-    """In one file: integers beyond what float32 holds, and floats."""
+    """One file holds integers beyond the precision of float32, and floats."""
     stream = record() + record((130,), "XX.BBB..HH")
     for trace in stream[:3]:
         trace.data += 2**30
@@ -276,7 +276,7 @@ def test_coincidence_counts_sites_and_keeps_instruments(tmp_path: Path) -> None:
     assert detect_windows(stream, tmp_path / "one").events == 5
 
 
-def test_a_lone_onset_shortly_before_an_event_does_not_spoil_it(tmp_path: Path) -> None:
+def test_a_single_onset_shortly_before_an_event_does_not_affect_it(tmp_path: Path) -> None:
     stream = obspy.Stream()
     for code, onset in {"AAA": 100, "BBB": 108, "CCC": 112, "DDD": 114}.items():
         stream += record((onset,), f"XX.{code}..HH")
@@ -288,10 +288,10 @@ def test_a_lone_onset_shortly_before_an_event_does_not_spoil_it(tmp_path: Path) 
 def test_onsets_of_a_station_keep_their_distance(tmp_path: Path) -> None:
     summary = detect_windows(record((60, 75, 90, 105), seconds=200), tmp_path / "set", interval=20)
     np.testing.assert_allclose(onsets_of(tmp_path / "set"), [60.2, 90.2], atol=0.2)
-    assert summary.notes == {"triggers left out: less than 20 s after the one before": 2}
+    assert summary.notes == {"triggers left out: less than 20 s after the previous one": 2}
 
 
-def test_the_last_events_are_dev_and_share_no_record_with_train(tmp_path: Path) -> None:
+def test_the_last_events_are_dev_and_share_no_samples_with_train(tmp_path: Path) -> None:
     stream = record((100, 200, 300, 325, 350, 450, 550), seconds=600)
     assert detect_windows(stream, tmp_path / "a", dev=0.3).splits == {"train": 5, "dev": 2}
     assert detect_windows(stream, tmp_path / "b", dev=0.5).splits == {"train": 5, "dev": 2}
@@ -299,7 +299,7 @@ def test_the_last_events_are_dev_and_share_no_record_with_train(tmp_path: Path) 
     assert splits == ["train"] * 5 + ["dev"] * 2
     crowd = detect_windows(record((60, 85, 110), seconds=200), tmp_path / "c", dev=0.5)
     assert crowd.splits == {"train": 3}
-    assert crowd.notes == {"border without common record not found: all windows are in split train": 1}
+    assert crowd.notes == {"no border between events without overlap: all windows are in split train": 1}
 
 
 def failing() -> Iterator[obspy.Stream]:
@@ -307,17 +307,17 @@ def failing() -> Iterator[obspy.Stream]:
     raise RuntimeError("the disk is gone")
 
 
-def test_nothing_half_written_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_partial_dataset_remains(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(RuntimeError, match="the disk is gone"):
         detect_windows(failing(), tmp_path / "set")
-    with pytest.raises(DatasetError, match="nothing triggered"):
+    with pytest.raises(DatasetError, match="no triggers"):
         detect_windows([obspy.Stream()], tmp_path / "set")
-    with pytest.raises(WaveformError, match=r"must come in order of time.*follows on one from 2024-03-01T23:50"):
+    with pytest.raises(WaveformError, match=r"must be in order of time.*follows one from 2024-03-01T23:50"):
         detect_windows([record(), record()], tmp_path / "set")
     assert list(tmp_path.iterdir()) == []
     assert caplog.records == []
     (tmp_path / "set").mkdir()
-    with pytest.raises(OutputError, match="set exists already: name another folder, or remove it"):
+    with pytest.raises(OutputError, match="set exists already: choose another folder, or remove it"):
         detect_windows(record(), tmp_path / "set")
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="cannot write"):
@@ -328,26 +328,27 @@ def test_nothing_half_written_stays(tmp_path: Path, caplog: pytest.LogCaptureFix
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"sta": 10}, "0 < sta < lta, but are 10 and 10 s"),
-        ({"off": 0.5}, "1 <= off <= on, but are 0.5 and 3.5"),
+        ({"sta": 10}, r"0 < sta < lta, but is \(10, 10\.0\)"),
+        ({"off": 0.5}, r"1 <= off <= on, as noise has a ratio of 1, but is \(0\.5, 3\.5\)"),
         ({"on": np.nan}, "1 <= off <= on"),
         ({"band": (5, 2)}, "0 < lowest < highest"),
-        ({"interval": np.inf}, "interval must be a time"),
-        ({"within": 20}, "less than interval, 20 s: it is 20"),
-        ({"before": -1}, "before >= 0 and after > 0"),
-        ({"coincidence": 0}, "at least 1, but is 0"),
-        ({"dev": 1}, "at least 0 and less than 1, but is 1"),
+        ({"interval": np.inf}, "interval must be finite and not negative, but is inf"),
+        ({"within": 20}, "within must be at least 0 and below the interval of 20 s, but is 20"),
+        ({"before": -1}, "before must be finite and not negative, but is -1"),
+        ({"after": 0}, "after must be positive and finite, but is 0"),
+        ({"coincidence": 0}, "coincidence must be 1 station or more, but is 0"),
+        ({"dev": 1}, "dev must be a fraction of at least 0 and below 1, but is 1"),
         ({"component_order": "ZZ"}, "must name each component once"),
     ],
 )
-def test_parameters_that_cannot_work(tmp_path: Path, arguments: dict[str, object], message: str) -> None:
+def test_invalid_parameters_are_refused(tmp_path: Path, arguments: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message):
         detect_windows(record(), tmp_path / "set", **arguments)
     assert list(tmp_path.iterdir()) == []
 
 
 def write_archive(stream: obspy.Stream, root: Path) -> None:
-    """Day files as an archive has them, with a few seconds beyond midnight in the file of the day before."""
+    """Write day files of an archive, with a few seconds after midnight in the file of the previous day."""
     midnight = UTCDateTime(2024, 3, 2)
     for trace in stream:
         for day, part in ((61, trace.slice(endtime=midnight + 4)), (62, trace.slice(midnight + 4.01))):
@@ -371,32 +372,32 @@ def test_an_archive_day_by_day(tmp_path: Path) -> None:
         pd.testing.assert_series_equal(onsets_of(tmp_path / name), onsets_of(tmp_path / "whole"))
 
 
-def test_a_broken_file_of_an_archive_costs_its_channel_only(tmp_path: Path) -> None:
+def test_a_broken_file_of_an_archive_affects_its_channel_only(tmp_path: Path) -> None:
     write_archive(record() + record((100, 150), "XX.BBB..HH"), tmp_path)
     broken = tmp_path / "2024" / "XX" / "AAA" / "HHN.D" / "XX.AAA..HHN.D.2024.061"
     broken.write_bytes(b"\x00no seismogram" * 100)
     span = START, START + 1000
-    told: list[str] = []
+    messages: list[str] = []
     summary: DetectionSummary = detect_windows(
-        read_archive(tmp_path, ["XX.AAA", "XX.BBB..HH?"], *span, on_error=told.append), tmp_path / "set"
+        read_archive(tmp_path, ["XX.AAA", "XX.BBB..HH?"], *span, on_error=messages.append), tmp_path / "set"
     )
     assert summary.stations == {"XX.BBB..HH": 2}
-    assert len(told) == 1
-    assert told[0].startswith("XX.AAA..HHN from 2024-03-01T23:50")
-    with pytest.raises(WaveformError, match=r"could not read XX\.AAA\.\.HHN"):
+    assert len(messages) == 1
+    assert messages[0].startswith("XX.AAA..HHN from 2024-03-01T23:50")
+    with pytest.raises(WaveformError, match=r"cannot read XX\.AAA\.\.HHN"):
         list(read_archive(tmp_path, ["XX.AAA"], *span))
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("absent", ["XX.AAA"], START, START + 1), "absent is no folder"),
-        ((".", ["XX"], START, START + 1), "NET.STA or NET.STA.LOC.CHA, not XX"),
-        ((".", ["XX.AAA"], START, START), "start must come before end"),
-        ((".", ["XX.AAA"], START, START + 1), "has no file of XX.AAA"),
+        (("absent", ["XX.AAA"], START, START + 1), "absent is not a folder"),
+        ((".", ["XX"], START, START + 1), "NET.STA or NET.STA.LOC.CHA, but is XX"),
+        ((".", ["XX.AAA"], START, START), "start must be before end"),
+        ((".", ["XX.AAA"], START, START + 1), "has no files for XX.AAA"),
     ],
 )
-def test_archives_that_cannot_be_read(
+def test_invalid_archives_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: tuple[object, ...], message: str
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -21,10 +21,10 @@ def test_the_hash_is_of_sorted_distinct_lines(rows: list[tuple[str, str, str]], 
     assert split_manifest(*zip(*again, strict=True)) == expected
 
 
-def test_what_no_manifest_can_be_made_of() -> None:
+def test_invalid_columns_are_refused() -> None:
     with pytest.raises(DatasetError, match="there are 2 events, 1 labels and 2 splits"):
         split_manifest(["a", "b"], ["x"], ["train", "dev"])
     with pytest.raises(DatasetError, match="there are 0 events"):
         split_manifest([], [], [])
-    with pytest.raises(DatasetError, match=r"'a\\tb' holds a tab or a line feed"):
+    with pytest.raises(DatasetError, match=r"'a\\tb' contains a tab or a line feed"):
         split_manifest(["a\tb"], ["x"], ["dev"])

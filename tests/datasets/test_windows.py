@@ -10,15 +10,21 @@ from conftest import ground_motion
 from seisbench.data import WaveformDataWriter
 
 import seisbench_lcl as lcl
+from seisbench_lcl.datasets import Cuts, LabelledWindows, open_dataset, read_windows
 from seisbench_lcl.errors import ConfigurationError, DatasetError
 from seisbench_lcl.storage.rows import RowFile
-from seisbench_lcl.training import Cuts, open_dataset, read_windows
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
 
 
-def test_windows_start_before_the_pick_whatever_the_native_rate(dataset_folder: Path) -> None:
-    """The made-up onset is at 30 s: quiet before 2 s, loud from there."""
-    data = read_windows(open_dataset(dataset_folder), Preprocessing())
+@pytest.fixture(scope="module")
+def plain(dataset_folder: Path) -> LabelledWindows:
+    """The unshifted windows of the dataset."""
+    return read_windows(open_dataset(dataset_folder), Preprocessing())
+
+
+def test_windows_start_before_the_pick_whatever_the_native_rate(plain: LabelledWindows) -> None:
+    """The synthetic onset is at 30 s: quiet before 2 s, loud afterwards."""
+    data = plain
     assert data.windows.shape == (48, 3, 2000)
     assert data.windows.dtype == np.float32
     assert np.abs(data.windows[..., :180]).max() < 0.5 * np.abs(data.windows[..., 220:600]).max(axis=(1, 2)).min()
@@ -30,30 +36,28 @@ def test_windows_start_before_the_pick_whatever_the_native_rate(dataset_folder: 
     assert len(data.in_split("train", "dev")) == 48
 
 
-def test_equal_motion_at_unequal_rates_gives_equal_windows(dataset_folder: Path) -> None:
-    preprocessing = Preprocessing()
-    data = read_windows(open_dataset(dataset_folder), preprocessing)
+def test_equal_motion_at_unequal_rates_gives_equal_windows(plain: LabelledWindows) -> None:
+    preprocessing, data = Preprocessing(), plain
     time = np.arange(6000) / 100
     for row, (seed, kind) in enumerate([(0, "low"), (1, "low"), (100, "high"), (101, "high")]):
         motion = [preprocessing.condition(x, 100)[2800:4800] for x in ground_motion(seed, time, kind)]
         np.testing.assert_allclose(data.windows[row], motion, atol=0.002 * np.abs(motion).max())
 
 
-def test_a_band_that_slow_records_do_not_reach_leaves_them_out(dataset_folder: Path) -> None:
+def test_records_sampled_too_slowly_for_the_band_are_left_out(dataset_folder: Path) -> None:
     data = read_windows(open_dataset(dataset_folder), Preprocessing(band=(1, 22)))
     assert data.notes == {"left out: sampled at 40 Hz": 12}
     assert len(data) == 36
 
 
-def test_vertical_only(dataset_folder: Path) -> None:
-    three = read_windows(open_dataset(dataset_folder), Preprocessing())
+def test_vertical_only(dataset_folder: Path, plain: LabelledWindows) -> None:
     one = read_windows(open_dataset(dataset_folder, "Z"), Preprocessing(component_order="Z"))
-    np.testing.assert_array_equal(one.windows[:, 0], three.windows[:, 0])
+    np.testing.assert_array_equal(one.windows[:, 0], plain.windows[:, 0])
 
 
 @pytest.fixture
 def odd_dataset(tmp_path: Path) -> Path:
-    """Traces that each lack something, and one noise trace without a pick."""
+    """Traces with different defects, and one noise trace without a pick."""
     rng = np.random.default_rng(0)
     with WaveformDataWriter(tmp_path / "metadata.csv", tmp_path / "waveforms.hdf5") as writer:
         writer.data_format = {"dimension_order": "CW"}
@@ -91,17 +95,17 @@ def test_traces_that_give_no_window_are_counted_by_reason(odd_dataset: Path) -> 
     data = read_windows(open_dataset(odd_dataset), Preprocessing())
     assert data.labels.tolist() == ["noise", "quake", "quake"]
     assert data.notes == {
-        "left out: trace does not hold the whole window": 1,
+        "left out: trace does not cover the whole window": 1,
         "left out: gap or flat line in the window": 1,
         "left out: samples are NaN or infinite": 1,
         "left out: component missing: E, N": 1,
         "left out: has no samples": 1,
-        "no P arrival, cut in the middle: noise": 1,
+        "no P arrival, cut from the middle: noise": 1,
     }
     assert data.shared_events() == ["q1"]
 
 
-def test_noise_is_cut_in_the_middle(odd_dataset: Path) -> None:
+def test_noise_is_cut_from_the_middle(odd_dataset: Path) -> None:
     dataset = open_dataset(odd_dataset)
     data = read_windows(dataset, Preprocessing(), labels=["noise"])
     whole = Preprocessing().condition(dataset.get_waveforms(0)[0], 100)
@@ -114,45 +118,44 @@ def test_noise_is_cut_in_the_middle(odd_dataset: Path) -> None:
         ({"label_column": "class"}, "has no column 'class'; it has: .*source_type"),
         ({"group_column": "event"}, "has no column 'event'"),
         ({"pick_column": "trace_s_sample"}, "has no column 'trace_s_sample'"),
-        ({"labels": ["blast"]}, r"no trace is labelled \['blast'\]"),
+        ({"labels": ["blast"]}, "no trace is labelled blast in 'source_type'; available: high, low"),
     ],
 )
-def test_what_a_dataset_lacks_is_named(dataset_folder: Path, arguments: dict, message: str) -> None:
+def test_missing_columns_and_labels_are_named(dataset_folder: Path, arguments: dict, message: str) -> None:
     with pytest.raises(DatasetError, match=message):
         read_windows(open_dataset(dataset_folder), Preprocessing(), **arguments)
 
 
-def test_a_dataset_of_no_use(dataset_folder: Path) -> None:
-    with pytest.raises(DatasetError, match=r"no trace of \['high', 'low'\] gives a window: .*whole window.*48"):
+def test_a_dataset_without_usable_windows_is_refused(dataset_folder: Path, plain: LabelledWindows) -> None:
+    with pytest.raises(DatasetError, match=r"no trace of high, low gives a window: .*whole window.*48"):
         read_windows(open_dataset(dataset_folder), Preprocessing(in_samples=5000))
-    with pytest.raises(DatasetError, match="no usable window is in split test; splits are dev, train"):
-        read_windows(open_dataset(dataset_folder), Preprocessing()).in_split("test")
+    with pytest.raises(DatasetError, match="no usable window is in split test; available: dev, train"):
+        plain.in_split("test")
 
 
-def test_what_is_no_dataset(tmp_path: Path) -> None:
+def test_names_and_folders_that_are_not_datasets_are_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="neither a folder nor the name"):
         open_dataset("WaveformDataset")
-    with pytest.raises(DatasetError, match="is a folder, but no SeisBench dataset"):
+    with pytest.raises(DatasetError, match="is a folder, but not a SeisBench dataset"):
         open_dataset(tmp_path)
 
 
-def test_mixed_sampling_rates_are_not_warned_about(dataset_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_mixed_sampling_rates_give_no_warning(dataset_folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING, logger="seisbench"):
         open_dataset(dataset_folder)
     assert caplog.records == []
 
 
 def change(dataset_folder: Path, tmp_path: Path, **columns: object) -> Path:
-    """A copy of the dataset with other metadata; a column of None is dropped."""
+    """Return a copy of the dataset with other metadata; a column set to None is dropped."""
     copy = shutil.copytree(dataset_folder, tmp_path / "changed")
     metadata = pd.read_csv(copy / "metadata.csv").assign(**columns)
     metadata.drop(columns=[name for name, value in columns.items() if value is None]).to_csv(copy / "metadata.csv")
     return copy
 
 
-def test_the_first_pick_that_a_trace_has_is_taken(dataset_folder: Path, tmp_path: Path) -> None:
-    expected = read_windows(open_dataset(dataset_folder), Preprocessing())
-    p = expected.metadata["trace_p_arrival_sample"]
+def test_the_first_pick_of_a_trace_is_used(dataset_folder: Path, tmp_path: Path, plain: LabelledWindows) -> None:
+    p = plain.metadata["trace_p_arrival_sample"]
     copy = change(
         dataset_folder,
         tmp_path,
@@ -161,16 +164,16 @@ def test_the_first_pick_that_a_trace_has_is_taken(dataset_folder: Path, tmp_path
         trace_Pg_arrival_sample=p.where(p.index % 2 == 1),
     )
     found = read_windows(open_dataset(copy), Preprocessing())
-    np.testing.assert_array_equal(found.windows, expected.windows)
+    np.testing.assert_array_equal(found.windows, plain.windows)
     assert found.notes == {}
 
 
-def test_a_class_that_is_lost_is_an_error(dataset_folder: Path, tmp_path: Path) -> None:
-    """All of one class recorded too slowly: a model of the others would be trained without a word."""
+def test_a_class_without_windows_is_an_error(dataset_folder: Path, tmp_path: Path) -> None:
+    """All traces of one class are sampled too slowly; training on the other classes would hide the loss."""
     expected = open_dataset(dataset_folder).metadata
     slow = expected["trace_sampling_rate_hz"] == 40
     copy = change(dataset_folder, tmp_path, source_type=expected["source_type"].where(~slow, "slow"))
-    with pytest.raises(DatasetError, match=r"no trace of \['slow'\] gives a window: .*sampled at 40 Hz"):
+    with pytest.raises(DatasetError, match=r"no trace of slow gives a window: .*sampled at 40 Hz"):
         read_windows(open_dataset(copy), Preprocessing(band=(1, 22)))
 
 
@@ -182,21 +185,20 @@ def test_numeric_labels_missing_events_and_no_split(dataset_folder: Path, tmp_pa
     assert set(data.labels) == {"1"}
     data = read_windows(open_dataset(copy), Preprocessing())
     assert data.groups[4:7].tolist() == ["event2", "trace 5", "event3"]
-    assert data.notes == {"no event, taken for one of its own": 1}
-    with pytest.raises(DatasetError, match="none: the dataset has no split column"):
+    assert data.notes == {"no event, used as its own event": 1}
+    with pytest.raises(DatasetError, match="none, as the dataset has no split column"):
         data.in_split("train")
 
 
-def test_a_filtered_dataset_gives_the_waveforms_of_its_rows(dataset_folder: Path) -> None:
+def test_a_filtered_dataset_returns_the_waveforms_of_its_rows(dataset_folder: Path, plain: LabelledWindows) -> None:
     dataset = open_dataset(dataset_folder)
-    expected = read_windows(dataset, Preprocessing())
     dataset.filter((dataset.metadata["station_code"] == "ST1").to_numpy(), inplace=True)
     found = read_windows(dataset, Preprocessing())
-    np.testing.assert_array_equal(found.windows, expected.windows[1::2])
-    assert found.labels.tolist() == expected.labels[1::2].tolist()
+    np.testing.assert_array_equal(found.windows, plain.windows[1::2])
+    assert found.labels.tolist() == plain.labels[1::2].tolist()
 
 
-def test_windows_beyond_the_memory_come_in_a_file_and_train_the_same_model(dataset_folder: Path) -> None:
+def test_windows_beyond_the_memory_limit_are_in_a_file_and_train_the_same_model(dataset_folder: Path) -> None:
     model = lcl.MiniRocketRidge(labels=["high", "low"], extractor_args={"max_features": 84})
     enough = 48 * 3 * 2000 * 4e-9
     held, filed = (
@@ -216,24 +218,25 @@ def test_windows_beyond_the_memory_come_in_a_file_and_train_the_same_model(datas
 
 
 class TestUnlabelled:
-    def test_traces_without_label_come_with_an_empty_one(self, dataset_folder: Path, tmp_path: Path) -> None:
+    def test_traces_without_label_get_an_empty_label(
+        self, dataset_folder: Path, tmp_path: Path, plain: LabelledWindows
+    ) -> None:
         labels = pd.Series(np.where(np.arange(48) % 3 == 0, None, "quake"), dtype=object)
         copy = change(dataset_folder, tmp_path, source_type=labels)
-        every = read_windows(open_dataset(dataset_folder), Preprocessing())
         found = read_windows(open_dataset(copy), Preprocessing(), unlabelled=True)
         assert found.labels.tolist() == labels.fillna("").tolist()
         assert found.labels.dtype.kind == "U"
-        np.testing.assert_array_equal(found.windows, every.windows)
-        assert found.groups.tolist() == every.groups.tolist()
+        np.testing.assert_array_equal(found.windows, plain.windows)
+        assert found.groups.tolist() == plain.groups.tolist()
         assert found.notes == {}
         labelled = read_windows(open_dataset(copy), Preprocessing())
-        np.testing.assert_array_equal(labelled.windows, every.windows[labels.notna()])
+        np.testing.assert_array_equal(labelled.windows, plain.windows[labels.notna()])
 
-    def test_some_labels_and_what_has_none(self, dataset_folder: Path, tmp_path: Path) -> None:
+    def test_chosen_labels_and_unlabelled_traces(self, dataset_folder: Path, tmp_path: Path) -> None:
         labels = pd.Series(["a", "b", None] * 16, dtype=object)
         dataset = open_dataset(change(dataset_folder, tmp_path, source_type=labels))
         assert set(read_windows(dataset, Preprocessing(), labels=["a"], unlabelled=True).labels) == {"a", ""}
-        with pytest.raises(DatasetError, match=r"no trace is labelled \['c'\]"):
+        with pytest.raises(DatasetError, match="no trace is labelled c in"):
             read_windows(dataset, Preprocessing(), labels=["c"], unlabelled=True)
 
     def test_a_dataset_without_the_column(self, dataset_folder: Path, tmp_path: Path) -> None:
@@ -249,15 +252,17 @@ class TestUnlabelled:
         with pytest.raises(DatasetError, match="has no column 'event'"):
             read_windows(dataset, Preprocessing(), unlabelled=True, group_column="event")
 
-    def test_a_trace_without_label_or_pick_is_cut_in_the_middle(self, odd_dataset: Path) -> None:
+    def test_a_trace_without_label_or_pick_is_cut_from_the_middle(self, odd_dataset: Path) -> None:
         metadata = pd.read_csv(odd_dataset / "metadata.csv")
         metadata.drop(columns="source_type").to_csv(odd_dataset / "metadata.csv", index=False)
         data = read_windows(open_dataset(odd_dataset), Preprocessing(), unlabelled=True)
-        assert data.notes["no P arrival, cut in the middle: without label"] == 1
+        assert data.notes["no P arrival, cut from the middle: without label"] == 1
         assert len(data) == 3
 
-    def test_a_class_that_is_lost_does_not_stop_who_needs_none(self, dataset_folder: Path, tmp_path: Path) -> None:
-        """Whether "slow" traces or those without label are all too slow: the others train a model without labels."""
+    def test_a_class_without_windows_does_not_stop_a_training_without_labels(
+        self, dataset_folder: Path, tmp_path: Path
+    ) -> None:
+        """Whether all "slow" or all unlabelled traces are too slow: the others train a model without labels."""
         slow = open_dataset(dataset_folder).metadata["trace_sampling_rate_hz"] == 40
         fast = Preprocessing(band=(1, 22))
         for label in ("slow", None):
@@ -271,9 +276,8 @@ class TestUnlabelled:
 
 
 class TestCuts:
-    def test_a_copy_lies_in_the_trace_as_if_p_were_elsewhere(self, dataset_folder: Path) -> None:
+    def test_a_copy_equals_a_window_at_another_p(self, dataset_folder: Path, plain: LabelledWindows) -> None:
         dataset, preprocessing, cuts = open_dataset(dataset_folder), Preprocessing(), Cuts(max_shift=1.5, copies=3)
-        plain = read_windows(dataset, preprocessing)
         data = read_windows(dataset, preprocessing, cuts=cuts)
         assert data.windows.shape == (4 * 48, 3, 2000)
         assert data.shifts.dtype == data.snr.dtype == np.float32
@@ -295,8 +299,7 @@ class TestCuts:
         assert data.notes == {}
         assert len(data.in_split("dev")) == 64
 
-    def test_as_picked_leaves_the_copies_out(self, dataset_folder: Path) -> None:
-        plain = read_windows(open_dataset(dataset_folder), Preprocessing())
+    def test_as_picked_returns_the_unshifted_windows(self, dataset_folder: Path, plain: LabelledWindows) -> None:
         assert plain.as_picked() is plain
         assert set(plain.shifts.tolist()) == {0}
         for memory in (np.inf, 0):
@@ -309,7 +312,7 @@ class TestCuts:
             assert found.groups.tolist() == plain.groups.tolist()
             assert found.metadata.reset_index(drop=True).equals(plain.metadata)
 
-    def test_copies_count_as_windows_to_hold(self, dataset_folder: Path) -> None:
+    def test_copies_count_towards_the_memory_limit(self, dataset_folder: Path) -> None:
         three = 3 * 48 * 3 * 2000 * 4e-9
         for memory, kind in ((1.001 * three, np.ndarray), (0.999 * three, RowFile)):
             data = read_windows(
@@ -317,7 +320,7 @@ class TestCuts:
             )
             assert isinstance(data.windows, kind)
 
-    def test_a_trace_gives_the_same_copies_whichever_others_are_read(self, dataset_folder: Path) -> None:
+    def test_the_copies_of_a_trace_do_not_depend_on_the_other_traces(self, dataset_folder: Path) -> None:
         dataset, cuts = open_dataset(dataset_folder), Cuts(max_shift=1.0, copies=2)
         every = read_windows(dataset, Preprocessing(), cuts=cuts)
         high = read_windows(dataset, Preprocessing(), labels=["high"], cuts=cuts)
@@ -330,8 +333,8 @@ class TestCuts:
         other = read_windows(dataset, Preprocessing(), cuts=Cuts(max_shift=1.0, copies=2, seed=1))
         assert (other.shifts[other.shifts != 0] != one.shifts[one.shifts != 0]).all()
 
-    def test_copies_that_do_not_fit_are_left_out_without_a_word(self, odd_dataset: Path) -> None:
-        """With P at 10 s a window of 30 s begins at 2 s, and ends 8 s before the trace of 40 s does."""
+    def test_copies_that_do_not_fit_are_left_out_silently(self, odd_dataset: Path) -> None:
+        """With P at 10 s, a window of 30 s starts at 2 s and ends 8 s before the end of the trace of 40 s."""
         long = Preprocessing(in_samples=3000, before=8.0)
         cuts = Cuts(max_shift=6.0, copies=40)
         data = read_windows(open_dataset(odd_dataset), long, labels=["quake"], cuts=cuts)
@@ -344,11 +347,11 @@ class TestCuts:
     def test_p_must_stay_in_the_window(self, dataset_folder: Path) -> None:
         for before, farthest in ((0.5, 0.5), (19.5, 0.5), (0.0, 0.0)):
             preprocessing = Preprocessing(before=before)
-            expected = f"max_shift 0.6 s moves P out of the window of 20 s.* {before:g} s after .* {farthest:g} s at"
+            expected = f"max_shift of 0.6 s moves P out of the window, .* {before:g} s before P; .* {farthest:g} s,"
             with pytest.raises(ConfigurationError, match=expected):
                 read_windows(open_dataset(dataset_folder), preprocessing, cuts=Cuts(max_shift=0.6, copies=1))
 
-    def test_it_is_known_which_traces_have_a_p(self, odd_dataset: Path) -> None:
+    def test_traces_with_a_p_arrival_are_marked(self, odd_dataset: Path) -> None:
         data = read_windows(open_dataset(odd_dataset), Preprocessing(), cuts=Cuts(max_shift=1.0, copies=1))
         assert data.has_p is not None
         assert data.has_p.tolist() == (data.labels == "quake").tolist()
@@ -356,16 +359,16 @@ class TestCuts:
         assert quakes.has_p is not None
         assert quakes.has_p.all()
 
-    def test_picks_beyond_any_trace(self, dataset_folder: Path, tmp_path: Path) -> None:
+    def test_picks_outside_the_trace_are_left_out(self, dataset_folder: Path, tmp_path: Path) -> None:
         picks = open_dataset(dataset_folder).metadata["trace_p_arrival_sample"].astype(float)
         picks[:3] = [np.inf, -1e300, 1e12]
         dataset = open_dataset(change(dataset_folder, tmp_path, trace_p_arrival_sample=picks))
         data = read_windows(dataset, Preprocessing(), cuts=Cuts(max_shift=1.0, copies=1, refine=1.0))
-        assert data.notes == {"left out: trace does not hold the whole window": 3}
+        assert data.notes == {"left out: trace does not cover the whole window": 3}
         assert len(data) == 90
 
     def test_a_copy_with_a_gap_is_left_out(self, odd_dataset: Path) -> None:
-        """The fourth quake has a flat line from 15 to 19 s: a window of 6 s around P at 10 s may reach into it."""
+        """The fourth quake has a flat line from 15 to 19 s, which a window of 6 s around P at 10 s may include."""
         short, cuts = Preprocessing(in_samples=600), Cuts(max_shift=2.0, copies=30)
         data = read_windows(open_dataset(odd_dataset), short, labels=["quake"], cuts=cuts)
         shifts = data.shifts[data.groups == "q3"]
@@ -373,7 +376,7 @@ class TestCuts:
         assert len(shifts) == np.count_nonzero(wanted <= 1.305)  # s: 5% of a window may be missing
         assert shifts.max() <= 1.305 < wanted.max()
 
-    def test_noise_is_moved_likewise_and_counted_once(self, odd_dataset: Path) -> None:
+    def test_noise_is_shifted_too_and_counted_once(self, odd_dataset: Path) -> None:
         dataset, cuts = open_dataset(odd_dataset), Cuts(max_shift=2.0, copies=4, refine=1.0)
         data = read_windows(dataset, Preprocessing(), labels=["noise"], cuts=cuts)
         whole = Preprocessing().condition(dataset.get_waveforms(0)[0], 100)
@@ -381,20 +384,18 @@ class TestCuts:
         for window, shift in zip(data.windows, cuts.shifts(0), strict=True):
             start = 1000 + round(100 * shift)
             np.testing.assert_array_equal(window[0], whole[start : start + 2000])
-        assert data.notes == {"no P arrival, cut in the middle: noise": 1}
+        assert data.notes == {"no P arrival, cut from the middle: noise": 1}
         assert np.isnan(data.snr).all()
 
-    def test_traces_without_event_are_events_of_their_own_with_their_copies(
-        self, dataset_folder: Path, tmp_path: Path
-    ) -> None:
+    def test_a_trace_without_event_is_one_event_with_its_copies(self, dataset_folder: Path, tmp_path: Path) -> None:
         events = pd.Series([f"event{row // 2}" for row in range(48)]).where(np.arange(48) != 5)
         copy = change(dataset_folder, tmp_path, source_id=events)
         data = read_windows(open_dataset(copy), Preprocessing(), cuts=Cuts(max_shift=1.0, copies=1))
         assert data.groups[8:14].tolist() == ["event2"] * 2 + ["trace 5"] * 2 + ["event3"] * 2
-        assert data.notes == {"no event, taken for one of its own": 1}
+        assert data.notes == {"no event, used as its own event": 1}
 
     def test_a_wrong_pick_is_moved_to_the_onset(self, odd_dataset: Path) -> None:
-        """Noise that is ten times louder from 10 s on, where a later pick is 0.6 s late."""
+        """Noise is ten times louder after 10 s; the second pick is 0.6 s late."""
         rng = np.random.default_rng(1)
         data = rng.normal(size=(3, 4000)) * np.where(np.arange(4000) < 1000, 1, 10)
         folder = odd_dataset / "late"

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from seisbench_lcl.errors import ConfigurationError
-from seisbench_lcl.evaluation import Interval, bootstrap_intervals, mean_by_event, score
+from seisbench_lcl.evaluation import Interval, bootstrap, bootstrap_intervals, mean_by_event, score
 
 LABELS = ["earthquake", "quarry blast", "noise"]
 
@@ -17,7 +17,7 @@ def predictions(n_events, n_stations, seed=0):
 
 
 def slow_draws(probabilities, truth, groups, n_resamples, seed):
-    """Gather the rows of the drawn events one event at a time, and score them afresh."""
+    """Gather the rows of the drawn events one event at a time, and score them."""
     events, rng = np.unique(groups), np.random.default_rng(seed)
     for _ in range(n_resamples):
         drawn = rng.integers(len(events), size=len(events))
@@ -50,10 +50,10 @@ def test_copies_of_a_trace_do_not_narrow_the_interval():
     for name in ("accuracy", "balanced_accuracy", "macro_f1", "brier"):
         alone, event, trace = (x[name].high - x[name].low for x in (one, by_event, by_trace))
         assert event == pytest.approx(alone)
-        assert event == pytest.approx(3 * trace, rel=0.2)  # nine copies pass for nine times the data: √9
+        assert event == pytest.approx(3 * trace, rel=0.2)  # nine copies count as nine times the data: √9
 
 
-def test_interval_covers_the_true_accuracy_about_as_often_as_it_says():
+def test_interval_covers_the_true_accuracy_as_often_as_stated():
     rng = np.random.default_rng(1)
     hits = 0
     for seed in range(200):
@@ -83,11 +83,34 @@ def test_class_without_rows_and_lone_event_have_no_interval():
     assert str(lone) == "0.500 [n/a]"
 
 
-def test_interval_reads_as_value_and_ends():
+def test_interval_prints_value_and_ends():
     assert str(Interval(0.9512, 0.902, 0.988)) == "0.951 [0.902, 0.988]"
 
 
-@pytest.mark.parametrize("options", [{"n_resamples": 0}, {"confidence": 95}])
-def test_options_out_of_range_are_refused(options):
-    with pytest.raises(ConfigurationError, match=r"1000 and 0\.95 are usual"):
+@pytest.mark.parametrize("n_events", [1, 7, 20])
+@pytest.mark.parametrize("draws", [1, 33, 10_000])
+def test_blocks_of_resamples_equal_one_draw_at_a_time(n_events, draws, monkeypatch):
+    monkeypatch.setattr(bootstrap, "_DRAWS", draws)
+    tallies = np.random.default_rng(1).integers(0, 9, (n_events, 4)).astype(float)
+    rng = np.random.default_rng(5)
+    expected = [tallies[rng.integers(n_events, size=n_events)].sum(axis=0) for _ in range(50 if n_events > 1 else 0)]
+    np.testing.assert_array_equal(bootstrap.resample_tallies(tallies, 50, seed=5), np.reshape(expected, (-1, 4)))
+
+
+def test_undefined_draws_do_not_count():
+    found = Interval.from_draws(0.5, np.array([np.nan, 0.2, 0.4, 0.6, np.nan]), confidence=0.5)
+    assert (found.low, found.high) == pytest.approx((0.3, 0.5))
+    assert str(Interval.from_draws(0.5, np.array([np.nan]))) == "0.500 [n/a]"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"n_resamples": 0}, "n_resamples must be a whole number of 1 or more, such as 1000, but is 0"),
+        ({"n_resamples": 99.5}, "n_resamples must be a whole number"),
+        ({"confidence": 95}, r"confidence must lie between 0 and 1, such as 0\.95, but is 95"),
+    ],
+)
+def test_options_out_of_range_are_refused(options, message):
+    with pytest.raises(ConfigurationError, match=message):
         bootstrap_intervals(np.eye(3), [0, 1, 2], [0, 1, 2], LABELS, **options)

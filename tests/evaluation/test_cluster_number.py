@@ -14,7 +14,7 @@ from seisbench_lcl.evaluation.cluster_number import cluster_numbers
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread():
-    """For the references by scikit-learn, which are as small as what they are compared with."""
+    """Run scikit-learn on one thread; its matrices are small here."""
     with threadpool_limits(1):
         yield
 
@@ -58,7 +58,7 @@ def slow_gap(rows, numbers, n_references, seed):
 
 
 def slow_silhouette(rows, labels):
-    """Rousseeuw 1987: (b − a) / max(a, b) of each row, 0 for one that is alone."""
+    """Rousseeuw 1987: (b − a) / max(a, b) of each row, 0 for a row alone in its cluster."""
     values = []
     for i, row in enumerate(rows):
         distances = np.sqrt(((rows - row) ** 2).sum(axis=1))
@@ -100,14 +100,13 @@ def test_clouds_are_counted(n_each, n_features):
     assert frame.attrs["suggested"] == {"silhouette": 4, "bic": 4, "gap": 4}
 
 
-def test_one_cloud_is_one_cluster_to_those_that_can_say_so():
+def test_one_cloud_is_one_cluster_by_bic_and_gap():
     suggested = cluster_numbers(clouds((150,)), [3, 2, 1, 2], n_references=3).attrs["suggested"]
     assert suggested["bic"] == suggested["gap"] == 1
     assert cluster_numbers(clouds((50,)), [1], n_references=2).attrs["suggested"] == {"bic": 1, "gap": 1}
 
 
 def test_the_gap_suggests_the_first_number_within_an_error_of_the_next_or_else_the_last():
-
     frame = pd.DataFrame({"clusters": [2, 3, 5], "bic": [1, 0, 2], "silhouette": [0.1, 0.2, 0.3], "gap_error": 0.1})
     for gap, expected in (([0.0, 0.5, 0.55], 3), ([0.0, 0.09, 5.0], 2), ([0.0, 0.5, 1.0], 5)):
         assert cluster_number._suggested(frame.assign(gap=gap)) == {"bic": 3, "gap": expected, "silhouette": 5}
@@ -122,7 +121,7 @@ def test_rows_are_drawn_and_seeds_repeat():
     assert not few.equals(cluster_numbers(x, [1, 2, 3], max_rows=100, n_references=2, seed=2))
 
 
-def test_unit_and_origin_of_features_matter_to_inertia_only():
+def test_unit_and_origin_of_features_change_only_the_inertia():
     x = (64 * clouds((40, 30))).round()
     one, other = (cluster_numbers(y, [1, 2, 3], n_references=2) for y in (x, x / 2**20 + 1 / 4))
     np.testing.assert_allclose(other["inertia"], one["inertia"] / 2**40, rtol=1e-3)
@@ -137,9 +136,17 @@ def test_mixtures_that_do_not_converge_are_logged(caplog, monkeypatch):
     assert "the mixtures of [1, 3] clusters did not converge" in caplog.text
 
 
-@pytest.mark.parametrize("arguments", [{"numbers": []}, {"numbers": [0, 2]}, {"n_references": 1}, {"max_rows": 1}])
-def test_what_cannot_be_tried_is_refused(arguments):
-    with pytest.raises(ConfigurationError, match="one or more numbers >= 1, n_references >= 2 and max_rows >= 2"):
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"numbers": []}, r"cluster_numbers: numbers must hold one or more numbers of at least 1, but is \[\]"),
+        ({"numbers": [0, 2]}, r"numbers of at least 1, but is \[0, 2\]"),
+        ({"n_references": 1}, "n_references must be a whole number of at least 2, but is 1"),
+        ({"max_rows": 1}, "max_rows must be a whole number of at least 2, but is 1"),
+    ],
+)
+def test_arguments_out_of_range_are_refused(arguments, message):
+    with pytest.raises(ConfigurationError, match=message):
         cluster_numbers(clouds((9, 9)), **({"numbers": [2]} | arguments))
 
 
@@ -148,8 +155,8 @@ def test_what_cannot_be_tried_is_refused(arguments):
     [
         (np.zeros(9), r"a matrix \(n, F\) of finite numbers, but have shape \(9,\)"),
         (np.full((9, 2), np.nan), "hold NaN or infinity"),
-        (np.repeat(np.eye(4), 3, axis=0), "up to 4 clusters are to be tried, but of 12 rows .* only 4 differ: lower"),
-        (np.zeros((0, 2)), "of 0 rows of features only 0 differ"),
+        (np.repeat(np.eye(4), 3, axis=0), "4 clusters need more distinct rows of features than 4 of 12: lower"),
+        (np.zeros((0, 2)), "more distinct rows of features than 0 of 0"),
     ],
 )
 def test_features_that_cannot_be_clustered_are_refused(features, message):

@@ -1,18 +1,14 @@
-import io
-import json
 from itertools import permutations
 
 import numpy as np
 import pytest
-from rich.console import Console
 
 from seisbench_lcl.errors import DatasetError
-from seisbench_lcl.evaluation.cluster_report import ClusterReport
 from seisbench_lcl.evaluation.clustering import clustering_scores
 
 
 def made_up(seed=0, n_events=60, n_clusters=4, n_classes=3, noise=0.3):
-    """Events of one class and one to four rows each, in clusters that follow the class but for some noise."""
+    """Events of one class and one to four rows each, in clusters that follow the class with some noise."""
     rng = np.random.default_rng(seed)
     groups = np.repeat(np.arange(n_events), rng.integers(1, 5, n_events))
     truth = (np.arange(n_events) % n_classes)[groups]
@@ -21,7 +17,7 @@ def made_up(seed=0, n_events=60, n_clusters=4, n_classes=3, noise=0.3):
 
 
 def loops(clusters, truth):
-    """Purity, normalised mutual information and adjusted Rand index from the formulas, and from pairs of rows."""
+    """Purity, normalised mutual information and adjusted Rand index by loops over classes and over pairs of rows."""
     n, ks, cs = len(truth), sorted(set(clusters)), sorted(set(truth))
     purity = sum(max(np.sum((clusters == k) & (truth == c)) for c in cs) for k in ks) / n
     information = 0.0
@@ -50,7 +46,7 @@ def test_scores_without_mapping_equal_their_formulas(n_clusters, n_classes):
     assert [scores["purity"], scores["nmi"], scores["ari"]] == pytest.approx(expected)
 
 
-def test_the_mapping_is_scored_on_events_that_it_was_not_found_on():
+def test_the_mapping_is_scored_on_other_events_than_it_was_found_on():
     clusters, truth, groups = made_up(n_events=40, n_clusters=3, noise=0.5)
     scores = clustering_scores(clusters, truth, groups, n_clusters=3, n_classes=3, seed=5)
     order = np.random.default_rng(5).permutation(40)
@@ -72,8 +68,8 @@ def test_the_mapping_is_scored_on_events_that_it_was_not_found_on():
     assert scores["weighted_f1"] == pytest.approx(np.dot(share, f1))
 
 
-def test_a_mapping_learnt_by_heart_earns_nothing():
-    # Every event is a cluster of its own: pure, but on other events the clusters stand for nothing.
+def test_memorised_events_score_zero():
+    # Every event is its own cluster: the clusters are pure, but have no class on other events.
     groups = np.repeat(np.arange(20), 3)
     scores = clustering_scores(groups, groups % 2, groups, n_clusters=25, n_classes=2)
     assert (scores["purity"], scores["accuracy"], scores["empty_clusters"]) == (1, 0, 5)
@@ -96,48 +92,11 @@ def test_rows_without_label_do_not_count_and_equal_seeds_agree():
     assert clustering_scores(clusters, truth, groups, n_clusters=4, n_classes=3, seed=1) == plain
 
 
-def test_what_cannot_be_scored_is_refused():
+def test_input_that_cannot_be_scored_is_refused():
     sizes = {"n_clusters": 2, "n_classes": 2}
     with pytest.raises(DatasetError, match="none of 2 rows has a label"):
         clustering_scores([0, 1], [-1, -1], [0, 1], **sizes)
-    with pytest.raises(DatasetError, match="class 1 has labels in one event only"):
+    with pytest.raises(DatasetError, match="class 1 is labelled in one event only"):
         clustering_scores([0, 1, 0, 1], [0, 0, 1, 1], ["a", "b", "c", "c"], **sizes)
     with pytest.raises(DatasetError, match="groups must name one event per row"):
         clustering_scores([0, 1], [0, 1], ["a"], **sizes)
-
-
-LABELS = ["blast | mine", "blast | mine", "noise", "", "noise", "blast | mine"]
-CLUSTERS = [0, 0, 1, 2, 1, 1]
-
-
-@pytest.fixture
-def report():
-    return ClusterReport.from_clusters(CLUSTERS, LABELS, [0, 1, 2, 3, 4, 5], n_clusters=4, seed=3)
-
-
-def test_report_holds_what_lies_in_each_cluster(report):
-    assert report.labels == ("blast | mine", "noise")
-    assert report.contingency.tolist() == [[2, 0], [1, 2], [0, 0], [0, 0]]
-    assert report.unlabelled.tolist() == [0, 0, 1, 0]
-    assert report.names == ("blast | mine", "noise", "", "")
-    truth = [0, 0, 1, -1, 1, 0]
-    assert report.scores == clustering_scores(CLUSTERS, truth, range(6), n_clusters=4, n_classes=2, seed=3)
-    assert report.scores["empty_clusters"] == 1
-
-
-def test_report_in_every_format(report):
-    found = json.loads(json.dumps(report.to_dict(), allow_nan=False))
-    assert found == report.to_dict()
-    assert found["scores"]["purity"] == pytest.approx(0.8)
-    markdown = report.to_markdown()
-    assert "| 1 | noise | 1 | 2 | 0 |" in markdown
-    assert "| cluster | stands for | blast \\| mine | noise | unlabelled |" in markdown
-    console = Console(width=120, file=io.StringIO())
-    console.print(report)
-    shown = console.file.getvalue()
-    assert all(name in shown for name in (*report.scores, *report.labels, "unlabelled", "0.800"))
-
-
-def test_report_needs_labels():
-    with pytest.raises(DatasetError, match="none of 2 rows has a label"):
-        ClusterReport.from_clusters([0, 1], ["", ""], [0, 1], n_clusters=2)

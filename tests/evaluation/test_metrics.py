@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import (
     accuracy_score,
@@ -17,7 +17,7 @@ LABELS = ["earthquake", "quarry blast", "noise", "slide"]
 
 @st.composite
 def predictions(draw):
-    """Probabilities (n, K) and truth (n,); ties, sure rows and classes absent from truth all occur."""
+    """Probabilities (n, K) and truth (n,), with ties, certain rows and classes absent from truth."""
     n, k = draw(st.integers(1, 40)), draw(st.integers(2, 4))
     rng = np.random.default_rng(draw(st.integers(0, 2**32)))
     weights = rng.integers(0, 6, size=(n, k)) + np.eye(k)[rng.integers(0, k, n)]
@@ -46,7 +46,6 @@ def slow_ece(probabilities, truth):
 
 
 @given(predictions())
-@settings(deadline=None)
 def test_scores_agree_with_scikit_learn_and_with_slow_loops(case):
     probabilities, truth, labels = case
     predicted, present = probabilities.argmax(axis=1), np.unique(truth)
@@ -74,7 +73,6 @@ def test_scores_agree_with_scikit_learn_and_with_slow_loops(case):
 
 
 @given(predictions())
-@settings(deadline=None)
 def test_perfect_predictions_score_one(case):
     _, truth, labels = case
     scores = score(np.eye(len(labels))[truth], truth, labels)
@@ -85,8 +83,7 @@ def test_perfect_predictions_score_one(case):
 
 
 @given(predictions(), st.randoms(use_true_random=False))
-@settings(deadline=None)
-def test_order_of_rows_is_of_no_account(case, random):
+def test_order_of_rows_does_not_matter(case, random):
     probabilities, truth, labels = case
     groups = np.array([f"event {i // 3} of class {y}" for i, y in enumerate(truth)])
     order = random.sample(range(len(truth)), len(truth))
@@ -109,8 +106,8 @@ def test_event_decides_by_the_mean_of_its_stations():
     assert events.tolist() == ["a", "b"]
 
 
-def test_event_of_two_truths_is_refused_by_name():
-    with pytest.raises(DatasetError, match=r"event ev7 carries more than one truth, class indices \[0, 1\]"):
+def test_event_of_two_classes_is_refused_by_name():
+    with pytest.raises(DatasetError, match=r"event ev7 has more than one class, indices \[0, 1\]"):
         mean_by_event(np.eye(2)[[0, 1, 0]], [0, 0, 1], ["ev1", "ev7", "ev7"])
 
 
@@ -119,18 +116,18 @@ def test_event_of_two_truths_is_refused_by_name():
     [
         (np.empty((0, 2)), [], ["a", "b"], r"at least one row, but found \(0, 2\)"),
         ([0.5, 0.5], [0, 1], ["a", "b"], r"shape \(n, K\).* found \(2,\)"),
-        ([[0.5, 0.5]], [0], ["a"], "2 columns .* as many different labels"),
-        ([[0.5, 0.5]], [0], ["a", "a"], "2 columns .* as many different labels"),
+        ([[0.5, 0.5]], [0], ["a"], "2 columns need one distinct label per column"),
+        ([[0.5, 0.5]], [0], ["a", "a"], "2 columns need one distinct label per column"),
         ([[0.5, 0.5]], [0, 1], ["a", "b"], "1 rows but truth has 2"),
         ([[0.5, 0.5]], ["a"], ["a", "b"], "turn labels into indices"),
         ([[0.5, 0.5]], [0.0], ["a", "b"], "but found float64"),
-        ([[0.5, 0.5]], [2], ["a", "b"], "between 0 and 1, but found 2"),
+        ([[0.5, 0.5]], [2], ["a", "b"], "truth must hold class indices from 0 to 1, but found 2"),
         ([[0.5, 0.5], [np.nan, 1]], [0, 0], ["a", "b"], "not finite in 1 of 2 rows, the first is row 1"),
         ([[0.5, 0.5], [2.0, -1.0]], [0, 0], ["a", "b"], "row 1 is .*not logits"),
         ([[0.5, 0.4]], [0], ["a", "b"], "sum to 1, but row 0"),
     ],
 )
-def test_unfit_input_is_refused_at_the_door(probabilities, truth, labels, message):
+def test_invalid_input_is_refused(probabilities, truth, labels, message):
     with pytest.raises(DatasetError, match=message):
         score(probabilities, truth, labels)
 
@@ -147,8 +144,8 @@ def test_every_row_needs_an_event(groups, message):
         mean_by_event(np.eye(2), [0, 1], groups)
 
 
-def test_confusion_refuses_indices_that_would_land_in_other_cells():
-    with pytest.raises(DatasetError, match="predicted must lie between 0 and 1, but found 2"):
+def test_confusion_refuses_indices_that_would_count_in_other_cells():
+    with pytest.raises(DatasetError, match="predicted must hold class indices from 0 to 1, but found 2"):
         confusion([0], [2], 2)
     with pytest.raises(DatasetError, match="truth has 1 rows but predicted has 2"):
         confusion([0], [0, 1], 2)

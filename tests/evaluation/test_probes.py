@@ -28,7 +28,7 @@ def purity_by_loops(x, truth, k, groups=None):
 
 @pytest.mark.parametrize("k", [1, 7, 60])
 @pytest.mark.parametrize("block", [512, 13])
-def test_neighbours_are_those_of_the_loops(k, block, monkeypatch):
+def test_purity_equals_that_of_loops(k, block, monkeypatch):
     monkeypatch.setattr(neighbours, "_BLOCK", block)
     x, truth, groups = clouds()
     assert neighbour_purity(x, truth, k=k) == pytest.approx(purity_by_loops(x, truth, k))
@@ -37,14 +37,16 @@ def test_neighbours_are_those_of_the_loops(k, block, monkeypatch):
     assert neighbour_purity(far, truth, k=k) == pytest.approx(purity_by_loops(far, truth, k), abs=1e-3)
 
 
-def test_stations_of_one_event_do_not_vouch_for_each_other():
+def test_stations_of_one_event_are_not_neighbours():
     x, truth, groups = clouds(distance=0)
-    x = x[3 * (np.arange(90) // 3)] + 1e-3 * x  # an event's rows lie close together, and say nothing of its class
+    x = (
+        x[3 * (np.arange(90) // 3)] + 1e-3 * x
+    )  # the rows of an event are close together, with no information about the class
     assert neighbour_purity(x, truth, k=2) == 1
     assert neighbour_purity(torch.from_numpy(x), truth, k=2, groups=groups.astype(str)) < 0.5
 
 
-def test_probe_is_ridge_without_each_event():
+def test_probe_is_a_ridge_without_each_event():
     x, truth, groups = clouds(distance=0.5)
     found = linear_probe(x, truth, groups.astype(str), n_classes=4)
     head = Ridge(6, 4)
@@ -54,15 +56,17 @@ def test_probe_is_ridge_without_each_event():
     assert found.dtype == np.float32
 
 
-def test_what_cannot_be_probed_is_refused():
+def test_invalid_input_is_refused():
     x, truth, groups = clouds()
     with pytest.raises(DatasetError, match=r"one row per truth, 90, but found \(89, 6\)"):
         neighbour_purity(x[1:], truth)
     with pytest.raises(DatasetError, match="NaN or infinite"):
         neighbour_purity(np.where(x > 2, np.nan, x), truth)
-    with pytest.raises(DatasetError, match="truth must be class indices from 0, but found -1; leave out rows without"):
+    with pytest.raises(
+        DatasetError, match="truth must hold class indices from 0, but found -1; leave out rows without"
+    ):
         neighbour_purity(x, truth - 1)
-    with pytest.raises(DatasetError, match="from 0 to 1, but found 2"):
+    with pytest.raises(DatasetError, match="truth must hold class indices from 0 to 1, but found 2"):
         linear_probe(x, truth, groups, n_classes=2)
     with pytest.raises(DatasetError, match=r"k must lie between 1 and 87, .* rows of other events .* but is 88"):
         neighbour_purity(x, truth, k=88, groups=groups)

@@ -9,7 +9,7 @@ from seisbench_lcl.errors import DatasetError
 from seisbench_lcl.evaluation import EvaluationReport, bootstrap_intervals
 
 LABELS = ["earthquake", "blast | mine", "noise"]
-# Three stations of event "a", of which one errs; two of "b", one sure of the wrong class; no noise at all.
+# Event "a" has three stations, one of them wrong; "b" has two, one certain of the wrong class; there is no noise.
 PROBABILITIES = np.array([[0.8, 0.2, 0], [0.7, 0.2, 0.1], [0.4, 0.6, 0], [0.0, 0.6, 0.4], [0.9, 0.1, 0]])
 TRUTH = np.array([0, 0, 0, 1, 1])
 GROUPS = ["a", "a", "a", "b", "b"]
@@ -58,11 +58,11 @@ def test_terminal_shows_the_same_cells(report):
     console = Console(width=120, file=io.StringIO())
     console.print(report)
     shown = console.file.getvalue()
-    for name, found in report.event.scores.items():  # rich would swallow "[noise]" as markup
+    for name, found in report.event.scores.items():  # rich would drop "[noise]" as markup
         assert any(line.count(name) and str(found) in line for line in shown.splitlines())
     assert all(label in shown for label in LABELS)
 
 
-def test_event_of_two_truths_is_refused():
-    with pytest.raises(DatasetError, match="event b carries more than one truth"):
+def test_event_of_two_classes_is_refused():
+    with pytest.raises(DatasetError, match="event b has more than one class"):
         EvaluationReport.from_predictions(PROBABILITIES, [0, 0, 0, 1, 0], GROUPS, LABELS)

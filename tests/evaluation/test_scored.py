@@ -1,4 +1,4 @@
-"""Predictions that are scored: their labels, their sections, and what they say of windows unlike the training data."""
+"""Predictions to score: their labels, their sections, and their remark on windows unlike the training data."""
 
 from pathlib import Path
 
@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from seisbench_lcl import MiniRocketRidge
+from seisbench_lcl.datasets import LabelledWindows, open_dataset, read_windows
 from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.evaluation import EvaluationReport, Recognition
-from seisbench_lcl.evaluation.scored import held_out_in_training, predict_anew, predict_split
-from seisbench_lcl.training import LabelledWindows, open_dataset, read_windows
+from seisbench_lcl.evaluation.scored import held_out_in_training, predict_held_out, predict_split
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +41,12 @@ def test_a_split(fitted: MiniRocketRidge, data: LabelledWindows) -> None:
 def test_windows_unlike_the_training_data_are_counted(fitted: MiniRocketRidge, data: LabelledWindows) -> None:
     alien = np.random.default_rng(0).standard_cauchy(data.windows.shape).astype(np.float32)
     scored = predict_split(fitted, LabelledWindows(**{**vars(data), "windows": alien}), "dev")
-    assert scored.remark == "16 of these 16 windows are unlike the training data: classify abstains from them."
+    assert scored.remark == "16 of 16 windows are unlike the training data: classify abstains on them."
     *_, last = scored.sections()
     assert last.markdown.endswith(f"|\n\n{scored.remark}\n")
 
 
-def test_classes_that_a_model_does_not_know_are_errors(fitted: MiniRocketRidge, data: LabelledWindows) -> None:
+def test_classes_unknown_to_a_model_are_errors(fitted: MiniRocketRidge, data: LabelledWindows) -> None:
     labels = np.where(data.labels == "low", "ice quake", data.labels)
     scored = predict_split(fitted, LabelledWindows(**{**vars(data), "labels": labels}), "all")
     assert scored.labels == ["high", "low", "ice quake"]
@@ -56,7 +56,7 @@ def test_classes_that_a_model_does_not_know_are_errors(fitted: MiniRocketRidge, 
 
 
 def test_parts_held_out(fitted: MiniRocketRidge, data: LabelledWindows) -> None:
-    scored = predict_anew(fitted, data, np.ones(len(data), dtype=bool), by="region")
+    scored = predict_held_out(fitted, data, np.ones(len(data), dtype=bool), by="region")
     assert scored.split is None
     first, *others = scored.sections()
     assert isinstance(first.content, Recognition)
@@ -68,10 +68,10 @@ def test_parts_held_out(fitted: MiniRocketRidge, data: LabelledWindows) -> None:
     ]
 
 
-def test_what_training_held_out(fitted: MiniRocketRidge, data: LabelledWindows) -> None:
+def test_windows_held_out_in_training(fitted: MiniRocketRidge, data: LabelledWindows) -> None:
     section = held_out_in_training(fitted, data.in_split("train"))
     assert section is not None
-    assert section.heading == "Training windows, the head fitted without each event in turn"
+    assert section.heading == "Training windows, each predicted by a head fitted without its event"
     assert isinstance(section.content, EvaluationReport)
     assert section.content.station.n_rows == 32
     assert held_out_in_training(_model("high", "low"), data) is None

@@ -1,4 +1,4 @@
-"""Each discriminant against its formula, written out in loops over the samples of one window."""
+"""Discriminants against their formulas, written as loops over the samples of one window."""
 
 from dataclasses import replace
 
@@ -49,7 +49,7 @@ def make_arrivals(windows, p, picks, latest_p, p_length=1.0, s_length=1.5):
 
 
 class OneWindow:
-    """The same of one window, as the docstrings say it."""
+    """The features of one window, by the formulas of the docstrings."""
 
     def __init__(self, arrivals, row, pick):
         self.a = arrivals
@@ -152,7 +152,7 @@ class OneWindow:
         n = round(0.5 * self.a.rate)
         smooth = [e[max(0, i - n // 2) : i - n // 2 + n].mean() for i in range(self.m)]
         h = np.cumsum(e) / e.sum()
-        at = {share: times[next(i for i in range(self.m) if h[i] >= share)] for share in (0.05, 0.5, 0.75, 0.95)}
+        at = {part: times[next(i for i in range(self.m) if h[i] >= part)] for part in (0.05, 0.5, 0.75, 0.95)}
         return {
             "rise time": times[int(np.argmax(smooth))] - self.p,
             "duration 5-75 %": at[0.75] - at[0.05],
@@ -268,7 +268,7 @@ def test_a_steeper_spectrum_has_a_lower_slope_and_centroid():
 
 
 def test_the_shape_of_a_ramp():
-    """Power that grows like t for four seconds: a share h of the energy has arrived after 4 sqrt(h)."""
+    """Power grows like t for four seconds, so a fraction h of the energy has arrived after 4 sqrt(h) seconds."""
     t = torch.arange(1200) / 100 - 2
     amplitude = torch.where((t > 0) & (t < 4), t.clamp_min(0).sqrt(), 0)
     found = make_physical().measure((amplitude * torch.sin(2 * torch.pi * 5.5 * t)).expand(1, 3, -1).float())
@@ -297,7 +297,7 @@ def test_signal_to_noise_is_a_ratio_of_powers():
     assert [value.item() for value in found.values()] == pytest.approx([2, 2], abs=0.05)
 
 
-def test_picks_of_s_stand_in_for_its_estimate():
+def test_s_picks_replace_the_estimate():
     x = bursts({(5.0, 2.0): (1, 0, 0), (5.0, 6.0): (1, 3, 3)}).expand(6, -1, -1)
     extractor = make_physical()
     estimated = extractor.measure(x)
@@ -313,14 +313,14 @@ def test_picks_of_s_stand_in_for_its_estimate():
 
 
 @pytest.mark.parametrize("shape", [(5,), (6, 1), ()])
-def test_there_is_one_pick_for_each_window(shape):
+def test_the_number_of_picks_must_match_the_windows(shape):
     extractor = make_physical().fit(torch.randn(6, 3, 1200))
     for function in (extractor.measure, extractor):
-        with pytest.raises(WindowError, match="s_arrivals must be one time for each of 6 windows"):
+        with pytest.raises(WindowError, match="s_arrivals must hold one time for each of 6 windows"):
             function(torch.randn(6, 3, 1200), torch.zeros(shape))
 
 
-def test_s_is_only_looked_for_where_a_whole_window_of_it_is_left():
+def test_s_is_only_estimated_where_a_whole_s_window_is_left():
     x = make_windows(0, 4, 300, 3)
     p = torch.tensor([0.0, 3.97, 3.99, 5.5], dtype=torch.float64)
     arrivals = make_arrivals(x, p, torch.full((4,), torch.nan), latest_p=5.5)

@@ -41,13 +41,13 @@ def test_spaces_do_not_matter(parts, data):
 
 
 @pytest.mark.parametrize("expression", ["", " ", "+", "raw+", "+raw", "raw++physical", ">raw", "envelope>", "a>>b"])
-def test_an_expression_without_a_name_somewhere(expression):
-    with pytest.raises(ConfigurationError, match="lacks a name: write a name, stage>name, or several of these joined"):
+def test_a_missing_name_is_refused(expression):
+    with pytest.raises(ConfigurationError, match="lacks a name: write a name, stage>name, or several joined by"):
         canonical(expression)
 
 
 @pytest.mark.parametrize("expression", ["raw+raw", "envelope>raw + physical + envelope > raw"])
-def test_a_part_that_is_named_twice(expression):
+def test_a_part_named_twice_is_refused(expression):
     with pytest.raises(ConfigurationError, match="names a part twice"):
         make(expression)
 
@@ -59,7 +59,7 @@ def test_a_single_name_is_the_extractor_itself():
     assert [type(leaf) for leaf in extractor.leaves] == [MiniRocket]
 
 
-def test_what_is_built_is_what_is_written():
+def test_build_follows_the_expression():
     joined = make(
         "component-std>minirocket + physical", {"component-std>minirocket": {"minirocket": {"max_features": 84}}}
     )
@@ -89,7 +89,7 @@ def test_what_is_built_is_what_is_written():
 def test_config_and_state_make_the_same_extractor_again(expression, arguments):
     x = windows(8)
     extractor = make(expression, arguments).fit(x)
-    # Nothing needs to be told about the model again: its values are in the configuration.
+    # The configuration holds the values of the model.
     again = make(extractor.name, json.loads(json.dumps(extractor.config())), model={})
     again.load_state_dict(extractor.state_dict())
     assert again.config() == extractor.config()
@@ -105,14 +105,14 @@ def test_extractors_and_stages_know_the_model():
     assert (envelope.power.bands[0][0], envelope.power.bands[-1][1]) == (2, 17)
 
 
-def test_behind_a_stage_that_changes_components_and_frequencies_only_the_time_of_p_is_known():
+def test_after_a_stage_that_changes_components_and_frequencies_only_the_time_of_p_is_known():
     physical = make("envelope>physical", {"physical": {"bands": [(1, 4)]}}).extractor
     assert (physical.before, physical.component_order) == (0.5, "?" * 12)
     assert physical.frequency_range == [1, 18]
     assert (physical.in_samples, physical.sampling_rate) == (80, 20)
 
 
-def test_behind_a_stage_that_does_not_all_is_known():
+def test_after_a_transparent_stage_all_values_of_the_model_are_known():
     physical = make("component-std>physical").extractor
     assert (physical.before, physical.component_order, physical.frequency_range) == (0.5, "ENZ", [2, 20])
     envelope = make("component-std>envelope>raw").extractor.stage
@@ -122,15 +122,15 @@ def test_behind_a_stage_that_does_not_all_is_known():
 @pytest.mark.parametrize(
     "expression", ["nonsense>raw", "raw>physical", "component-std>nonsense>raw", "raw+nonsense>raw"]
 )
-def test_there_are_only_so_many_stages(expression):
+def test_an_unknown_stage_is_refused(expression):
     with pytest.raises(
-        MissingPluginError, match=r"no stage is called '(nonsense|raw)'; there are component-std, envelope"
+        MissingPluginError, match=r"no stage is called '(nonsense|raw)'; available: component-std, envelope"
     ):
         make(expression)
 
 
 @pytest.mark.parametrize("expression", ["nonsense", "envelope>nonsense", "raw+nonsense"])
-def test_an_extractor_that_is_not_installed(expression):
+def test_an_unknown_extractor_is_refused(expression):
     with pytest.raises(MissingPluginError, match="nonsense"):
         make(expression)
 
@@ -141,14 +141,14 @@ def test_an_extractor_that_is_not_installed(expression):
         (
             "raw+physical",
             {"refine": 1.0},
-            "arguments are given for refine, but the extractor is made of raw and physical",
+            "arguments were passed for refine, but the extractor is made of raw and physical",
         ),
-        ("raw+physical", {"raw": {}, "minirocket": {}}, "given for minirocket, but"),
-        ("envelope>raw", {"width": 1.0}, "given for width, but the extractor is made of envelope and raw"),
-        ("envelope>raw+physical", {"envelope": {}}, "made of envelope>raw and physical: give a mapping for each"),
+        ("raw+physical", {"raw": {}, "minirocket": {}}, "passed for minirocket, but"),
+        ("envelope>raw", {"width": 1.0}, "passed for width, but the extractor is made of envelope and raw"),
+        ("envelope>raw+physical", {"envelope": {}}, "made of envelope>raw and physical: pass one mapping per name"),
         ("raw+physical", {"physical": 1.0}, "arguments of physical must be a mapping, but are 1.0"),
         ("envelope>raw", {"envelope": [1]}, r"arguments of envelope must be a mapping, but are \[1\]"),
-        ("envelope>raw", 1.0, "made of envelope and raw must be a mapping for each, but are 1.0"),
+        ("envelope>raw", 1.0, "made of envelope and raw must map each name to its arguments, but are 1.0"),
     ],
 )
 def test_arguments_are_a_mapping_for_each_part(expression, arguments, message):
@@ -186,5 +186,5 @@ def test_a_discriminator_of_an_expression_travels(tmp_path):
 
 
 def test_an_expression_is_text():
-    with pytest.raises(ConfigurationError, match="must be a name, or several joined"):
+    with pytest.raises(ConfigurationError, match="must be a name, or names joined"):
         canonical(5)

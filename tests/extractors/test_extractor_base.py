@@ -6,7 +6,7 @@ from seisbench_lcl.extractors import FeatureExtractor
 
 
 class Mean(FeatureExtractor):
-    """The mean of each component; it remembers what reached it."""
+    """The mean of each component; it remembers the arguments of `_fit`."""
 
     name = "mean"
 
@@ -33,21 +33,21 @@ def test_a_size_or_rate_that_is_not_positive_is_refused(arguments):
 
 @pytest.mark.parametrize("method", ["fit", "forward"])
 @pytest.mark.parametrize("shape", [(3, 20), (2, 2, 20), (2, 3, 19), (2, 3, 20, 1)])
-def test_another_shape_is_refused_with_both_shapes(method, shape):
-    with pytest.raises(WindowError, match=r"Mean takes windows of shape \(B, 3, 20\).*found \(" + str(shape[0])):
+def test_a_wrong_shape_is_refused_with_both_shapes(method, shape):
+    with pytest.raises(WindowError, match=r"Mean needs windows of shape \(B, 3, 20\).*got \(" + str(shape[0])):
         getattr(Mean(3, 20, 100), method)(torch.zeros(shape))
 
 
 @pytest.mark.parametrize("method", ["fit", "forward"])
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf, 1e39])
-def test_windows_that_are_not_finite_in_float32_are_counted_and_the_first_is_named(method, value):
+def test_windows_not_finite_in_float32_are_counted_and_the_first_is_named(method, value):
     windows = torch.zeros(5, 3, 20, dtype=torch.float64)
     windows[2, 1, 7] = windows[4, 0, 0] = value
     with pytest.raises(WindowError, match="2 of 5 windows hold NaN or infinite samples, the first at index 2"):
         getattr(Mean(3, 20, 100), method)(windows)
 
 
-def test_fit_passes_float32_windows_and_labels_on_and_refuses_none():
+def test_fit_passes_on_float32_windows_and_labels_and_refuses_no_windows():
     extractor, labels = Mean(3, 20, 100), torch.tensor([0, 1])
     assert extractor.fit(torch.ones(2, 3, 20, dtype=torch.int16), labels) is extractor
     windows, passed = extractor.seen

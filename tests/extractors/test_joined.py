@@ -20,7 +20,7 @@ def windows(n, seed=0, n_samples=300):
 
 
 class Learner(FeatureExtractor):
-    """Learns the mean of each class, and holds some windows out."""
+    """Learns the mean of the windows, and holds some windows out."""
 
     name = "learner"
     supervised = True
@@ -71,7 +71,7 @@ def test_features_stand_side_by_side():
     assert staged.leaves == [staged.extractor]
 
 
-def test_a_stage_stands_before_its_extractor_in_all_that_it_does():
+def test_a_staged_extractor_equals_stage_then_extractor():
     stage = Envelope(*SHAPE)
     behind = stage.out_channels, stage.out_samples, stage.out_rate
     x = windows(300)  # more than pass through at a time
@@ -84,7 +84,7 @@ def test_a_stage_stands_before_its_extractor_in_all_that_it_does():
     torch.testing.assert_close(staged.slide([record], 150), expected, atol=1e-5, rtol=0)
 
 
-def test_picks_reach_those_that_use_them():
+def test_s_picks_reach_the_parts_that_use_them():
     x, picks = windows(6), torch.tensor([1.6, 2.0, torch.nan, 1.9, 1.7, 2.5])
     physical = Physical(*SHAPE, before=0.5, s_length=0.5, p_length=0.5).fit(x)
     staged = Staged(*SHAPE, ComponentStd(*SHAPE), Physical(*SHAPE, before=0.5, s_length=0.5, p_length=0.5))
@@ -103,7 +103,7 @@ def test_picks_reach_those_that_use_them():
 @pytest.mark.parametrize(
     ("held_out", "expected"), [(([1, 3, 5], [5, 2, 1]), [1, 5]), (([1], [2]), []), (([4, 2],), [2, 4])]
 )
-def test_no_part_has_learnt_from_what_is_unseen(held_out, expected):
+def test_no_part_has_learned_from_unseen_windows(held_out, expected):
     x, labels, groups = windows(6), torch.tensor([0, 1, 0, 1, 0, 1]), torch.arange(6)
     learners = [Learner(*SHAPE, rows) for rows in held_out]
     staged = Staged(*SHAPE, ComponentStd(*SHAPE), learners[-1])
@@ -161,9 +161,9 @@ def test_parameters_of_a_network_behind_a_stage_have_gradients():
     assert network.layer.weight.grad.abs().sum() > 0
 
 
-def test_windows_are_checked_at_the_door():
+def test_windows_are_checked_first():
     joined = make_concatenated().fit(windows(5))
-    with pytest.raises(WindowError, match=r"Concatenated takes windows of shape \(B, 3, 300\)"):
+    with pytest.raises(WindowError, match=r"Concatenated needs windows of shape \(B, 3, 300\)"):
         joined(windows(5, n_samples=299))
     bad = windows(5)
     bad[3, 1, 7] = torch.nan

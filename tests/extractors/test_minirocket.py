@@ -1,10 +1,7 @@
 import copy
-import os
 import pickle
-import platform
-import subprocess
-import sys
 import threading
+from types import FunctionType
 
 import numpy as np
 import obspy
@@ -35,12 +32,12 @@ def seismograms(n_samples, n_components=3):
 
 
 def valid_only(model, d, k):
-    """Return whether a kernel has outputs only where all nine taps lie inside the window."""
+    """Return whether a kernel has outputs only where all nine taps are inside the window."""
     return (d + k) % 2 if model.padding == "alternate" else 1 + 0 * k
 
 
 def positions(model):
-    """Return the number of samples that each feature is a proportion of."""
+    """Return the number of samples that each feature counts."""
     return np.concatenate(
         [
             np.repeat(model.in_samples - valid_only(model, d, np.arange(84)) * 8 * dilation, n_biases)
@@ -53,14 +50,14 @@ def reference(model, windows):
     """Eq. 1 and 2 of Yin et al. 2022 in three loops and float64; counts and close calls of each feature.
 
     The kernel sums up to C components (C − 1 additions), the nine taps of the shared part (8), triples (1) and adds
-    three taps (3), so that on the way of a sample into C[t] lie at most m = C + 11 roundings, and
+    three taps (3), so a sample is rounded at most m = C + 11 times on its way into C[t], and
 
         |C_float32[t] − C[t]| <= m u / (1 − m u) Σ (|x_j| for all nine taps + 3 |x_j| for the three),    u = 2^−24.
 
     A sample whose |C − b| is within that bound is a close call: it may fall on either side.
     """
     x_all, subsets, biases = windows.double().numpy(), model.subsets.numpy(), model.biases.double().numpy()
-    n_windows, n_components, n_samples = x_all.shape
+    n_components, n_samples = x_all.shape[1:]
     m = n_components + 11
     bound = m * UNIT_ROUNDOFF / (1 - m * UNIT_ROUNDOFF)
     above, close = [], []
@@ -70,12 +67,11 @@ def reference(model, windows):
             weights[taps] = 2.0
             cost = np.where(weights == 2, 4.0, 1.0)
             used = x_all[:, subsets[d, k]]
-            conv, reach = np.zeros((n_windows, n_samples)), np.zeros((n_windows, n_samples))
-            for j in range(9):
-                i = np.arange(n_samples) - 4 * dilation + j * dilation
-                inside = (i >= 0) & (i < n_samples)
-                conv[:, inside] += weights[j] * used[:, :, i[inside]].sum(axis=1)
-                reach[:, inside] += cost[j] * np.abs(used[:, :, i[inside]]).sum(axis=1)
+            margin = 4 * dilation
+            signal, size = (np.pad(rows.sum(axis=1), [(0, 0), (margin, margin)]) for rows in (used, np.abs(used)))
+            taps_of = [slice(j * dilation, j * dilation + n_samples) for j in range(9)]
+            conv = sum(weights[j] * signal[:, tap] for j, tap in enumerate(taps_of))
+            reach = sum(cost[j] * size[:, tap] for j, tap in enumerate(taps_of))
             edge = 4 * dilation if valid_only(model, d, k) else 0
             conv, reach = conv[:, edge : n_samples - edge], reach[:, edge : n_samples - edge]
             for _ in range(model.biases_per_kernel[d]):
@@ -86,7 +82,7 @@ def reference(model, windows):
 
 
 def torch_path(model, windows):
-    """Call the GPU path where the windows are."""
+    """Call the GPU path on the device of the windows."""
     return _minirocket_torch.transform(windows, model._plan(), model.biases)
 
 
@@ -95,7 +91,7 @@ models = st.builds(
     in_channels=st.integers(1, 4),
     in_samples=st.integers(9, 130),
     max_features=st.integers(84, 84 * 12),
-    max_dilations=st.integers(1, 10),
+    max_dilations=st.integers(1, 6),
     channels=st.sampled_from(["subsets", "sum"]),
     padding=st.sampled_from(["alternate", "none"]),
     seed=st.integers(0, 2**32),
@@ -134,7 +130,7 @@ def test_features_differ_from_the_three_loops_by_no_more_than_the_samples_within
 
 
 def test_close_calls_are_rare_in_windows_as_models_use_them():
-    # Else the bound above would forgive anything.
+    # Otherwise the bound above would allow anything.
     windows = seismograms(500)
     model = MiniRocket(3, 500, max_features=84 * 8).fit(windows)
     _, close = reference(model, windows)
@@ -143,7 +139,7 @@ def test_close_calls_are_rare_in_windows_as_models_use_them():
 
 @given(models, st.lists(st.integers(1, 30), max_size=4), st.integers(1, 150), st.integers(0, 2**32))
 @settings(max_examples=60, deadline=None)
-def test_windows_of_a_record_have_the_features_that_they_have_alone(model, sizes, stride, seed):
+def test_sliding_over_records_equals_single_windows(model, sizes, stride, seed):
     records = [
         gaussian((model.in_channels, (n - 1) * stride + model.in_samples), seed + i) for i, n in enumerate(sizes)
     ]
@@ -154,42 +150,15 @@ def test_windows_of_a_record_have_the_features_that_they_have_alone(model, sizes
 
 
 @pytest.mark.parametrize("padding", ["alternate", "none"])
-def test_windows_of_a_seismogram_have_the_features_that_they_have_alone(padding):
+def test_sliding_over_a_seismogram_equals_single_windows(padding):
     record = torch.from_numpy(np.stack([trace.data for trace in obspy.read()])).float()
     windows = record.unfold(1, 2000, 25).transpose(0, 1)
     model = MiniRocket(padding=padding).fit(windows)
     assert torch.equal(model.slide([record], 25), model(windows))
 
 
-@pytest.mark.timeout(180)
-@pytest.mark.parametrize("cpu", ["generic", "haswell"])
-def test_features_are_the_same_on_a_cpu_with_other_vectors(tmp_path, cpu):
-    if platform.machine() not in ("x86_64", "AMD64"):
-        pytest.skip("the names of these CPUs are those of one architecture")
-    windows = gaussian((9, 3, 500))
-    model = MiniRocket(3, 500, max_features=84 * 30).fit(windows)
-    torch.save({"windows": windows, "biases": model.biases, "subsets": model.subsets}, tmp_path / "in.pt")
-    script = """
-import sys, torch
-from seisbench_lcl.extractors import MiniRocket
-given = torch.load(sys.argv[1])
-model = MiniRocket(3, 500, max_features=84 * 30)
-model.load_state_dict({"biases": given["biases"], "subsets": given["subsets"]})
-torch.save(model(given["windows"]), sys.argv[2])
-"""
-    features = {"cmov", "sse2"} | ({"avx", "avx2"} if cpu == "haswell" else set())
-    environment = os.environ | {
-        "NUMBA_CPU_NAME": cpu,
-        "NUMBA_CPU_FEATURES": ",".join(f"+{name}" for name in sorted(features)),
-        "NUMBA_CACHE_DIR": str(tmp_path / "cache"),
-    }
-    command = [sys.executable, "-c", script, str(tmp_path / "in.pt"), str(tmp_path / "out.pt")]
-    subprocess.run(command, check=True, env=environment, timeout=150)
-    assert torch.equal(torch.load(tmp_path / "out.pt"), model(windows))
-
-
 @pytest.mark.timeout(120)
-def test_features_depend_on_nothing_but_the_window():
+def test_features_depend_on_the_window_only():
     windows = gaussian((19, 3, 300))
     model = MiniRocket(3, 300, max_features=84 * 20).fit(windows)
     before, expected = windows.clone(), model(windows)
@@ -241,7 +210,7 @@ def test_float64_windows_are_rounded_first():
     assert torch.equal(a(windows), b(windows.float()))
 
 
-def test_the_seed_settles_subsets_and_biases():
+def test_the_seed_determines_subsets_and_biases():
     windows = gaussian((10, 3, 200))
 
     def fitted(seed):
@@ -265,7 +234,7 @@ def test_biases_are_quantiles_of_the_output_on_a_training_window():
     padded = positions(model) == 2000  # there biases and features count the same samples
     assert padded.mean() == 0.5
     above = np.rint(model(window)[0].numpy() * 2000)[padded]
-    # All but floor(q (n − 1)) + 1 samples lie above quantile q; rounding may move one across.
+    # floor(q (n − 1)) + 1 samples are at or below quantile q; rounding may move one across.
     expected = 2000 - (np.floor(quantile * 1999) + 1)[padded]
     assert np.abs(above - expected).max() <= 1
     assert (above == expected).mean() > 0.95
@@ -320,12 +289,12 @@ def test_the_torch_path_is_within_1e3_at_the_default_size():
 
 def test_the_torch_path_is_exact_where_sums_are_exact():
     windows = torch.from_numpy(np.random.default_rng(0).integers(-50, 51, size=(3, 3, 300))).float()
-    windows[:2, :, 100:] = 7  # constant for the most part: there C ties with biases
+    windows[:2, :, 100:] = 7  # mostly constant: there C ties with biases
     model = MiniRocket(3, 300).fit(windows)
     torch.testing.assert_close(torch_path(model, windows), model(windows), rtol=0, atol=1e-6)
 
 
-def test_a_fitted_extractor_travels(tmp_path):
+def test_a_fitted_extractor_is_restored_from_its_state(tmp_path):
     windows = gaussian((8, 3, 120))
     arguments = {"max_features": 500, "max_dilations": 3, "channels": "subsets", "padding": "none", "seed": 7}
     model = MiniRocket(3, 120, 50.0, **arguments)
@@ -338,18 +307,18 @@ def test_a_fitted_extractor_travels(tmp_path):
         assert other.config() == arguments
 
 
-def test_what_cannot_work_is_refused():
+def test_invalid_input_is_refused():
     with pytest.raises(WindowError, match=r"at least 9 samples.*in_samples is 8"):
         MiniRocket(3, 8)
-    with pytest.raises(ConfigurationError, match=r"max_features >= 84.*found 83"):
+    with pytest.raises(ConfigurationError, match=r"max_features must be 84 or more.*but is 83"):
         MiniRocket(3, 100, max_features=83)
-    with pytest.raises(ConfigurationError, match="max_dilations >= 1; found 10000 and 0"):
+    with pytest.raises(ConfigurationError, match="max_dilations must be 1 or more, but is 0"):
         MiniRocket(3, 100, max_dilations=0)
-    with pytest.raises(ConfigurationError, match=r"channels must be one of .* but is 'mean'"):
+    with pytest.raises(ConfigurationError, match="channels must be one of subsets, sum, but is 'mean'"):
         MiniRocket(3, 100, channels="mean")
-    with pytest.raises(ConfigurationError, match=r"padding must be one of .* but is 'record'"):
+    with pytest.raises(ConfigurationError, match="padding must be one of alternate, none, but is 'record'"):
         MiniRocket(3, 100, padding="record")
-    with pytest.raises(NotFittedError, match=r"fit\(windows\) first"):
+    with pytest.raises(NotFittedError, match=r"MiniRocket is not fitted: call fit\(windows\) first, or load weights"):
         MiniRocket(3, 100)(torch.zeros(1, 3, 100))
     model = MiniRocket(3, 100).fit(gaussian((4, 3, 100)))
     windows = torch.zeros(3, 3, 100)
@@ -358,23 +327,27 @@ def test_what_cannot_work_is_refused():
         model(windows)
     with pytest.raises(WindowError, match=r"NaN or infinite samples"):
         model.slide([windows[0], windows[1]], 10)
-    with pytest.raises(WindowError, match=r"3 components and 100 samples or more, but found shape \(3, 99\)"):
+    with pytest.raises(WindowError, match=r"3 components and at least 100 samples, but got shape \(3, 99\)"):
         model.slide([windows[0, :, :99]], 10)
     assert model(torch.full((1, 3, 100), 3e38)).shape == (1, model.n_features)  # finite, though their sum is not
 
 
-# Against the reference implementation. It compiles for half a minute at its first use, and with fastmath: it adds in
-# another order, so that a sample close to a bias may fall on the other side.
+# Against the reference implementation.
 
 
-@pytest.fixture(scope="session")
-def aeon_minirocket():
-    return pytest.importorskip("aeon.transformations.collection.convolution_based").MiniRocket
+@pytest.fixture
+def aeon_minirocket(monkeypatch):
+    """aeon's MiniRocket as plain Python, which is faster here than compiling it and rounds without fastmath."""
+    module = pytest.importorskip("aeon.transformations.collection.convolution_based._minirocket")
+    for name, value in vars(module).copy().items():
+        if isinstance(getattr(value, "py_func", None), FunctionType):
+            monkeypatch.setattr(module, name, value.py_func)
+    return module.MiniRocket
 
 
 def with_parameters_of(fitted, n_components, n_samples):
     sizes, components, dilations, counts, biases = fitted.parameters
-    model = MiniRocket(n_components, n_samples)
+    model = MiniRocket(n_components, n_samples, max_features=len(biases))
     assert model.dilations == dilations.tolist()
     assert model.biases_per_kernel == counts.tolist()
     subsets = np.zeros((len(sizes), n_components), dtype=bool)
@@ -388,13 +361,13 @@ def with_parameters_of(fitted, n_components, n_samples):
 @pytest.mark.parametrize("n_components", [1, 3])
 @pytest.mark.parametrize("data", ["gaussian", "seismograms"])
 def test_with_the_parameters_of_aeon_features_are_those_of_aeon(aeon_minirocket, n_components, data):
-    windows = gaussian((20, n_components, 1000)) if data == "gaussian" else seismograms(1000, n_components)
-    fitted = aeon_minirocket(random_state=0).fit(windows.numpy())
+    windows = gaussian((6, n_components, 1000)) if data == "gaussian" else seismograms(1000, n_components)[::4]
+    fitted = aeon_minirocket(84 * 20, random_state=0).fit(windows.numpy())
     expected = fitted.transform(windows.numpy())
     model = with_parameters_of(fitted, n_components, 1000)
     found, sizes = model(windows).numpy(), positions(model)
     assert (found == expected).mean() >= 0.999
-    # None differs by more than one sample, so none by more than 2e-3 where it counts 500 or more.
+    # No feature differs by more than one sample.
     assert (np.abs(found - expected) * sizes).max() < 1.01
 
 

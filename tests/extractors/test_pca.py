@@ -22,7 +22,7 @@ def rows(n, n_features, seed=0):
 
 @pytest.mark.parametrize(("n", "n_features", "n_components"), [(30, 12, 12), (200, 12, 3), (40, 600, 5), (12, 40, 11)])
 def test_components_are_the_leading_right_singular_vectors(n, n_features, n_components):
-    x = rows(n, n_features)  # by whichever of the solvers such a shape is given to
+    x = rows(n, n_features)  # the shapes select different solvers
     pca = PCA(n_features, n_components).fit(x)
     centred = x.double().numpy() - x.double().numpy().mean(axis=0)
     _, singular, vectors = np.linalg.svd(centred, full_matrices=False)
@@ -69,15 +69,15 @@ def test_a_fitted_projection_travels(tmp_path):
 
 @pytest.mark.parametrize("n_components", [0, 9])
 def test_components_are_at_least_one_and_no_more_than_features(n_components):
-    with pytest.raises(ConfigurationError, match=f"between 1 and the 8 features that there are, but is {n_components}"):
+    with pytest.raises(ConfigurationError, match=f"between 1 and 8, the number of features, but is {n_components}"):
         PCA(8, n_components)
 
 
-def test_what_cannot_be_projected_is_refused():
+def test_invalid_input_is_refused():
     pca = PCA(8, 3)
-    with pytest.raises(NotFittedError, match=r"call fit\(rows\) first"):
+    with pytest.raises(NotFittedError, match=r"PCA is not fitted: call fit\(rows\) first"):
         pca(torch.zeros(2, 8))
-    with pytest.raises(TrainingError, match=r"3 principal components need at least as many windows.*given 2; lower"):
+    with pytest.raises(TrainingError, match=r"3 principal components need at least 3 windows, but fit got 2: lower"):
         pca.fit(rows(2, 8))
-    with pytest.raises(TrainingError, match="all 5 are alike"):
+    with pytest.raises(TrainingError, match="all 5 are equal"):
         pca.fit(torch.ones(5, 8))

@@ -118,7 +118,7 @@ def test_features_are_finite_whatever_the_window_holds(arguments, windows, picke
     assert (values == extractor.medians)[indicators == 1].all()
 
 
-def test_what_is_undefined_is_the_median_of_the_training_windows_and_indicated():
+def test_undefined_features_are_the_training_median_and_indicated():
     x = events(9)
     extractor = make(groups=["amplitude_ratios", "s_minus_p", "polarisation"]).fit(x)
     measured = extractor.measure(x)
@@ -183,7 +183,7 @@ def test_refinement_finds_a_p_that_is_a_second_off():
 
 @pytest.mark.parametrize("arguments", [{}, {"refine": 1.5}, {"before": 4.0, "refine": 2.0}])
 def test_windows_do_not_depend_on_their_batch_nor_on_its_order(arguments):
-    """Also where the onset of one leaves less time after P than that of another."""
+    """Even if the onset of one window leaves less time after P than that of another."""
     x = torch.cat([events(40, p=1.2), events(40, p=3.0, seed=1)])
     extractor = make(**arguments).fit(x)
     together = extractor(x)
@@ -197,7 +197,7 @@ def test_windows_do_not_depend_on_their_batch_nor_on_its_order(arguments):
     torch.testing.assert_close(extractor(x[order], picks[order]), expected, atol=1e-4, rtol=1e-4)
 
 
-def test_without_picks_is_with_none_of_them():
+def test_nan_picks_are_no_picks():
     x = events(5)
     extractor = make().fit(x)
     assert torch.equal(extractor(x, torch.full((5,), torch.nan)), extractor(x))
@@ -207,7 +207,7 @@ def test_without_picks_is_with_none_of_them():
 def test_it_is_fitted_before_it_is_used_and_travels():
     x = events(5)
     extractor = make(bands=[(2, 4), (4, 12)], groups=["spectra", "cepstrum"], refine=0.5, component_order="ENZ")
-    with pytest.raises(NotFittedError, match=r"Physical has no medians yet: call fit\(windows\) first"):
+    with pytest.raises(NotFittedError, match=r"Physical is not fitted: call fit\(windows\) first"):
         extractor(x)
     expected = extractor.fit(x)(x)
     assert list(extractor.state_dict()) == ["medians"]
@@ -221,22 +221,22 @@ def test_it_is_fitted_before_it_is_used_and_travels():
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
-        ({"groups": ["spectra", "colour"]}, ConfigurationError, r"groups must be some of .*, but are \['colour'\]"),
-        ({"groups": []}, ConfigurationError, "groups must be some of .*, but are none"),
+        ({"groups": ["spectra", "colour"]}, ConfigurationError, r"groups must be from .*, but are \['colour'\]"),
+        ({"groups": []}, ConfigurationError, "groups must be from .*, but are none"),
         ({"p_length": 0}, ConfigurationError, "must be positive, and refine not negative, but are 1.0, 0.0, 3.0"),
         ({"s_length": float("inf")}, ConfigurationError, "must be positive"),
         ({"refine": -1}, ConfigurationError, "refine not negative"),
         ({"least_s_minus_p": float("nan")}, ConfigurationError, "must be positive"),
-        ({"p_length": 0.01}, ConfigurationError, "must be at least 0.04 s, a sample"),
-        ({"component_order": "ZN"}, ConfigurationError, "'ZN' does not name 3 components"),
+        ({"p_length": 0.01}, ConfigurationError, "must be at least 0.04 s, one sample"),
+        ({"component_order": "ZN"}, ConfigurationError, "component_order must name 3 components, but is 'ZN'"),
         ({"bands": [(2, 1)]}, ConfigurationError, "0 < lowest < highest"),
         ({"frequency_range": (5, 1), "bands": [(1, 2)]}, ConfigurationError, "frequency_range must be two"),
         ({"frequency_range": (1,)}, ConfigurationError, "frequency_range must be two"),
-        ({"before": 10.0}, WindowError, "P must lie in the window of 10 s"),
-        ({"before": -0.1}, WindowError, "P must lie in the window of 10 s"),
-        ({"n_samples": 100, "before": 1.0}, WindowError, "take longer windows or higher bands"),
+        ({"before": 10.0}, WindowError, "P must be inside the window of 10 s"),
+        ({"before": -0.1}, WindowError, "P must be inside the window of 10 s"),
+        ({"n_samples": 100, "before": 1.0}, WindowError, "use longer windows or higher bands"),
     ],
 )
-def test_what_cannot_be_measured(arguments, error, message):
+def test_invalid_arguments_are_refused(arguments, error, message):
     with pytest.raises(error, match=message):
         make(**arguments)

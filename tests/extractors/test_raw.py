@@ -34,10 +34,10 @@ def test_principal_components_preserve_distances_as_far_as_they_go():
     torch.testing.assert_close(few, full[:, :4], atol=1e-3, rtol=1e-3)
 
 
-def test_a_projection_is_learnt_before_it_is_used_and_travels():
+def test_a_projection_needs_a_fit_and_is_restored_from_its_state():
     x = windows(30)
     extractor = Raw(3, 20, 100, n_components=4)
-    with pytest.raises(NotFittedError, match=r"Raw has no principal components yet: call fit\(windows\) first"):
+    with pytest.raises(NotFittedError, match=r"Raw is not fitted: call fit\(windows\) first"):
         extractor(x)
     expected = extractor.fit(x)(x)
     torch.testing.assert_close(torch.cat([extractor(window[None]) for window in x]), expected, atol=1e-5, rtol=1e-5)
@@ -56,5 +56,5 @@ def test_overlapping_windows_are_those_of_forward():
 
 @pytest.mark.parametrize("n_components", [0, 61])
 def test_components_are_no_more_than_samples(n_components):
-    with pytest.raises(ConfigurationError, match="between 1 and the 60 features"):
+    with pytest.raises(ConfigurationError, match="between 1 and 60, the number of features"):
         Raw(3, 20, 100, n_components=n_components)

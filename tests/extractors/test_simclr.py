@@ -33,7 +33,7 @@ def fitted():
 
 
 def test_views_of_new_windows_find_each_other_after_training_and_kinds_keep_together():
-    torch.manual_seed(0)  # of the views that are looked at
+    torch.manual_seed(0)  # seed of the compared views
     windows, kind = signals(200)
     arguments = QUICK | {"epochs": 12, "batch_size": 50, "width": 8}
     model = SimCLR(3, 400, **arguments).fit(windows[:150])
@@ -89,7 +89,7 @@ def test_components_samples_and_rate_are_free(c, t, rate):
     assert model.fit(windows)(windows).shape == (6, model.n_features)
 
 
-def test_a_fitted_extractor_travels(fitted, tmp_path):
+def test_a_fitted_extractor_is_restored_from_its_state(fitted, tmp_path):
     windows = signals(5)[0]
     save_file(fitted.state_dict(), tmp_path / "simclr.safetensors")
     config = json.loads(json.dumps(fitted.config()))
@@ -112,25 +112,28 @@ def test_the_defaults_are_small_and_complete():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"augmentations": {"blur": {}}}, "there is no augmentation 'blur'; known are scaling"),
-        ({"augmentations": {}}, "SimCLR needs at least one augmentation: without, both views of a window are the same"),
-        ({"augmentations": {"time_shift": {"seconds": 30}}}, "by up to 30 s, but they are 20 s long"),
-        ({"sampling_rate": 8.0}, "lower its frequencies or its octaves"),
+        ({"augmentations": {"blur": {}}}, "there is no augmentation 'blur'; available: scaling"),
+        (
+            {"augmentations": {}},
+            "needs at least one augmentation: without one, both views of a window are equal",
+        ),
+        ({"augmentations": {"time_shift": {"seconds": 30}}}, "by up to 30 s, but they are only 20 s long"),
+        ({"sampling_rate": 8.0}, "lower the frequencies or the octaves"),
         ({"width": 6}, "width must be a positive multiple of 4, but is 6"),
         ({"width": 0}, "width must be a positive multiple of 4, but is 0"),
         ({"temperature": 0.0}, r"temperature must be positive, but is 0\.0"),
     ],
 )
-def test_what_cannot_work_is_refused_at_once(arguments, message):
+def test_invalid_arguments_are_refused(arguments, message):
     with pytest.raises(ConfigurationError, match=message):
         SimCLR(**arguments)
 
 
 def test_too_few_windows_and_a_failed_fit_leave_no_model_behind(fitted):
     model = copy.deepcopy(fitted)
-    with pytest.raises(TrainingError, match="1 windows are too few to train on"):
+    with pytest.raises(TrainingError, match="training needs 2 windows or more, but has 1"):
         model.fit(signals(1)[0])
     with pytest.raises(NotFittedError):
         model(signals(1)[0])
-    with pytest.raises(WindowError, match="SimCLR takes windows of shape"):
+    with pytest.raises(WindowError, match="SimCLR needs windows of shape"):
         model.fit(torch.zeros(4, 3, 399))

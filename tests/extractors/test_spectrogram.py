@@ -9,7 +9,7 @@ from seisbench_lcl.extractors._spectrogram import Spectrogram
 
 
 def slow(windows, rate, spectrogram):
-    """The image by loops over windows, components, frequencies and frames, in float64."""
+    """Compute the image by loops over windows, components, frequencies and frames, in float64."""
     windows = windows.numpy().astype(float)
     length, frequencies = spectrogram.frame_length, spectrogram.frequencies.numpy()
     taper = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / (length - 1))
@@ -90,5 +90,5 @@ def test_a_range_must_hold_frequencies_that_were_recorded(frequency_range):
 
 @pytest.mark.parametrize(("in_samples", "frequency_range"), [(90, (1.0, 18.0)), (500, (0.1, 18.0)), (500, (5.0, 5.1))])
 def test_a_window_must_hold_two_frames(in_samples, frequency_range):
-    with pytest.raises(ConfigurationError, match=r"take frames of .* s and windows of at least two .* s long: take"):
+    with pytest.raises(ConfigurationError, match=r"need frames of .* s and windows of at least two .* s long: use"):
         Spectrogram(in_samples, 50.0, frequency_range)

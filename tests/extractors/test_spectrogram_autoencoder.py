@@ -40,7 +40,7 @@ def test_training_keeps_the_epoch_of_the_least_held_out_error(fitted):
     assert error(fitted, two_kinds()[0][held_out]) == pytest.approx(min(history.held_out), rel=1e-4)
 
 
-def test_latents_tell_two_kinds_of_windows_apart(fitted):
+def test_latents_separate_two_kinds_of_windows(fitted):
     windows, kinds = two_kinds()
     latents = fitted(windows).detach()
     assert latents.shape == (24, 3)
@@ -75,11 +75,11 @@ def test_equal_seeds_give_equal_weights_and_fitting_twice_is_fitting_once():
         assert not tensor.ndim or not torch.equal(other[name], tensor)
 
 
-def test_a_fitted_extractor_travels(fitted, tmp_path):
+def test_a_fitted_extractor_is_restored_from_its_state(fitted, tmp_path):
     windows, _ = two_kinds()
     save_file(fitted.state_dict(), tmp_path / "weights.safetensors")
     loaded = SpectrogramAutoencoder(*SHAPE, **json.loads(json.dumps(fitted.config())))
-    with pytest.raises(NotFittedError, match=r"SpectrogramAutoencoder is not trained yet: call fit\(windows\) first"):
+    with pytest.raises(NotFittedError, match=r"SpectrogramAutoencoder is not fitted: call fit\(windows\) first"):
         loaded(windows)
     loaded.load_state_dict(load_file(tmp_path / "weights.safetensors"))
     assert torch.equal(loaded(windows), fitted(windows))
@@ -104,7 +104,7 @@ def test_what_cannot_be_built_or_learnt_from_is_refused():
         SpectrogramAutoencoder(*SHAPE, n_latent=0)
     with pytest.raises(ConfigurationError, match="windows of at least two frames"):
         SpectrogramAutoencoder(1, 90, 50.0)
-    with pytest.raises(ConfigurationError, match="epochs must be 1 or more"):
+    with pytest.raises(ConfigurationError, match="epochs must be a whole number of 1 or more"):
         SpectrogramAutoencoder(*SHAPE, epochs=0).fit(two_kinds(8)[0])
 
 
@@ -121,10 +121,13 @@ def test_dead_latents_are_noticed(caplog):
     windows = two_kinds(8)[0]
     with caplog.at_level(logging.WARNING, logger="seisbench"):
         Numb(*SHAPE, epochs=1).fit(windows)
-    assert "Numb: 1 of 9 latents are the same for all windows; take another seed" in caplog.text
+    assert (
+        "Numb: 1 of 9 latents are the same for all windows; if the other features are too few, try another seed"
+        in caplog.text
+    )
     numb = Numb(*SHAPE, epochs=1)
     numb.dead = 9
-    with pytest.raises(TrainingError, match="9 of 9 latents are the same for all windows, so that the features tell"):
+    with pytest.raises(TrainingError, match="9 of 9 latents are the same for all windows, so the features carry no"):
         numb.fit(windows)
     with pytest.raises(NotFittedError):
         numb(windows)

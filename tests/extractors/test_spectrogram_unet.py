@@ -61,12 +61,12 @@ def test_dropout_is_for_training_only():
     assert not torch.equal(extractor.reconstruct(images)[1], extractor.reconstruct(images)[1])
 
 
-def test_equal_seeds_give_equal_weights_and_a_fitted_extractor_travels(fitted, tmp_path):
+def test_equal_seeds_give_equal_weights_and_a_fitted_extractor_is_restored(fitted, tmp_path):
     windows = windows_of_two_kinds()
     save_file(fitted.state_dict(), tmp_path / "weights.safetensors")
     loaded = SpectrogramUNet(*SHAPE, **json.loads(json.dumps(fitted.config())))
     assert loaded.config() == fitted.config()
-    with pytest.raises(NotFittedError, match=r"SpectrogramUNet is not trained yet: call fit\(windows\) first"):
+    with pytest.raises(NotFittedError, match=r"SpectrogramUNet is not fitted: call fit\(windows\) first"):
         loaded(windows)
     loaded.load_state_dict(load_file(tmp_path / "weights.safetensors"))
     assert torch.equal(loaded(windows), fitted(windows))

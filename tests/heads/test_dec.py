@@ -16,7 +16,7 @@ from seisbench_lcl.heads.dec import DECHead, divergence, sharpen, soft_assignmen
 
 
 class Linear(FeatureExtractor):
-    """A linear autoencoder of the windows themselves: the smallest thing that reconstructs."""
+    """A linear autoencoder of the windows: the smallest extractor that reconstructs."""
 
     name = "linear"
 
@@ -82,7 +82,7 @@ def test_assignment_target_and_divergence_equal_the_loops(n, k, f, scale):
     assert divergence(sharpen(soft), soft).item() == pytest.approx(kl, abs=1e-5)
 
 
-def test_training_together_reconstructs_separates_and_sharpens():
+def test_joint_training_reconstructs_separates_and_sharpens():
     windows, kinds = two_kinds()
     extractor, head = Linear(1, 10, 1.0), DECHead(2, 2, epochs=25, gamma=0.5, learning_rate=0.02)
     with torch.no_grad():
@@ -110,7 +110,7 @@ def test_the_loss_is_reconstruction_plus_gamma_times_divergence():
     assert head.histories[0].train == [pytest.approx(expected, rel=1e-4)]
 
 
-def test_the_autoencoder_trains_with_it():
+def test_it_trains_the_spectrogram_autoencoder():
     generator = torch.Generator().manual_seed(0)
     windows = torch.randn(12, 1, 200, generator=generator)
     extractor = SpectrogramAutoencoder(1, 200, 40.0, n_latent=2, epochs=1)
@@ -121,7 +121,7 @@ def test_the_autoencoder_trains_with_it():
     assert head(extractor(windows)).shape == (12, 2)
 
 
-def test_equal_seeds_give_equal_clusters_and_windows_stay_as_they_were():
+def test_equal_seeds_give_equal_clusters_and_windows_are_not_changed():
     windows, _ = two_kinds()
     copy = windows.clone()
     a, b, c = (Linear(1, 10, 1.0) for _ in range(3))
@@ -137,7 +137,7 @@ def test_equal_seeds_give_equal_clusters_and_windows_stay_as_they_were():
     assert torch.equal(windows, copy)
 
 
-def test_features_alone_give_the_centroids_of_k_means_and_fitting_twice_is_fitting_once():
+def test_fit_uses_the_centroids_of_k_means_and_can_be_repeated():
     windows, _ = two_kinds()
     features = windows[:, 0]
     head = DECHead(10, 2).fit(features, labels=None)
@@ -147,7 +147,7 @@ def test_features_alone_give_the_centroids_of_k_means_and_fitting_twice_is_fitti
     assert torch.equal(head.fit(features).centroids, once)
 
 
-def test_a_fitted_head_travels(tmp_path):
+def test_a_fitted_head_survives_saving(tmp_path):
     windows, _ = two_kinds()
     head = DECHead(10, 3, gamma=0.2, epochs=3, batch_size=7, learning_rate=0.01, seed=4).fit(windows[:, 0])
     save_file(head.state_dict(), tmp_path / "head.safetensors")
@@ -176,12 +176,12 @@ class Mean(FeatureExtractor):
 
 def test_what_cannot_be_clustered_is_refused():
     windows, _ = two_kinds()
-    with pytest.raises(ConfigurationError, match=r"reconstruct\(images\), but Mean has none: take spectrogram_auto"):
+    with pytest.raises(ConfigurationError, match=r"reconstruct\(images\), but Mean lacks them: use spectrogram_auto"):
         DECHead(1, 2).fit_with(Mean(1, 10, 1.0), windows)
-    with pytest.raises(NotFittedError, match=r"fit_with\(extractor, windows\) first"):
+    with pytest.raises(NotFittedError, match=r"DECHead is not fitted: call fit_with\(extractor, windows\) first"):
         DECHead(2, 2)(torch.zeros(1, 2))
     with pytest.raises(TrainingError, match=r"3 clusters need .* fit was given 2"):
         DECHead(1, 3).fit(torch.arange(10)[:, None] % 2)
     for gamma in (0.0, -1.0, float("nan"), float("inf")):
-        with pytest.raises(ConfigurationError, match="weight of the divergence, must be positive"):
+        with pytest.raises(ConfigurationError, match="DECHead: gamma must be positive and finite, but is"):
             DECHead(1, 2, gamma=gamma)

@@ -5,7 +5,7 @@ import logging
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 from sklearn.mixture import GaussianMixture
@@ -20,7 +20,7 @@ COVARIANCES = ["full", "diag", "tied"]
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread():
-    """For the references by scikit-learn, which are as small as what they are compared with."""
+    """The problems are too small for the threads of scikit-learn to help."""
     with threadpool_limits(1):
         yield
 
@@ -66,7 +66,6 @@ def test_the_posterior_is_that_of_scikit_learn(covariance, distance):
     np.testing.assert_allclose(head.log_weights.exp(), theirs.weights_[order], atol=1e-3)
 
 
-@settings(max_examples=15, deadline=None)
 @given(
     covariance=st.sampled_from(COVARIANCES),
     counts=st.lists(st.integers(15, 40), min_size=2, max_size=3),
@@ -93,7 +92,7 @@ def test_the_posterior_is_the_density_written_out(covariance, counts, n_features
     assert torch.equal(x, before)
 
 
-def test_principal_components_are_those_of_the_features_as_they_are_and_standardised_then():
+def test_principal_components_come_from_raw_features_and_are_then_standardised():
     x, _ = clouds((80, 60), 12)
     head = GMM(12, 2, n_components=3).fit(x)
     centred = x.double() - x.double().mean(dim=0)
@@ -114,7 +113,7 @@ def test_units_and_origins_of_features_do_not_matter_nor_does_a_constant_one(cov
     torch.testing.assert_close(found, expected, atol=2e-3, rtol=0)
 
 
-def test_a_projection_keeps_what_varies_most():
+def test_a_projection_keeps_the_directions_of_largest_variance():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(500, 20)).astype(np.float32), rng.integers(2, size=500)
     x[:, 7] += 6 * y
@@ -151,7 +150,7 @@ def test_probabilities_are_finite_even_far_away(covariance):
 
 @pytest.mark.parametrize("covariance", COVARIANCES)
 @pytest.mark.parametrize("n_components", [None, 3])
-def test_a_fitted_head_travels(tmp_path, covariance, n_components):
+def test_a_fitted_head_survives_saving(tmp_path, covariance, n_components):
     x, _ = clouds((30, 40))
     head = GMM(4, 2, covariance=covariance, n_components=n_components, n_init=2, seed=7, reg_covar=1e-4).fit(x)
     config = json.loads(json.dumps(head.config()))
@@ -175,27 +174,27 @@ def test_a_mixture_that_does_not_converge_is_logged_and_used(caplog, monkeypatch
 def test_what_cannot_be_clustered_is_refused():
     x, _ = clouds((5, 6))
     head = GMM(4, 4)
-    with pytest.raises(NotFittedError, match=r"GMM has no mixture yet: call fit\(features\) first"):
+    with pytest.raises(NotFittedError, match=r"GMM is not fitted: call fit\(features\) first"):
         head(x)
-    with pytest.raises(TrainingError, match=r"4 clusters need at least as many windows .* given 3; give more windows"):
+    with pytest.raises(TrainingError, match=r"4 clusters need at least as many windows .* given 3; use more windows"):
         head.fit(x[:3])
-    with pytest.raises(TrainingError, match=r"4 clusters need .* given 2; .* or ask for fewer clusters"):
+    with pytest.raises(TrainingError, match=r"4 clusters need .* given 2; .* or fewer clusters"):
         head.fit(x[:2].repeat(5, 1))
     with pytest.raises(TrainingError, match=r"singular with reg_covar=1e-300: raise it, or lower"):
         GMM(5, 2, reg_covar=1e-300).fit(torch.cat([x, x[:, :1]], dim=1))
-    with pytest.raises(NotFittedError):  # none of these left half a fit behind
+    with pytest.raises(NotFittedError):  # none of these left a partial fit
         head(x)
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"covariance": "spherical"}, "must be one of .'full', 'diag', 'tied'., but is 'spherical'"),
-        ({"n_init": 0}, "n_init >= 1 and a positive reg_covar, but found 0 and 1e-06"),
-        ({"reg_covar": 0.0}, "n_init >= 1 and a positive reg_covar, but found 5 and 0.0"),
-        ({"n_components": 5}, "between 1 and the 4 features"),
+        ({"covariance": "spherical"}, "GMM: covariance must be one of full, diag, tied, but is 'spherical'"),
+        ({"n_init": 0}, "GMM: n_init must be a whole number of 1 or more, but is 0"),
+        ({"reg_covar": 0.0}, r"GMM: reg_covar must be positive and finite, but is 0\.0"),
+        ({"n_components": 5}, "n_components must be between 1 and .*4.*features"),
     ],
 )
-def test_arguments_must_be_understood(arguments, message):
+def test_invalid_arguments_are_refused(arguments, message):
     with pytest.raises(ConfigurationError, match=message):
         GMM(4, 2, **arguments)

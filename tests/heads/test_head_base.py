@@ -7,7 +7,7 @@ from seisbench_lcl.storage.rows import RowFile
 
 
 class Uniform(Head):
-    """Every class is as likely; it remembers what reached it."""
+    """All classes are equally likely; the head records its arguments."""
 
     name = "uniform"
 
@@ -38,8 +38,8 @@ def test_no_features_or_fewer_than_two_classes_are_refused(sizes):
 
 @pytest.mark.parametrize("method", ["fit", "forward"])
 @pytest.mark.parametrize("shape", [(4,), (4, 3), (4, 2, 1)])
-def test_another_shape_is_refused_with_both_shapes(method, shape):
-    with pytest.raises(WindowError, match=r"Uniform takes features of shape \(B, 2\), but found \(4,"):
+def test_a_wrong_shape_is_refused_and_both_shapes_are_named(method, shape):
+    with pytest.raises(WindowError, match=r"Uniform needs features of shape \(B, 2\), but found \(4,"):
         getattr(Uniform(2, 3), method)(torch.zeros(shape))
 
 
@@ -58,7 +58,7 @@ def test_features_that_are_not_finite_in_float32_are_refused(method, value):
         (None, None, "learns from labels, but fit was given none"),
         (LABELS[:3], None, "4 rows of features came with 3 labels"),
         (LABELS, LABELS[:2], "4 rows of features came with 2 groups"),
-        (torch.full((4,), 1), None, r"at least two classes among them, but hold \[1\]"),
+        (torch.full((4,), 1), None, r"of at least two classes, but hold \[1\]"),
         (torch.tensor([0, 1, 2, 3]), None, r"from 0 to 2 .* hold \[0, 1, 2, 3\]"),
         (torch.tensor([-1, 0, 1, 2]), None, r"from 0 to 2 .* hold \[-1, 0, 1, 2\]"),
     ],
@@ -75,7 +75,7 @@ def test_a_cluster_head_needs_no_labels():
     assert head(FEATURES[:0]).shape == (0, 3)
 
 
-def test_rows_of_a_file_are_checked_and_a_head_that_cannot_stream_reads_them_all():
+def test_rows_of_a_file_are_checked_and_a_head_without_streaming_reads_them_all():
     rows = RowFile(2)
     with pytest.raises(TrainingError, match="0 rows of features came with 4 labels"):
         Uniform(2, 3).fit(rows, LABELS)

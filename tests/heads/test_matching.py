@@ -11,7 +11,7 @@ from seisbench_lcl.heads.matching import contingency, match_clusters
 
 @st.composite
 def rows(draw, unlabelled=True):
-    """Clusters, truth, and how many there are of each."""
+    """Clusters, truth, and the numbers of clusters and classes."""
     n_clusters, n_classes, n = draw(st.integers(1, 5)), draw(st.integers(1, 4)), draw(st.integers(1, 40))
     clusters = draw(st.lists(st.integers(0, n_clusters - 1), min_size=n, max_size=n))
     truth = draw(st.lists(st.integers(-1 if unlabelled else 0, n_classes - 1), min_size=n, max_size=n))
@@ -23,7 +23,7 @@ def count(clusters, truth, k, c):
 
 
 @given(rows())
-def test_clusters_are_counted_and_matched_as_by_trying_all(case):
+def test_counts_and_matches_equal_an_exhaustive_search(case):
     clusters, truth, n_clusters, n_classes = case
     table = [[count(clusters, truth, k, c) for c in range(n_classes)] for k in range(n_clusters)]
     assert contingency(*case).tolist() == table
@@ -56,11 +56,11 @@ def test_one_to_one_is_not_the_majority():
     assert match_clusters(clusters, truth, 3, 2).tolist() == [0, 0, -1]
 
 
-def test_what_cannot_be_counted_is_refused():
+def test_invalid_clusters_and_truth_are_refused():
     sizes = {"n_clusters": 2, "n_classes": 2}
-    with pytest.raises(DatasetError, match="clusters must lie between 0 and 1, but found 2"):
+    with pytest.raises(DatasetError, match="clusters must be between 0 and 1, but found 2"):
         contingency([0, 2], [0, 1], **sizes)
-    with pytest.raises(DatasetError, match="truth must lie between -1 and 1, but found 3"):
+    with pytest.raises(DatasetError, match="truth must be between -1 and 1, but found 3"):
         match_clusters([0, 1], [0, 3], **sizes)
     with pytest.raises(DatasetError, match=r"clusters must be integers of shape \(n,\), but found float64"):
         contingency([0.0, 1.0], [0, 1], **sizes)

@@ -102,15 +102,15 @@ def test_penalty_and_held_out_probabilities_equal_refits_without_each_event(n_fe
     assert losses[200] <= losses.min() * (1 + 1e-6)
 
 
-def test_rows_without_groups_are_events_of_their_own():
+def test_rows_without_groups_are_separate_events():
     x, y, _ = clouds((20, 30))
     alone, apart = Ridge(20, 2).fit(x, y), Ridge(20, 2).fit(x, y, torch.arange(50).flip(0) * 3)
     np.testing.assert_array_equal(alone.held_out, apart.held_out)
     assert torch.equal(alone(x), apart(x))
 
 
-def test_windows_of_one_event_do_not_vouch_for_each_other():
-    # Each event is one row many times over: with the copies left in, the held-out scores would look perfect.
+def test_windows_of_one_event_are_held_out_together():
+    # Each event is several copies of one row: if copies remained in training, held-out scores would look perfect.
     x, y, _ = clouds((12, 12), 200, distance=0)
     x, y, groups = x.repeat_interleave(4, dim=0), y.repeat_interleave(4), torch.arange(24).repeat_interleave(4)
     leaky, honest = Ridge(200, 2).fit(x, y), Ridge(200, 2).fit(x, y, groups)
@@ -123,7 +123,7 @@ def test_windows_of_one_event_do_not_vouch_for_each_other():
     assert honest(x).max() < leaky(x).max()
 
 
-def test_balanced_classes_count_the_same_and_a_mapping_can_say_it_too():
+def test_balanced_classes_have_equal_weight_as_with_a_mapping():
     x, y, groups = clouds((10, 80), distance=0.3)
     balanced = Ridge(20, 2).fit(x, y, groups)
     mapped = Ridge(20, 2, class_weight={0: 90 / 20, 1: 90 / 160}).fit(x, y, groups)
@@ -132,7 +132,7 @@ def test_balanced_classes_count_the_same_and_a_mapping_can_say_it_too():
     plain = Ridge(20, 2, class_weight=None).fit(x, y, groups)
     assert balanced(x).mean(dim=0)[0] > 1.5 * plain(x).mean(dim=0)[0]
 
-    # Where features tell nothing, what remains is the frequency of the classes.
+    # Constant features leave the class frequencies.
     nothing = torch.zeros_like(x)
     even, skewed = Ridge(20, 2).fit(nothing, y, groups), Ridge(20, 2, class_weight=None).fit(nothing, y, groups)
     torch.testing.assert_close(even(x), torch.full((90, 2), 0.5))
@@ -140,15 +140,15 @@ def test_balanced_classes_count_the_same_and_a_mapping_can_say_it_too():
 
 
 @pytest.mark.parametrize("n", [2, 5, 500])
-def test_few_events_that_separate_perfectly_do_not_claim_certainty(n):
+def test_few_events_with_perfect_separation_do_not_give_certainty(n):
     x = torch.tensor([[-1.0], [1.0]]).repeat(n, 1)
     y = torch.tensor([0, 1]).repeat(n)
     probabilities = Ridge(1, 2).fit(x, y)(x)
     n_events = 2 * n
     assert (probabilities.argmax(dim=1) == y).all()
-    # All scores are alike here, so the best temperature hits the smoothed target itself.
+    # All scores are equal here, so the best temperature gives the smoothed target itself.
     assert probabilities.min().item() == pytest.approx(1 / (n_events + 2), rel=0.1)
-    # Copies of the windows are no further evidence.
+    # Copies of the windows add no evidence.
     copies = Ridge(1, 2).fit(x.repeat(9, 1), y.repeat(9), torch.arange(2 * n).repeat(9))
     assert copies(x).min().item() == pytest.approx(1 / (n_events + 2), rel=0.1)
 
@@ -178,7 +178,7 @@ def test_scale_offset_and_constants_of_features_do_not_matter():
 
 
 @pytest.mark.parametrize("class_weight", ["balanced", None, {0: 2.0, 1: 0.25}])
-def test_a_fitted_head_travels(tmp_path, class_weight):
+def test_a_fitted_head_survives_saving(tmp_path, class_weight):
     x, y, groups = clouds((30, 40))
     head = Ridge(20, 2, alphas=np.logspace(0, 2, 3), class_weight=class_weight).fit(x, y, groups)
     config = json.loads(json.dumps(head.config()))  # which turns the keys of a mapping into strings
@@ -199,27 +199,27 @@ def test_penalties_must_be_positive(alphas):
 @pytest.mark.parametrize(
     "class_weight", ["balance", {"earthquake": 2.0}, {2: 1.0}, {-1: 1.0}, {0: 0.0}, {0: -1.0}, {0: torch.nan}, [1, 2]]
 )
-def test_class_weights_must_be_understood(class_weight):
+def test_invalid_class_weights_are_refused(class_weight):
     with pytest.raises(ConfigurationError, match=r"mapping from class index \(0 to 1\) to a positive weight, but is"):
         Ridge(5, 2, class_weight=class_weight)
 
 
-def test_what_cannot_be_learnt_from_is_refused():
+def test_invalid_data_are_refused():
     x, y, groups = clouds((5, 6), 5)
     head = Ridge(5, 2)
-    with pytest.raises(NotFittedError, match=r"fit\(features, labels\) first"):
+    with pytest.raises(NotFittedError, match=r"Ridge is not fitted: call fit\(features, labels\) first"):
         head(x)
     with pytest.raises(TrainingError, match="learns from labels"):
         head.fit(x)
     with pytest.raises(TrainingError, match="11 rows of features came with 10 labels"):
         head.fit(x, y[:-1])
-    with pytest.raises(TrainingError, match=r"at least two classes among them, but hold \[1\]"):
+    with pytest.raises(TrainingError, match=r"of at least two classes, but hold \[1\]"):
         head.fit(x, torch.ones_like(y))
     with pytest.raises(TrainingError, match="class 1 has a single event"):
         head.fit(x, y, torch.where(y == 1, 77, groups))
     with pytest.raises(TrainingError, match="class 0 has a single event"):
         head.fit(x[y.argsort()][4:], y[y.argsort()][4:])
-    with pytest.raises(NotFittedError):  # none of these left half a fit behind
+    with pytest.raises(NotFittedError):  # none of these left a partial fit
         head(x)
 
 
@@ -231,7 +231,7 @@ def fitted():
 
 
 def region(n_features, n_events=6, turned=0.0, offset=0.0, classes=(0, 1, 2), seed=0, place=0):
-    """Events of two rows around centres that another place turns away from those of place 0, and an offset of all."""
+    """Events of two rows; another place has turned class centres and an offset relative to place 0."""
     rng, there = np.random.default_rng([seed, place, 1]), np.random.default_rng([place, 2])
     centres = np.random.default_rng(0).normal(size=(3, n_features)) + turned * there.normal(size=(3, n_features))
     centres = 3 * centres / np.sqrt(n_features) + offset * there.normal(size=n_features)
@@ -304,8 +304,8 @@ def test_fine_tuning_equals_a_search_by_refits_without_each_event(fitted, n_feat
 
 
 @pytest.mark.parametrize("n_features", [10, 90])
-def test_penalties_between_the_pretrained_coefficients_and_none_of_them(fitted, n_features):
-    # Classes change places, so that the least shrinkage is the best.
+def test_penalties_range_from_pretrained_coefficients_to_a_new_fit(fitted, n_features):
+    # Classes are exchanged, so that the smallest shrinkage is best.
     x, y, groups = region(n_features, n_events=40)
     before, swapped = fitted(n_features), (y + 1) % 3
     distances = []
@@ -333,7 +333,7 @@ def test_fine_tuning_on_the_data_of_the_pretraining_keeps_its_decisions(fitted, 
 
 
 @pytest.mark.parametrize(("n_features", "turned"), [(10, 0.6), (90, 1.0)])
-def test_a_few_events_of_a_new_region_are_worth_more_on_top_of_a_pretrained_head(fitted, n_features, turned):
+def test_fine_tuning_on_a_few_events_beats_the_old_head_and_a_new_fit(fitted, n_features, turned):
     accuracy = []
     for place in range(1, 9):
         there = {"n_features": n_features, "turned": turned, "offset": 0.3, "place": place}
@@ -345,7 +345,7 @@ def test_a_few_events_of_a_new_region_are_worth_more_on_top_of_a_pretrained_head
 
 
 @pytest.mark.parametrize("n_features", [10, 90])
-def test_a_class_that_does_not_occur_is_left_alone(fitted, n_features):
+def test_a_class_without_events_keeps_its_regression(fitted, n_features):
     x, y, groups = region(n_features, 15, turned=1.0, offset=1.0, classes=(0, 2, 2), place=1)
     before = fitted(n_features)
     head = fitted(n_features).fine_tune(x, y, groups)
@@ -354,7 +354,7 @@ def test_a_class_that_does_not_occur_is_left_alone(fitted, n_features):
         assert not torch.equal(buffer[0], original[0])
         assert not torch.equal(buffer[2], original[2])
     assert head.held_out.shape == (90, 3)
-    # Balanced are those that occur: the others learn as if the model had no more classes.
+    # Balance covers only the classes present, which learn as if the model had no others.
     mapped, pair = fitted(n_features), Ridge(n_features, 2)
     mapped.class_weight = {0: 90 / 60, 2: 90 / 120}
     for name, buffer in before.state_dict().items():
@@ -377,7 +377,7 @@ def test_fine_tuning_reads_a_file(fitted, n_features):
     np.testing.assert_array_equal(streamed.held_out, whole.held_out)
 
 
-def test_what_was_constant_in_pretraining_keeps_no_influence():
+def test_features_constant_in_pretraining_get_no_influence():
     x, y, groups = region(10, 20)
     new, new_y, new_groups = region(10, turned=1.0, place=1)
     head = Ridge(11, 3).fit(torch.column_stack([x, torch.full((len(x),), 3.0)]), y, groups)
@@ -387,13 +387,13 @@ def test_what_was_constant_in_pretraining_keeps_no_influence():
     torch.testing.assert_close(head(telling), expected(new), rtol=0, atol=1e-5)
 
 
-def test_rows_without_groups_are_events_of_their_own_in_fine_tuning_too(fitted):
+def test_rows_without_groups_are_separate_events_in_fine_tuning(fitted):
     x, y, _ = region(10, turned=1.0, place=1)
     alone, apart = fitted(10).fine_tune(x, y), fitted(10).fine_tune(x, y, torch.arange(len(y)).flip(0) * 3)
     assert torch.equal(alone(x), apart(x))
 
 
-def test_a_region_that_cannot_be_learnt_from_leaves_the_head_as_it_was(fitted):
+def test_an_invalid_region_does_not_change_the_head(fitted):
     x, y, groups = region(10)
     with pytest.raises(NotFittedError, match=r"fit\(features, labels\) first"):
         Ridge(10, 3).fine_tune(x, y, groups)
@@ -401,7 +401,7 @@ def test_a_region_that_cannot_be_learnt_from_leaves_the_head_as_it_was(fitted):
     before, held_out = copy.deepcopy(head.state_dict()), head.held_out
     with pytest.raises(TrainingError, match="class 1 has a single event"):
         head.fine_tune(x, y, torch.where(y == 1, 77, groups))
-    with pytest.raises(TrainingError, match=r"at least two classes among them, but hold \[1\]"):
+    with pytest.raises(TrainingError, match=r"of at least two classes, but hold \[1\]"):
         head.fine_tune(x, torch.ones_like(y), groups)
     with pytest.raises(TrainingError, match="36 rows of features came with 35 labels"):
         head.fine_tune(x, y[:-1], groups)
@@ -412,7 +412,7 @@ def test_a_region_that_cannot_be_learnt_from_leaves_the_head_as_it_was(fitted):
 
 
 @pytest.mark.parametrize("n_features", [10, 90])
-def test_a_handful_of_events_does_not_unsettle_the_probabilities(fitted, n_features):
+def test_a_handful_of_events_hardly_changes_the_probabilities(fitted, n_features):
     losses = []
     for seed in range(1, 9):
         few, (x, y, _) = region(n_features, 2, seed=seed), region(n_features, 100, seed=100)

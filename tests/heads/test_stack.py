@@ -13,7 +13,7 @@ from seisbench_lcl.storage.rows import RowFile
 
 
 def events(telling=(1.5, 1.0), widths=(6, 50), n_events=12, classes=(0, 1, 1, 2), seed=0, noise=0):
-    """Events of two rows, and blocks of features whose classes lie apart by what each of them tells."""
+    """Events of two rows, and blocks of features with class distances `telling`."""
     rng = np.random.default_rng([seed, noise])
     y = np.repeat(rng.permutation(np.repeat(classes, n_events)), 2)
     groups = np.repeat(np.arange(len(y) // 2), 2)
@@ -92,7 +92,7 @@ def test_equal_weights_are_one_number_of_a_plain_search(telling):
         np.testing.assert_allclose(found, np.exp(log_softmax(logs, axis=1)), atol=1e-5)
 
 
-def test_equal_weights_do_not_follow_what_tells_most_of_the_training_events():
+def test_equal_weights_ignore_which_block_fits_the_training_events_best():
     x, y, groups = events((3.0, 0.0), (10, 50), n_events=30)
     learnt = Stack(60, 3, blocks=[10, 50]).fit(x, y, groups)
     equal = Stack(60, 3, blocks=[10, 50], weighting="equal").fit(x, y, groups)
@@ -106,15 +106,15 @@ def test_equal_weights_do_not_follow_what_tells_most_of_the_training_events():
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_noise_beside_what_tells_gets_hardly_a_weight(seed):
-    # Its ridge has a temperature of hundreds, so that by chance a weight of hundreds may fit the best.
+def test_a_block_of_noise_gets_a_small_weight(seed):
+    # The ridge of the noise has a temperature of hundreds, so that a weight of hundreds may fit best by chance.
     x, y, groups = events((3.0, 0.0), (10, 200), n_events=30, seed=seed)
     head = Stack(210, 3, blocks=[10, 200]).fit(x, y, groups)
     assert head.weights[0] > 0.8
     assert 0 <= head.weights[1] < 0.1
 
 
-def test_blocks_that_err_independently_gain_certainty_and_copies_share_theirs():
+def test_blocks_with_independent_errors_gain_certainty_and_copies_share_their_weight():
     x, y, groups = events((2.0, 2.0), (10, 10), n_events=30)
     assert Stack(20, 3, blocks=[10, 10]).fit(x, y, groups).weights.sum() > 1.3
     twice = Stack(20, 3, blocks=[10, 10]).fit(x[:, :10].repeat(1, 2), y, groups)
@@ -131,7 +131,7 @@ def test_one_block_is_a_ridge(n_features):
     np.testing.assert_allclose(head.held_out, ridge.held_out, atol=2e-3)
 
 
-def test_held_out_probabilities_are_calibrated_and_right_on_events_to_come():
+def test_held_out_probabilities_are_calibrated_for_new_events():
     x, y, groups = events((2.0, 2.0), (10, 50), n_events=30)
     new, new_y, _ = events((2.0, 2.0), (10, 50), n_events=100, noise=1)
     head = Stack(60, 3, blocks=[10, 50]).fit(x, y, groups)
@@ -159,14 +159,14 @@ def test_certainty_beyond_float32_is_neither_infinite_nor_nan():
     assert torch.isfinite(head.weights).all()
 
 
-def test_a_block_without_variation_says_nothing():
+def test_a_constant_block_has_no_influence():
     x, y, groups = events((2.0,), (6,))
     head = Stack(8, 3, blocks=[6, 2]).fit(torch.column_stack([x, torch.ones(len(x), 2)]), y, groups)
     unmoved = head(torch.column_stack([x, torch.ones(len(x), 2)]))
     torch.testing.assert_close(unmoved, Ridge(6, 3).fit(x, y, groups)(x), rtol=0, atol=0.02)
 
 
-def test_a_file_is_read_as_an_array_is(monkeypatch):
+def test_a_file_gives_the_same_head_as_an_array(monkeypatch):
     monkeypatch.setattr("seisbench_lcl.heads.stack._ROWS", 7)
     widths = [6, 120]
     x, y, groups = events(widths=widths)
@@ -222,11 +222,11 @@ def test_blocks_that_are_not_the_features_are_refused(blocks):
         Stack(10, 3, blocks=blocks)
 
 
-def test_what_cannot_be_done_is_said():
+def test_invalid_arguments_and_data_are_refused():
     x, y, groups = events()
     head = Stack(56, 3, blocks=[6, 50])
     for call in (lambda: head(x), lambda: head.fine_tune(x, y, groups)):
-        with pytest.raises(NotFittedError, match=r"Stack has no weights yet: call fit\(features, labels\) first"):
+        with pytest.raises(NotFittedError, match=r"Stack is not fitted: call fit\(features, labels\) first"):
             call()
     with pytest.raises(ConfigurationError, match="class_weight must be"):
         Stack(10, 3, class_weight="even")

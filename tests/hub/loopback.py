@@ -1,5 +1,6 @@
-"""Web servers on loopback that behave, and some that do not."""
+"""Web servers on loopback, well-behaved and misbehaving, and a second process that pulls from them."""
 
+import multiprocessing
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ Answer = Callable[[BaseHTTPRequestHandler], None]
 
 
 class Server(ThreadingHTTPServer):
-    """A server whose answers are given by path: bytes, or a function that writes to the handler."""
+    """A server with one answer per path: bytes, or a function that writes to the handler."""
 
     daemon_threads = True
 
@@ -19,14 +20,14 @@ class Server(ThreadingHTTPServer):
         self.answers = answers
         self.requests: list[str] = []
         self.headers: list[Mapping[str, str]] = []
-        self.over = threading.Event()  # what a stalling answer waits for
+        self.over = threading.Event()  # ends answers that stall
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that hang up: that is what they are tested for."""
+        """Stay silent about clients that hang up, as the tests make them do."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -48,7 +49,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def send(content: bytes, length: int | None = None, **headers: str) -> Answer:
-    """Answer with content, and declare its length or another; then the connection ends."""
+    """Answer with content and declare its length, or another one; then close the connection."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
@@ -62,7 +63,7 @@ def send(content: bytes, length: int | None = None, **headers: str) -> Answer:
 
 
 def send_undeclared(content: bytes) -> Answer:
-    """Answer with content of no declared length, which ends with the connection."""
+    """Answer with content without a declared length, which ends with the connection."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.send_response(200)
@@ -73,7 +74,7 @@ def send_undeclared(content: bytes) -> Answer:
 
 
 def send_chunked(pieces: Iterator[bytes], last: bytes = b"0\r\n\r\n") -> Answer:
-    """Answer in chunks, of which there may be ever more."""
+    """Answer in chunks, possibly without end."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.protocol_version = "HTTP/1.1"
@@ -89,7 +90,7 @@ def send_chunked(pieces: Iterator[bytes], last: bytes = b"0\r\n\r\n") -> Answer:
 
 
 def stall(content: bytes, sent: int | None, meanwhile: Callable[[], Any] = lambda: None) -> Answer:
-    """Send only the first bytes, or not even headers, and keep the connection open."""
+    """Send only the first bytes, or nothing at all, and keep the connection open."""
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         if sent is not None:
@@ -116,14 +117,14 @@ def fail(status: int) -> Answer:
 
 
 def in_turn(*answers: Answer) -> Answer:
-    """Give each answer once, and the last for ever."""
+    """Give each answer once, and repeat the last one."""
     left = list(answers)
     return lambda handler: (left.pop(0) if len(left) > 1 else left[0])(handler)
 
 
 @contextmanager
 def serving(answers: Mapping[str, bytes | Answer]) -> Iterator[Server]:
-    """Run a server for a while."""
+    """Run a server inside the block."""
     server = Server(answers)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
     thread.start()
@@ -134,3 +135,20 @@ def serving(answers: Mapping[str, bytes | Answer]) -> Iterator[Server]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@contextmanager
+def in_another_process(function: Callable[..., object], *arguments: object) -> Iterator[None]:
+    """Run a function in a second process alongside the block, and check that it succeeds.
+
+    The process is forked, because a fresh one spends seconds on importing torch.
+    """
+    process = multiprocessing.get_context("fork").Process(target=function, args=arguments)
+    process.start()
+    try:
+        yield
+        process.join(60)
+        assert process.exitcode == 0
+    finally:
+        process.kill()
+        process.join()

@@ -1,4 +1,4 @@
-"""Cards: what is incomplete or disagrees with the weights is refused, all of it at once; ours are neither."""
+"""Cards: one error lists everything that is incomplete or disagrees with the weights."""
 
 import copy
 import random
@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from seisbench_lcl.errors import HubError
-from seisbench_lcl.hub import weights
 from seisbench_lcl.hub.card import MAX_SIZE, Card
 from seisbench_lcl.hub.head import join
 
@@ -17,7 +16,7 @@ HEAD: dict[str, Any] = {
     "model": "MiniRocketRidge",
     "name": "mixed-3c",
     "version": "1",
-    "task": "Tell quarry blasts from noise",
+    "task": "Separate quarry blasts from noise",
     "state": "experimental",
     "summary": "An example.",
     "classes": {"quarry": "quarry blast", "noise": None},
@@ -73,14 +72,12 @@ METADATA: dict[str, Any] = {
     },
 }
 
-BUNDLED = sorted(weights.bundled().glob("*/*.json.v*"))
-
 
 def changed(**fields: Any) -> dict[str, Any]:
     return {**copy.deepcopy(HEAD), **fields}
 
 
-def test_read_gives_back_what_to_text_wrote(tmp_path: Path) -> None:
+def test_read_undoes_to_text(tmp_path: Path) -> None:
     card = Card.of(HEAD)
     file = tmp_path / "card.md"
     file.write_text(card.to_text("# Title\n\nWith --- inside\n\n---\n"))
@@ -89,55 +86,55 @@ def test_read_gives_back_what_to_text_wrote(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("field", HEAD)
-def test_no_field_can_be_left_out(field: str) -> None:
+def test_every_field_is_required(field: str) -> None:
     head = changed()
     del head[field]
-    with pytest.raises(HubError, match=f"not complete, mend its head:\n  {field}: is missing$"):
+    with pytest.raises(HubError, match=f"not valid; fix its head:\n  {field}: is missing$"):
         Card.of(head)
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "message"),
     [
-        ({"mood": "good"}, "mood: is no field of a card"),
-        ({"model": "../Ridge"}, "model: '../Ridge' is no name of a model class"),
-        ({"name": "../up"}, "name: '../up' is no name of weights"),
+        ({"mood": "good"}, "mood: is not a field of a card"),
+        ({"model": "../Ridge"}, "model: '../Ridge' is not a name of a model class"),
+        ({"name": "../up"}, "name: '../up' is not a name of weights"),
         ({"version": 1}, "version: input should be a valid string, but is 1"),
-        ({"version": "1..2"}, "version: '1..2' is no version"),
+        ({"version": "1..2"}, "version: '1..2' is not a version"),
         ({"summary": "  "}, "summary: string should have at least 1 character, but is '  '"),
         ({"summary": "wipe \x1b[2J"}, r"summary: holds the control character '\x1b'; leave it out"),
         ({"summary": "back \u202e wards"}, r"summary: holds the control character '\u202e'; leave it out"),
-        ({"classes": {"only": None}}, "classes: must name two classes or more, but names 1"),
-        ({"classes": {"a": "Quarry Blast", "b": None}}, "is no QuakeML event type; write 'quarry blast'"),
-        ({"classes": {"a": "quake", "b": None}}, "is no QuakeML event type; choose one of: not existing, "),
+        ({"classes": {"only": None}}, "classes: must name at least two classes, but names 1"),
+        ({"classes": {"a": "Quarry Blast", "b": None}}, "is not a QuakeML event type; write 'quarry blast'"),
+        ({"classes": {"a": "quake", "b": None}}, "is not a QuakeML event type; choose one of: not existing, "),
         ({"training_data": []}, "training_data: list should have at least 1 item"),
         ({"split_manifest_sha256": "0" * 63}, "split_manifest_sha256: string should match pattern"),
-        ({"recipe": {"path": "/etc/passwd", "commit": "a" * 40}}, "recipe.path: '/etc/passwd' is no path"),
+        ({"recipe": {"path": "/etc/passwd", "commit": "a" * 40}}, "recipe.path: '/etc/passwd' is not a path"),
         ({"recipe": {"path": "a/../b", "commit": "main"}}, "recipe.commit: string should match pattern"),
-        ({"scores": HEAD["scores"][:1]}, "scores: must have scores by station and by event; there is none by event"),
+        ({"scores": HEAD["scores"][:1]}, "scores: must have scores per station and per event, but has none per event"),
         ({"scores": [HEAD["scores"][0] | {"low": None}]}, "scores[0].low: input should be a valid number"),
         ({"scores": [HEAD["scores"][0] | {"value": float("nan")}]}, "scores[0].value: input should be a finite"),
         ({"scores": [HEAD["scores"][0] | {"value": 16**9999}]}, "scores[0].value: "),
         ({"scores": [HEAD["scores"][0] | {"windows": 16**9999}]}, "scores[0].windows: input should be less than"),
         ({"name": 16**9999}, "name: input should be a valid string, but is a value of type int"),
-        ({"x\x1b[2J": 1}, r"x\x1b[2J: is no field of a card"),
+        ({"x\x1b[2J": 1}, r"x\x1b[2J: is not a field of a card"),
         ({"not_for": []}, "not_for: list should have at least 1 item"),
         ({"state": "fine"}, "state: input should be 'experimental' or 'stable', but is 'fine'"),
     ],
 )
-def test_what_a_card_may_not_say(fields: dict[str, Any], told: str) -> None:
+def test_wrong_fields_are_refused(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(HubError) as error:
         Card.of(changed(**fields))
-    assert f"\n  {told}" in str(error.value) or told in str(error.value).splitlines()[1]
+    assert f"\n  {message}" in str(error.value) or message in str(error.value).splitlines()[1]
 
 
-def test_all_that_is_amiss_is_named_at_once() -> None:
+def test_one_error_lists_all_wrong_fields() -> None:
     head = changed(licence="", state="fine")
     del head["recipe"], head["training_data"][0]["sources"]
     with pytest.raises(HubError) as error:
         Card.of(head, "x.md")
     first, *lines = str(error.value).splitlines()
-    assert first == "x.md is not complete, mend its head:"
+    assert first == "x.md is not valid; fix its head:"
     assert {line.split(":")[0].strip() for line in lines} == {"licence", "state", "recipe", "training_data[0].sources"}
 
 
@@ -149,12 +146,12 @@ def test_a_card_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(HubError, match=r"cannot read the card .*utf-8"):
         Card.read(file)
     file.write_bytes(b"-" * (MAX_SIZE + 1))
-    with pytest.raises(HubError, match="too large for a card: there is room for 1,000,000 bytes"):
+    with pytest.raises(HubError, match="too large for a card: the limit is 1,000,000 bytes"):
         Card.read(file)
 
 
 @pytest.mark.parametrize(
-    ("field", "key", "value", "told"),
+    ("field", "key", "value", "message"),
     [
         ("model_args", "labels", ["noise", "quarry"], "labels: ['quarry', 'noise'] in the card, ['noise', 'quarry']"),
         ("model_args", "event_types", {"quarry": "explosion", "noise": None}, "classes: "),
@@ -169,24 +166,25 @@ def test_a_card_that_cannot_be_read(tmp_path: Path) -> None:
         ("seisbench_lcl", "model", "ResNet18", "model: 'MiniRocketRidge' in the card, 'ResNet18' in the weights"),
     ],
 )
-def test_a_card_of_other_weights(field: str, key: str, value: Any, told: str) -> None:
+def test_a_card_of_other_weights(field: str, key: str, value: Any, message: str) -> None:
     Card.of(HEAD).check_against(METADATA)
     metadata = {**METADATA, field: {**METADATA[field], key: value}}
-    with pytest.raises(HubError, match=f"mend the card:\n  {re.escape(told)}"):
+    with pytest.raises(HubError, match=f"fix the card:\n  {re.escape(message)}"):
         Card.of(HEAD).check_against(metadata)
 
 
-def test_disagreements_are_named_at_once_and_only_clusters_need_no_calibration() -> None:
+def test_one_error_lists_all_differences_and_only_clusters_need_no_calibration() -> None:
     card = Card.of(changed(calibration=None, version="2"))
     with pytest.raises(HubError) as error:
         card.check_against(METADATA)
     assert [line.split(":")[0] for line in str(error.value).splitlines()[1:]] == ["  version", "  calibration"]
+    assert "calibration: None in the card, 'required' in the weights" in str(error.value)
     arguments = {**METADATA["model_args"], "clusters": ["quarry", "noise", "quarry"]}
     del arguments["labels"]
     Card.of(changed(calibration=None)).check_against({**METADATA, "model_args": arguments})
 
 
-def test_an_ensemble_is_told_by_its_members() -> None:
+def test_a_card_of_an_ensemble_is_compared_with_its_members() -> None:
     arguments = {"members": [METADATA["model_args"]] * 2, "citation": None}
     Card.of(HEAD).check_against({**METADATA, "model_args": arguments})
     arguments["members"] = [{**METADATA["model_args"], "before": 1.0}]
@@ -194,29 +192,16 @@ def test_an_ensemble_is_told_by_its_members() -> None:
         Card.of(HEAD).check_against({**METADATA, "model_args": arguments})
 
 
-def test_damaged_cards_raise_our_error_alone() -> None:
-    text, signs = join(HEAD, "# Title\n"), random.Random(0)
+@pytest.mark.slow  # fuzzes
+def test_damaged_cards_raise_only_our_error() -> None:
+    text, rng = join(HEAD, "# Title\n"), random.Random(0)
     for _ in range(300):
         damaged = list(text)
-        for _ in range(signs.randint(1, 8)):
-            at = signs.randrange(len(damaged))
-            damaged[at : at + signs.randint(0, 3)] = signs.choices("{}[]!&*|>'\"%@:-,\n\t 019.eé\x1b\ud800", k=2)
+        for _ in range(rng.randint(1, 8)):
+            at = rng.randrange(len(damaged))
+            damaged[at : at + rng.randint(0, 3)] = rng.choices("{}[]!&*|>'\"%@:-,\n\t 019.eé\x1b\ud800", k=2)
         try:
             card, body = Card.parse("".join(damaged))
         except HubError:
             continue
         assert Card.parse(card.to_text(body)) == (card, body)
-
-
-@pytest.mark.parametrize("file", BUNDLED, ids=[f"{file.parent.name} {file.name}" for file in BUNDLED])
-def test_bundled_cards_are_complete_and_of_their_weights(file: Path) -> None:
-    name, version = file.name.split(".json.v")
-    card, body = Card.read(file.with_name(f"{name}.md"))
-    card.check_against(weights.read(file.with_name(name), version)[0])
-    assert (card.model.lower(), card.name, card.version) == (file.parent.name, name, version)
-    assert (Path(__file__).parents[2] / card.recipe.path).is_file()
-    for score in card.scores:
-        assert f"{score.value:.3f} [{score.low:.3f}, {score.high:.3f}]" in body
-        assert f"{score.windows} station windows of {score.events} events" in body or "known elsewhere" in score.split
-    for line in card.not_for:
-        assert line in body.replace("`", "")

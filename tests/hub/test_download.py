@@ -3,15 +3,25 @@ import io
 import itertools
 import os
 import signal
-import subprocess
 import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from textwrap import dedent
 
 import pytest
-from loopback import Answer, Server, fail, in_turn, redirect, send, send_chunked, send_undeclared, serving, stall
+from loopback import (
+    Answer,
+    Server,
+    fail,
+    in_another_process,
+    in_turn,
+    redirect,
+    send,
+    send_chunked,
+    send_undeclared,
+    serving,
+    stall,
+)
 
 from seisbench_lcl.errors import HubError
 from seisbench_lcl.hub import download, sources
@@ -63,7 +73,7 @@ def test_good_servers(answer: Answer, target: Path, tmp_path: Path) -> None:
     assert left_in(tmp_path) == [str(target.relative_to(tmp_path))]
 
 
-def test_by_a_redirect_and_from_a_folder(target: Path, tmp_path: Path) -> None:
+def test_a_redirect_and_a_folder(target: Path, tmp_path: Path) -> None:
     with serving({"x": CONTENT, PATH: redirect("/x")}) as server:
         pull(server.url, target)
         assert target.read_bytes() == CONTENT
@@ -79,8 +89,8 @@ BAD = {
     "missing": (fail(404), r"404 \(Not Found\)"),
     "failing": (fail(500), "500"),
     "wrong content": (send(WRONG), "has the SHA-256"),
-    "declared short": (send(CONTENT, len(CONTENT) - 1), "it is another file"),
-    "declared long": (send(CONTENT, len(CONTENT) + 1), "it is another file"),
+    "declared short": (send(CONTENT, len(CONTENT) - 1), "this is a different file"),
+    "declared long": (send(CONTENT, len(CONTENT) + 1), "this is a different file"),
     "shorter than declared": (send(CONTENT[:-1], len(CONTENT)), "broke off|ended after"),
     "short": (send_undeclared(CONTENT[:-1]), "ended after 511,999 of 512,000 bytes"),
     "long": (send_undeclared(CONTENT + b"x"), "is longer than the 512,000 bytes"),
@@ -95,7 +105,7 @@ BAD = {
 
 
 @pytest.mark.parametrize(("answer", "reason"), BAD.values(), ids=BAD.keys())
-def test_bad_servers_leave_nothing_and_the_next_one_is_asked(
+def test_bad_servers_leave_nothing_and_the_next_source_is_tried(
     answer: Answer, reason: str, target: Path, tmp_path: Path
 ) -> None:
     with serving({PATH: answer}) as bad, serving({PATH: CONTENT}) as good:
@@ -104,29 +114,29 @@ def test_bad_servers_leave_nothing_and_the_next_one_is_asked(
         assert bad.url in str(error.value)
         assert left_in(tmp_path) == []
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_bytes(b"of before")
+        target.write_bytes(b"an older file")
         with pytest.raises(HubError, match=reason):
             pull(bad.url, target)
-        assert target.read_bytes() == b"of before"
+        assert target.read_bytes() == b"an older file"
         pull(bad.url, target, good.url)
     assert target.read_bytes() == CONTENT
     assert left_in(tmp_path) == [str(target.relative_to(tmp_path))]
 
 
-def test_the_error_says_what_each_source_said(target: Path) -> None:
+def test_the_error_lists_the_error_of_each_source(target: Path) -> None:
     with serving({PATH: WRONG}) as wrong, serving({}) as empty:
         with pytest.raises(HubError) as error:
             pull(wrong.url, target, empty.url, str(target.parent / "no hub"))
-        said = str(error.value)
-        assert said.startswith(f"cannot download {PATH}: (1) {PATH} of {wrong.url} has the SHA-256 ")
-        assert f"; (2) cannot get {PATH} of {empty.url}: the server answers 404" in said
-        assert said.endswith(f"no hub has no file {PATH}: check the address")
+        message = str(error.value)
+        assert message.startswith(f"cannot download {PATH}: (1) {PATH} of {wrong.url} has the SHA-256 ")
+        assert f"; (2) cannot get {PATH} of {empty.url}: the server answers 404" in message
+        assert message.endswith(f"no hub has no file {PATH}: check the address")
         assert (len(wrong.requests), len(empty.requests)) == (1, 1)  # another attempt would change nothing
-    with pytest.raises(HubError, match="there is no source"):
+    with pytest.raises(HubError, match="no source was given"):
         fetch([], FILE, target)
 
 
-def test_an_endless_file_is_left_as_soon_as_it_is_too_long(target: Path, tmp_path: Path) -> None:
+def test_an_endless_file_is_abandoned_once_it_is_too_long(target: Path, tmp_path: Path) -> None:
     sent = itertools.count()
     with serving({PATH: send_chunked(bytes(100_000) for _ in sent)}) as server:
         with pytest.raises(HubError, match="is longer than"):
@@ -135,7 +145,7 @@ def test_an_endless_file_is_left_as_soon_as_it_is_too_long(target: Path, tmp_pat
     assert left_in(tmp_path) == []
 
 
-def test_a_server_that_drips_does_not_hold_us(target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_server_that_drips_is_abandoned(target: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "PATIENCE", 0.2)
 
     def drip(handler: Server) -> None:
@@ -164,7 +174,7 @@ def test_an_interrupted_download_leaves_nothing(target: Path, tmp_path: Path) ->
             signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
     class Watched(io.FileIO):
-        """A temporary file that tells when the first bytes are in it."""
+        """A temporary file that reports its first bytes."""
 
         def write(self, data: bytes) -> int:
             written = super().write(data)
@@ -194,9 +204,9 @@ def test_a_full_disk(after: int, target: Path, tmp_path: Path, monkeypatch: pyte
     with serving({PATH: CONTENT}) as server:
         with monkeypatch.context() as patch:
             patch.setattr(Path, "open", lambda self, mode="r": Full(self, mode) if "w" in mode else open(self, mode))
-            with pytest.raises(HubError, match=r"cannot write .*mixed-3c.* No space left on device; make room there"):
+            with pytest.raises(HubError, match=r"cannot write .*mixed-3c.* No space left on device; free disk"):
                 pull(server.url, target, server.url)
-        assert len(server.requests) == 1  # no other source has more room for us
+        assert len(server.requests) == 1  # another source would not help
     assert left_in(tmp_path) == []
 
 
@@ -212,7 +222,7 @@ def test_a_target_that_cannot_be_written(
     else:
         target.parent.mkdir(parents=True)
         target.parent.chmod(0o555)
-        if os.access(target.parent, os.W_OK):  # root may write everywhere, but not where the system says it may not
+        if os.access(target.parent, os.W_OK):  # root may write to every folder, except to those of the kernel
             target.parent.rmdir()
             target = Path("/proc/sys/kernel") / target.name
     before = left_in(tmp_path)
@@ -221,19 +231,8 @@ def test_a_target_that_cannot_be_written(
     assert left_in(tmp_path) == before
 
 
-OTHER_PROCESS = """
-    import sys
-    from pathlib import Path
-    from seisbench_lcl.hub.download import fetch
-    from seisbench_lcl.hub.schema import File
-    from seisbench_lcl.hub.sources import source
-
-    address, path, sha256, size, target = sys.argv[1:]
-    fetch([source(address)], File(path=path, sha256=sha256, size=int(size)), Path(target))
-"""
-
-
-def test_two_processes_at_once_end_with_one_good_file(target: Path, tmp_path: Path) -> None:
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_two_processes_at_once_leave_one_good_file(target: Path, tmp_path: Path) -> None:
     both = threading.Barrier(2, timeout=60)
 
     def at_once(handler: Server) -> None:
@@ -243,10 +242,9 @@ def test_two_processes_at_once_end_with_one_good_file(target: Path, tmp_path: Pa
         handler.wfile.write(CONTENT[1000:])
 
     with serving({PATH: at_once}) as server:
-        arguments = [server.url, PATH, FILE.sha256, str(FILE.size), str(target)]
-        with subprocess.Popen([sys.executable, "-c", dedent(OTHER_PROCESS), *arguments]) as other:
-            fetch([source(server.url, (10.0, 60.0))], FILE, target)
-            assert other.wait(60) == 0
+        arguments = [source(server.url, (10.0, 60.0))], FILE, target
+        with in_another_process(fetch, *arguments):
+            fetch(*arguments)
     assert target.read_bytes() == CONTENT
     assert left_in(tmp_path) == [str(target.relative_to(tmp_path))]
 
@@ -257,14 +255,15 @@ class Terminal(io.StringIO):
 
 
 @pytest.mark.parametrize(("terminal", "progress"), [(True, True), (True, False), (False, True)])
-def test_a_bar_only_where_it_is_wanted_and_somebody_sees_it(
+def test_a_progress_bar_is_drawn_only_if_wanted_and_only_on_a_terminal(
     terminal: bool, progress: bool, target: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stream = Terminal() if terminal else io.StringIO()
     monkeypatch.setattr(sys, "stderr", stream)
     with serving({PATH: CONTENT}) as server:
         pull(server.url, target, progress=progress)
-    assert ("mixed-3c.safetensors.v1: 100%" in stream.getvalue()) == (terminal and progress)
+    for text in ("mixed-3c.safetensors.v1", "100%", "512.0/512.0 kB"):
+        assert (text in stream.getvalue()) == (terminal and progress)
     assert bool(stream.getvalue()) == (terminal and progress)
     assert capsys.readouterr().out == ""
 
@@ -287,7 +286,7 @@ def test_small_files_are_read_into_memory_up_to_a_limit(small: Server) -> None:
     assert read(web, "registry.json", 10) == b"{}"
     assert read(web, "undeclared", 2) == b"{}"
     for path in ("long", "endless"):
-        with pytest.raises(HubError, match="is larger than the 10 bytes that are allowed"):
+        with pytest.raises(HubError, match="is larger than the allowed 10 bytes"):
             read(web, path, 10)
     with pytest.raises(HubError, match=r"broke off|ended after 2 of 3"):
         read(web, "cut", 10)

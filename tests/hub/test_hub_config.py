@@ -9,7 +9,7 @@ from seisbench_lcl.hub.config import config_file, hubs
 
 @pytest.fixture(autouse=True)
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The file of a user who has none yet, and no variable."""
+    """The path of the configuration file of a user without file and variable."""
     monkeypatch.delenv("SEISBENCH_LCL_HUBS", raising=False)
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
     monkeypatch.setattr("seisbench_lcl.hub.config.user_config_dir", lambda name: str(tmp_path / name))
@@ -17,15 +17,15 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return config_file()
 
 
-def test_without_both_there_is_no_hub(file: Path) -> None:
+def test_no_hub_by_default(file: Path) -> None:
     assert hubs() == []
     file.parent.rmdir()
     file.parent.touch()
     assert hubs() == []
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="where the folder lies depends on the system")
-def test_the_file_lies_where_the_system_has_such_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="the folder depends on the system")
+def test_the_file_is_in_the_configuration_folder_of_the_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from platformdirs import user_config_dir
 
     monkeypatch.setattr("seisbench_lcl.hub.config.user_config_dir", user_config_dir)
@@ -42,7 +42,9 @@ def test_the_file_lies_where_the_system_has_such_files(tmp_path: Path, monkeypat
         (" , ", ["https://of.the/file"]),
     ],
 )
-def test_the_variable_goes_first(file: Path, monkeypatch: pytest.MonkeyPatch, value: str, expected: list[str]) -> None:
+def test_the_variable_overrides_the_file(
+    file: Path, monkeypatch: pytest.MonkeyPatch, value: str, expected: list[str]
+) -> None:
     file.write_text('hubs = ["https://of.the/file"]')
     monkeypatch.setenv("SEISBENCH_LCL_HUBS", value)
     assert hubs() == expected
@@ -60,7 +62,7 @@ def test_the_file_keeps_its_order_and_its_folders_are_relative_to_it(file: Path)
 @pytest.mark.parametrize(
     "text", ["", "hubs", 'hubs = "https://a"', "hubs = [1]", 'hub = ["https://a"]', "hubs = []\nother = 1", "\ufeff\0"]
 )
-def test_any_other_file_is_refused_by_name(file: Path, text: str) -> None:
+def test_an_error_states_the_path_of_a_wrong_file(file: Path, text: str) -> None:
     file.write_text(text, encoding="utf-8")
     with pytest.raises(HubError, match=r"hubs\.toml"):
         hubs()

@@ -36,7 +36,7 @@ def parse(content: Any) -> HubRegistry:
     return HubRegistry.parse(json.dumps(content).encode(), "https://hub.example")
 
 
-def test_a_registry_survives_the_round_trip_in_one_and_the_same_text(content: dict[str, Any]) -> None:
+def test_equal_registries_have_equal_text_and_survive_a_round_trip(content: dict[str, Any]) -> None:
     registry = parse(content)
     assert registry.weights["MiniRocketRidge"]["mixed-3c"]["1"].files["json"].size == 5
     assert json.loads(registry.to_text()) == content
@@ -47,7 +47,7 @@ def test_a_registry_survives_the_round_trip_in_one_and_the_same_text(content: di
     assert HubRegistry.parse(HubRegistry.empty().to_text().encode(), "here").weights == {}
 
 
-def test_what_no_registry_may_hold_is_not_written(content: dict[str, Any]) -> None:
+def test_wrong_entries_are_not_written(content: dict[str, Any]) -> None:
     registry = parse(content)
     registry.weights["Other"] = registry.weights["MiniRocketRidge"]
     with pytest.raises(HubError, match=r"instead of other/mixed-3c\.json\.v1"):
@@ -62,12 +62,12 @@ def test_entries_do_not_change(content: dict[str, Any]) -> None:
         entry.files["json"].sha256 = "1" * 64
 
 
-def test_versions_share_a_card_or_have_their_own(content: dict[str, Any]) -> None:
+def test_versions_share_a_card_or_have_separate_ones(content: dict[str, Any]) -> None:
     versions = content["weights"]["MiniRocketRidge"]["mixed-3c"]
     versions["2"] = an_entry("2")
     parse(content)
     versions["2"]["files"]["card"]["sha256"] = "1" * 64
-    with pytest.raises(HubError, match=r"mixed-3c\.md is named with two digests"):
+    with pytest.raises(HubError, match=r"mixed-3c\.md has two digests"):
         parse(content)
     versions["2"]["files"]["card"]["path"] += ".v2"
     parse(content)
@@ -86,26 +86,26 @@ JSON = (*ENTRY, "files", "json")
         (("schema_version",), None, "schema_version"),
         (("more",), 1, "Extra inputs"),
         (("weights",), [], "weights"),
-        (("weights", "Mini/Rocket"), {"a": {"1": an_entry()}}, "no name of a model class"),
-        (("weights", "MINIROCKETRIDGE"), {"mixed-3c": {"1": an_entry()}}, "differ in capitals alone"),
-        (("weights", "MiniRocketRidge", "../x"), {"1": an_entry()}, "no name of weights"),
-        (("weights", "MiniRocketRidge", "Mixed-3c"), {"1": an_entry(name="Mixed-3c")}, "differ in capitals alone"),
+        (("weights", "Mini/Rocket"), {"a": {"1": an_entry()}}, "not a name of a model class"),
+        (("weights", "MINIROCKETRIDGE"), {"mixed-3c": {"1": an_entry()}}, "differ only in case"),
+        (("weights", "MiniRocketRidge", "../x"), {"1": an_entry()}, "not a name of weights"),
+        (("weights", "MiniRocketRidge", "Mixed-3c"), {"1": an_entry(name="Mixed-3c")}, "differ only in case"),
         (("weights", "MiniRocketRidge", "x"), {}, "at least 1 item"),
-        ((*ENTRY[:3], "1/../2"), an_entry(), "no version"),
+        ((*ENTRY[:3], "1/../2"), an_entry(), "not a version"),
         ((*ENTRY[:3], "2"), an_entry("1"), r"instead of minirocketridge/mixed-3c\.json\.v2"),
         ((*ENTRY, "licence"), "", "at least 1 character"),
         ((*ENTRY, "licence"), "MIT\x1b[2J", "printable"),
         ((*ENTRY, "more"), 1, "Extra inputs"),
-        ((*ENTRY, "mirrors"), ["file:///etc"], "a mirror is an address"),
-        ((*ENTRY, "mirrors"), ["/etc"], "a mirror is an address"),
+        ((*ENTRY, "mirrors"), ["file:///etc"], "a mirror must be"),
+        ((*ENTRY, "mirrors"), ["/etc"], "a mirror must be"),
         ((*ENTRY, "mirrors"), ["https://[x"], "mirrors"),
-        ((*ENTRY, "mirrors"), ["https://h/?a=b"], "a mirror is an address"),
-        ((*ENTRY, "mirrors"), ["https://user:secret@h/"], "a mirror is an address"),
-        ((*ENTRY, "mirrors"), ["hf://owner/repository@main"], "a mirror is an address"),
+        ((*ENTRY, "mirrors"), ["https://h/?a=b"], "a mirror must be"),
+        ((*ENTRY, "mirrors"), ["https://user:secret@h/"], "a mirror must be"),
+        ((*ENTRY, "mirrors"), ["hf://owner/repository@main"], "a mirror must be"),
         ((*ENTRY, "mirrors"), ["https://h"] * 17, "at most 16"),
         ((*ENTRY, "files", "pt"), a_file("minirocketridge/mixed-3c.pt.v1"), "'json', 'safetensors' or 'card'"),
-        ((*JSON, "path"), "/etc/passwd", "no path inside a hub"),
-        ((*JSON, "path"), "minirocketridge/../x", "no path inside a hub"),
+        ((*JSON, "path"), "/etc/passwd", "not a path inside a hub"),
+        ((*JSON, "path"), "minirocketridge/../x", "not a path inside a hub"),
         ((*JSON, "path"), "x/mixed-3c.json.v1", "instead of"),
         ((*ENTRY, "files", "card", "path"), "minirocketridge/mixed-3c.html", r"mixed-3c\.md or "),
         ((*JSON, "sha256"), None, "sha256"),
@@ -120,7 +120,7 @@ JSON = (*ENTRY, "files", "json")
         ((*ENTRY, "files", "safetensors", "size"), LARGEST["safetensors"] + 1, "are allowed"),
     ],
 )  # fmt: skip
-def test_refused(content: dict[str, Any], where: tuple[str, ...], value: Any, reason: str) -> None:
+def test_wrong_registries_are_refused(content: dict[str, Any], where: tuple[str, ...], value: Any, reason: str) -> None:
     place = content
     for key in where[:-1]:
         place = place[key]
@@ -155,17 +155,17 @@ def test_nothing_may_be_missing(content: dict[str, Any], missing: tuple[str, ...
         b'{"schema_version": 1, "weights": {"\\ud800": {}}}',
     ],
 )
-def test_no_registry_at_all(data: bytes) -> None:
+def test_other_data_are_refused(data: bytes) -> None:
     with pytest.raises(HubError, match="the registry of here"):
         HubRegistry.parse(data, "here")
 
 
-def test_a_key_that_stands_twice_is_refused() -> None:
-    with pytest.raises(HubError, match="a key stands twice"):
+def test_a_repeated_key_is_refused() -> None:
+    with pytest.raises(HubError, match="an object repeats a key"):
         HubRegistry.parse(b'{"schema_version": 1, "weights": {}, "weights": {}}', "here")
 
 
-def test_a_registry_that_is_too_large_is_not_even_parsed() -> None:
+def test_a_registry_that_is_too_large_is_not_parsed() -> None:
     data = bytes(LARGEST_REGISTRY + 1)
     tracemalloc.start()
     try:
@@ -176,10 +176,10 @@ def test_a_registry_that_is_too_large_is_not_even_parsed() -> None:
         tracemalloc.stop()
 
 
-def test_parts_made_by_hand_are_checked_too() -> None:
-    with pytest.raises(ValidationError, match="no path inside a hub"):
+def test_parts_built_in_code_are_checked_too() -> None:
+    with pytest.raises(ValidationError, match="not a path inside a hub"):
         File(path="../x", sha256="0" * 64, size=1)
-    with pytest.raises(ValidationError, match="no file is named for safetensors, card"):
+    with pytest.raises(ValidationError, match="files are missing for safetensors, card"):
         Entry(files={"json": File(path="a/x.json.v1", sha256="0" * 64, size=1)}, licence="MIT")
 
 
@@ -207,7 +207,8 @@ def mutate(content: Any, rng: random.Random) -> Any:
     return content
 
 
-def test_fuzzed_registries_raise_our_own_error_or_are_sound(content: dict[str, Any]) -> None:
+@pytest.mark.slow  # fuzzes
+def test_fuzzed_registries_raise_our_error_or_are_valid(content: dict[str, Any]) -> None:
     rng = random.Random(0)
     refused = []
     for number in range(1000):

@@ -1,4 +1,4 @@
-"""The server of a laboratory gives the registry of a hub and what it names, and nothing else."""
+"""The server of a hub serves the registry and the files listed in it, and nothing else."""
 
 import http.client
 import re
@@ -10,11 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from small_hub import FOLDER, NAME, contents, fitted, make_hub, windows
+from small_hub import FOLDER, NAME, contents, fitted, make_hub, use_hubs, windows
 
 import seisbench_lcl as lcl
 from seisbench_lcl.errors import HubError
-from seisbench_lcl.hub import hubs
 from seisbench_lcl.hub.serving import server
 
 
@@ -31,7 +30,7 @@ def running(hub: Path) -> Iterator[int]:
 
 
 def ask(port: int, path: str, method: str = "GET") -> tuple[int, bytes, http.client.HTTPMessage]:
-    """Ask for a path as it is, which no well-behaved client would send."""
+    """Request a path as it is, unlike a well-behaved client."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     connection.putrequest(method, path, skip_host=False)
     connection.endheaders()
@@ -41,11 +40,12 @@ def ask(port: int, path: str, method: str = "GET") -> tuple[int, bytes, http.cli
     return found
 
 
-@pytest.fixture
-def hub(tmp_path: Path) -> Path:
-    """A hub with neighbours that are nobody's business."""
-    hub = make_hub(tmp_path / "hub")
-    (tmp_path / "outside.txt").write_text("secret")
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a hub with secret files inside and outside; do not change it."""
+    folder = tmp_path_factory.mktemp("guarded")
+    hub = make_hub(folder / "hub")
+    (folder / "outside.txt").write_text("secret")
     (hub / "inside.txt").write_text("secret")
     (hub / FOLDER / f"{NAME}.pt.v1").write_text("secret")
     (hub / FOLDER / "index.html").write_text("secret")
@@ -55,15 +55,25 @@ def hub(tmp_path: Path) -> Path:
     return hub
 
 
-def test_what_the_registry_names(hub: Path) -> None:
-    named = ["registry.json", *(f"{FOLDER}/{NAME}.{end}" for end in ("json.v1", "safetensors.v1", "md"))]
-    with running(hub) as port:
-        for path in named:
-            content = (hub / path).read_bytes()
-            assert ask(port, f"/{path}")[:2] == (200, content)
-            status, body, headers = ask(port, f"/{path}", "HEAD")
-            assert (status, body, headers["Content-Length"]) == (200, b"", str(len(content)))
-        assert ask(port, f"/{FOLDER}/%74iny.md?x=1#y")[0] == 200
+@pytest.fixture(scope="module")
+def port(guarded: Path) -> Iterator[int]:
+    with running(guarded) as port:
+        yield port
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Path:
+    return make_hub(tmp_path / "hub")
+
+
+def test_files_of_the_registry_are_served(guarded: Path, port: int) -> None:
+    listed = ["registry.json", *(f"{FOLDER}/{NAME}.{end}" for end in ("json.v1", "safetensors.v1", "md"))]
+    for path in listed:
+        content = (guarded / path).read_bytes()
+        assert ask(port, f"/{path}")[:2] == (200, content)
+        status, body, headers = ask(port, f"/{path}", "HEAD")
+        assert (status, body, headers["Content-Length"]) == (200, b"", str(len(content)))
+    assert ask(port, f"/{FOLDER}/%74iny.md?x=1#y")[0] == 200
 
 
 @pytest.mark.parametrize(
@@ -91,22 +101,20 @@ def test_what_the_registry_names(hub: Path) -> None:
         "/x\\..\\inside.txt",
     ],
 )
-def test_nothing_else(path: str, hub: Path) -> None:
-    with running(hub) as port:
-        for method in ("GET", "HEAD"):
-            status, body, _ = ask(port, path, method)
-            assert status == 404
-            assert b"secret" not in body
-        assert ask(port, "/registry.json", "POST")[0] == ask(port, "/registry.json", "PUT")[0] == 501
+def test_other_files_are_not_served(path: str, port: int) -> None:
+    for method in ("GET", "HEAD"):
+        status, body, _ = ask(port, path, method)
+        assert status == 404
+        assert b"secret" not in body
+    assert ask(port, "/registry.json", "POST")[0] == ask(port, "/registry.json", "PUT")[0] == 501
 
 
 @pytest.mark.parametrize("path", ["//x/registry.json", "http://x/registry.json", "C:/registry.json"])
-def test_one_reading_of_an_address_decides(path: str, hub: Path) -> None:
-    with running(hub) as port:
-        assert b"secret" not in ask(port, path)[1]
+def test_an_address_is_read_in_one_way(path: str, port: int) -> None:
+    assert b"secret" not in ask(port, path)[1]
 
 
-def test_what_is_added_while_it_runs_and_a_registry_that_breaks(hub: Path) -> None:
+def test_versions_added_while_it_runs_and_a_registry_that_breaks(hub: Path) -> None:
     with running(hub) as port:
         assert ask(port, f"/{FOLDER}/{NAME}.json.v2")[0] == 404
         make_hub(hub, "2")
@@ -117,7 +125,7 @@ def test_what_is_added_while_it_runs_and_a_registry_that_breaks(hub: Path) -> No
         server(hub, port=0)
 
 
-def test_this_machine_alone_by_default(hub: Path) -> None:
+def test_only_this_machine_is_answered_by_default(hub: Path) -> None:
     with server(hub, port=0) as serving:
         assert serving.server_address[0] == "127.0.0.1"
         with pytest.raises(OSError, match="in use"):
@@ -125,13 +133,12 @@ def test_this_machine_alone_by_default(hub: Path) -> None:
 
 
 COMMAND = "from seisbench_lcl.cli import main; main()"
-PULL = f"import seisbench_lcl as lcl; print(lcl.WaveformKMeans.from_pretrained({NAME!r}).weights_version)"
 
 
-def test_another_process_pulls_from_a_hub_that_another_one_serves(
-    hub: Path, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.slow  # starts a process
+def test_models_are_pulled_from_a_hub_that_another_process_serves(
+    hub: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("SEISBENCH_CACHE_ROOT", str(tmp_path / "root"))
     monkeypatch.setenv("PYTHONUNBUFFERED", "1")
     command = [sys.executable, "-c", COMMAND, "hub", "serve", str(hub), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as serving:
@@ -139,18 +146,14 @@ def test_another_process_pulls_from_a_hub_that_another_one_serves(
             assert serving.stdout is not None
             address = re.fullmatch(r"(http://127\.0\.0\.1:\d+/)\n", serving.stdout.readline())
             assert address is not None
-            monkeypatch.setenv("SEISBENCH_LCL_HUBS", address[1])
-            done = subprocess.run([sys.executable, "-c", PULL], capture_output=True, text=True, check=False)
-            assert (done.returncode, done.stdout) == (0, "1\n"), done.stderr
-            pulled = contents(tmp_path / "root" / "models" / "v3" / FOLDER)
+            use_hubs(monkeypatch, address[1])
+            model = lcl.WaveformKMeans.from_pretrained(NAME)
+            assert (model.predict_proba(windows(7)) == fitted().predict_proba(windows(7))).all()
+            pulled = contents(cache / FOLDER)
             assert pulled[f"{NAME}.safetensors.v1"] == (hub / FOLDER / f"{NAME}.safetensors.v1").read_bytes()
-            hubs._recent.cache_clear()
-            here = lcl.WaveformKMeans.from_pretrained(NAME)
-            assert (here.predict_proba(windows(7)) == fitted().predict_proba(windows(7))).all()
-            assert contents(cache / FOLDER) == pulled
         finally:
             serving.terminate()
-            said = serving.communicate(timeout=30)[1]
+            output = serving.communicate(timeout=30)[1]
     assert serving.returncode == 0
-    assert said.endswith("stopped\n")
-    assert "Traceback" not in said
+    assert output.endswith("stopped\n")
+    assert "Traceback" not in output

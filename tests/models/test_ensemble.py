@@ -231,12 +231,12 @@ def rewritten(ensemble: lcl.DiscriminatorEnsemble, path: Path, change: Callable[
         (
             lambda m: m["model_args"]["members"][1].update(model="Unheard"),
             MissingPluginError,
-            "no model is called 'Unheard'; installed are .*MiniRocketRidge",
+            "no model is called 'Unheard'; installed: .*MiniRocketRidge",
         ),
         (
             lambda m: m["seisbench_lcl"]["requires"]["member 1 head"].update(name="forest", distribution="woods"),
             MissingPluginError,
-            "no head is called 'forest'; installed are .*; it comes with woods>=",
+            "no head is called 'forest'; installed: .*; it comes with woods>=",
         ),
         (
             lambda m: m["seisbench_lcl"]["requires"]["member 2 extractor"].update(name="hydra", distribution="lerna"),
@@ -270,7 +270,7 @@ def test_weights_of_a_single_model_are_none_of_an_ensemble(trained: lcl.Discrimi
     trained.save(tmp_path / "all")
     with pytest.raises(WeightsError, match=r"use DiscriminatorEnsemble.load"):
         lcl.MiniRocketRidge.load(tmp_path / "all")
-    with pytest.raises(NotFittedError, match="nothing to save yet"):
+    with pytest.raises(NotFittedError, match="there is nothing to save"):
         trained.fresh().save(tmp_path / "fresh")
 
 
@@ -303,9 +303,9 @@ def test_members_that_are_none() -> None:
     one, two = small(), small()
     clusters = lcl.MiniRocketKMeans(clusters=LABELS, **{k: v for k, v in SHAPE.items() if k != "labels"}, **ROCKET)
     for members, message in (
-        ([], "two members or more, but was given 0"),
-        ([one], "two members or more, but was given 1"),
-        ([one, two, one], "member 2, a MiniRocketRidge, was given twice"),
+        ([], "at least two members, but got 0"),
+        ([one], "at least two members, but got 1"),
+        ([one, two, one], "member 2, a MiniRocketRidge, occurs twice"),
         ([clusters, clusters], "member 0, a MiniRocketKMeans, learns without labels: clusters cannot vote"),
         ([one, clusters], "member 1, a MiniRocketKMeans, learns without labels"),
         ([one, lcl.DiscriminatorEnsemble([small(), two])], "member 1 is an ensemble: give its members one by one"),
@@ -325,9 +325,9 @@ def test_members_differ_in_their_seeds() -> None:
     assert {member.extractor.width for member in networks.members} == {2}
     rockets = lcl.DiscriminatorEnsemble.of(lcl.Discriminator, 2, extractor="minirocket", head="linear", **SHAPE)
     assert [member.extractor.seed for member in rockets.members] == [0, 1]
-    with pytest.raises(ConfigurationError, match="Discriminator has no seed, so that all members would be equal"):
+    with pytest.raises(ConfigurationError, match="Discriminator has no seed, so all members would be equal"):
         lcl.DiscriminatorEnsemble.of(lcl.Discriminator, 2, extractor="raw", head="ridge", **SHAPE)
-    with pytest.raises(ConfigurationError, match="two members or more, but was given 1"):
+    with pytest.raises(ConfigurationError, match="at least two members, but got 1"):
         lcl.DiscriminatorEnsemble.of(lcl.ResNet18, 1, **SHAPE, **NETWORK)
     clusters = {**SHAPE, "labels": None, "clusters": 3}
     with pytest.raises(ConfigurationError, match="clusters cannot vote"):
@@ -351,7 +351,7 @@ def test_seeds_of_extractors_side_by_side_differ_wherever_they_stand() -> None:
     assert again.get_model_args() == ensemble.get_model_args()
     single = lcl.HybridRidge(**shape, extractor_args=ensemble.members[2].extractor.config())
     assert single.get_model_args() == ensemble.members[2].get_model_args()
-    with pytest.raises(ConfigurationError, match="PhysicalRidge has no seed, so that all members would be equal"):
+    with pytest.raises(ConfigurationError, match="PhysicalRidge has no seed, so all members would be equal"):
         lcl.DiscriminatorEnsemble.of(lcl.PhysicalRidge, 2, **shape)
 
 
@@ -411,7 +411,7 @@ def test_fine_tuned_members_go_on_from_what_they_have_learnt(trained: lcl.Discri
     windows = data(1)[0]
     expected = np.mean([member.predict_proba(windows) for member in alone], axis=0)
     np.testing.assert_array_equal(rockets.predict_proba(windows), expected)
-    with pytest.raises(ConfigurationError, match="no member is a network, so there is no use for freeze"):
+    with pytest.raises(ConfigurationError, match="no member is a network, so freeze cannot be used"):
         rockets.fine_tune(*data(2), freeze=1)
     with pytest.raises(NotFittedError):
         trained.fresh().fine_tune(*data(2))
@@ -421,7 +421,7 @@ def test_one_member_that_fails_leaves_all_as_they_were(trained: lcl.Discriminato
     ensemble = pickle.loads(pickle.dumps(trained))
     expected = ensemble.members[0].predict_proba(data(1)[0])
     ensemble.members[1].head.intercepts.fill_(np.nan)
-    with pytest.raises(NotFittedError, match="Ridge has no coefficients yet"):
+    with pytest.raises(NotFittedError, match="Ridge is not fitted"):
         ensemble.fine_tune(*data(2), epochs=1)
     np.testing.assert_array_equal(ensemble.members[0].predict_proba(data(1)[0]), expected)
 
@@ -435,7 +435,7 @@ def test_an_ensemble_that_cannot_learn_or_tell() -> None:
         ensemble.fit(windows)
     with pytest.raises(TrainingError, match="no window is labelled"):
         ensemble.fit(windows[:6:3], labels[:6:3])
-    with pytest.raises(WindowError, match=r"takes windows of shape \(B, 3, 250\)"):
+    with pytest.raises(WindowError, match=r"needs windows of shape \(B, 3, 250\)"):
         ensemble.fit(windows[..., :200], labels, groups)
 
 

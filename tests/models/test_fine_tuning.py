@@ -160,7 +160,7 @@ def test_a_network_before_another_head_stays_as_it_is() -> None:
     model.fine_tune(*region(1, shift=2))
     assert same(before, model.extractor.state_dict())
     assert np.isfinite(model.held_out).all()
-    with pytest.raises(ConfigurationError, match="Discriminator is not trained together with its head"):
+    with pytest.raises(ConfigurationError, match="Discriminator is not a network trained with its head"):
         model.fine_tune(*region(1, shift=2), freeze=-1)
 
 
@@ -179,8 +179,8 @@ def bad_windows(what: str) -> NDArray[np.float32]:
     [
         ("dead", "1 of 48 windows have a component without any motion, the first at index 3"),
         ("nan", "hold NaN or infinite samples, the first at index 3"),
-        ("short", r"takes windows of shape \(B, 2, 200\).*found \(48, 2, 150\)"),
-        ("components", r"takes windows of shape \(B, 2, 200\).*found \(48, 1, 200\)"),
+        ("short", r"needs windows of shape \(B, 2, 200\).*got \(48, 2, 150\)"),
+        ("components", r"needs windows of shape \(B, 2, 200\).*got \(48, 1, 200\)"),
     ],
 )
 def test_windows_that_do_not_fit_leave_the_model_as_it_is(
@@ -197,13 +197,13 @@ def test_windows_that_do_not_fit_leave_the_model_as_it_is(
 @pytest.mark.parametrize(
     ("labels", "groups", "message"),
     [
-        (["quake"] * 48, None, r"takes windows of two classes at least, but these are of \['quake'\]"),
-        (["bang"] * 48, None, r"labels \['bang'\] are unknown to the model, whose labels are"),
+        (["quake"] * 48, None, r"needs windows of at least two classes, but all of these are \['quake'\]"),
+        (["bang"] * 48, None, r"the model does not know the labels \['bang'\]; its labels are"),
         (["quake"] * 47, None, "48 windows came with 47 labels"),
         (["quake"] * 24 + ["slide"] * 24, [1] * 24 + [2] * 24, "class 'quake' has a single event"),
         (["quake"] * 24 + ["slide"] * 24, range(47), "48 windows came with 47 groups"),
         (["quake", "slide"] * 24, [1] * 48, "event 1 has windows labelled 'quake' and 'slide'"),
-        (["quake", "slide"] * 24, [[1]] * 48, "one name or number for each window"),
+        (["quake", "slide"] * 24, [[1]] * 48, "one name or number per window"),
     ],
 )
 def test_labels_that_do_not_allow_it_leave_the_model_as_it_is(
@@ -219,10 +219,10 @@ def test_labels_that_do_not_allow_it_leave_the_model_as_it_is(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"freeze": -2}, "freeze must be .*-1 for all, but is -2"),
-        ({"freeze": 6}, "freeze must be up to 5, the number of stages of ResNet18, but is 6"),
-        ({"epochs": -1}, "epochs must be 1 or more, .*but is -1"),
-        ({"epochs": 0}, "epochs must be 1 or more, .*but is 0"),
+        ({"freeze": -2}, "freeze must be .*-1 for all stages, but is -2"),
+        ({"freeze": 6}, "freeze must be at most 5, the number of stages of ResNet18Encoder, but is 6"),
+        ({"epochs": -1}, "epochs must be a whole number of 1 or more, .*but is -1"),
+        ({"epochs": 0}, "epochs must be a whole number of 1 or more, .*but is 0"),
         ({"learning_rate": 0}, "learning_rate must be positive, but is 0"),
         ({"learning_rate": float("nan")}, "learning_rate must be positive, but is nan"),
     ],
@@ -233,7 +233,7 @@ def test_arguments_out_of_range(models: Callable[[str], Any], arguments: dict[st
     with pytest.raises(ConfigurationError, match=message):
         model.fine_tune(*region(1), **arguments)
     assert same(before, model.state_dict())
-    with pytest.raises(ConfigurationError, match="freeze, learning_rate and epochs are for networks"):
+    with pytest.raises(ConfigurationError, match="freeze, learning_rate and epochs do not apply"):
         models("MiniRocketRidge").fine_tune(*region(1), **arguments)
 
 
@@ -252,7 +252,7 @@ def test_heads_that_cannot_be_adapted_say_so() -> None:
     assert same(before, clusters.state_dict())
     logits = lcl.Discriminator("raw", "linear", labels=LABELS, **SHAPE).fit(*region(0))
     before = state(logits)
-    with pytest.raises(ConfigurationError, match="Linear cannot be fine-tuned: fit it anew"):
+    with pytest.raises(ConfigurationError, match="Linear cannot be fine-tuned: fit it again"):
         logits.fine_tune(*region(1))
     assert same(before, logits.state_dict())
 
@@ -334,7 +334,7 @@ def test_folders_that_cannot_be_written_to(models: Callable[[str], Any], tmp_pat
         model.fine_tune(*region(1))
         next((tmp_path / "c").iterdir()).write_bytes(b"nothing")
         before = state(model)
-        with pytest.raises(ConfigurationError, match="is no checkpoint: remove it"):
+        with pytest.raises(ConfigurationError, match="is not a checkpoint: remove it"):
             model.fine_tune(*region(1))
     assert same(before, model.state_dict())
 

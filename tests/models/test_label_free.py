@@ -164,14 +164,14 @@ class TestEveryModel:
     @pytest.mark.parametrize(
         ("arguments", "message"),
         [
-            ({}, "give the number of clusters, as clusters=8"),
-            ({"labels": ["a", "b"]}, "learns without labels: give the number of clusters"),
+            ({}, "pass the number of clusters, such as clusters=8"),
+            ({"labels": ["a", "b"]}, "learns without labels: pass the number of clusters"),
             ({"clusters": 1}, "clusters must be 2 or more, but is 1"),
-            ({"clusters": 2.0}, "must be a number, or a list with the name of each, but is 2.0"),
-            ({"clusters": "earthquake"}, "must be a number, or a list"),
-            ({"clusters": ["a", "a"]}, "two names or more"),
-            ({"clusters": ["a", 1]}, "named by text"),
-            ({"clusters": ["a", ""]}, "must be names"),
+            ({"clusters": 2.0}, "must be a number or a list of names, but is 2.0"),
+            ({"clusters": "earthquake"}, "must be a number or a list"),
+            ({"clusters": ["a", "a"]}, "at least two different names"),
+            ({"clusters": ["a", 1]}, "must be text"),
+            ({"clusters": ["a", ""]}, "must be non-empty text"),
         ],
     )
     def test_clusters_that_make_no_sense(self, name: str, arguments: dict[str, Any], message: str) -> None:
@@ -203,7 +203,7 @@ def test_numbers_of_numpy_and_names_at_once() -> None:
 
 
 def test_clusters_are_not_for_a_model_that_learns_from_labels() -> None:
-    with pytest.raises(ConfigurationError, match=r"Ridge learns from labels: give labels=\[\.\.\.\]"):
+    with pytest.raises(ConfigurationError, match=r"Ridge learns from labels: pass labels=\[\.\.\.\]"):
         lcl.MiniRocketRidge(labels=["a", "b"], clusters=3)
     with pytest.raises(ConfigurationError, match="has no clusters to name"):
         lcl.MiniRocketRidge(labels=["a", "b"]).name_clusters({0: "a"})
@@ -257,19 +257,19 @@ class TestNames:
     @pytest.mark.parametrize(
         ("arguments", "error", "message"),
         [
-            (({3: "a", -1: "b"},), ConfigurationError, r"clusters 0 to 2, but \[3, -1\] were named"),
+            (({3: "a", -1: "b"},), ConfigurationError, r"clusters are numbered 0 to 2, but \[3, -1\] were named"),
             (({"0": "a", 1: "b", 9: "c"},), ConfigurationError, r"\['0', 9\] were named"),
-            (({0: "a", 1: "a", 2: "a"},), ConfigurationError, r"two names or more .* \['a', 'a', 'a'\]"),
-            (({0: 7},), ConfigurationError, "named by text"),
-            (({0: ["a"]},), ConfigurationError, "named by text"),
-            (({0: " "},), ConfigurationError, "must be names"),
-            (({0: "coverage"},), ConfigurationError, "names of columns"),
+            (({0: "a", 1: "a", 2: "a"},), ConfigurationError, r"at least two different names .* \['a', 'a', 'a'\]"),
+            (({0: 7},), ConfigurationError, "must be text"),
+            (({0: ["a"]},), ConfigurationError, "must be text"),
+            (({0: " "},), ConfigurationError, "must be non-empty text"),
+            (({0: "coverage"},), ConfigurationError, "column names"),
             (({0: "a"}, None, {"b": "slide"}), ConfigurationError, r"event_types maps \['b'\]"),
-            (({0: "a"}, None, {"a": "bang"}), ConfigurationError, "no QuakeML event type"),
+            (({0: "a"}, None, {"a": "bang"}), ConfigurationError, "not a QuakeML event type"),
             ((X,), TrainingError, "needs the labels of the windows, or a mapping"),
             ((X, KINDS[:7]), TrainingError, "16 windows came with 7 labels"),
             ((X, ["a"] * 15 + [""]), TrainingError, r"two labels or more, but the windows have \['a'\]"),
-            ((X, ["a"] * 15 + ["b"]), ConfigurationError, "two names or more"),
+            ((X, ["a"] * 15 + ["b"]), ConfigurationError, "at least two different names"),
         ],
     )
     def test_names_that_make_no_sense_change_nothing(
@@ -304,7 +304,7 @@ class TestLossesThatBecomeNaN:
     @pytest.mark.parametrize("name", NEURAL)
     def test_at_once(self, name: str, tmp_path: Path) -> None:
         model = build(name, extractor={"learning_rate": 1e30})
-        with pytest.raises(TrainingError, match=r"not finite in the first epoch; take a learning rate below 1e\+30"):
+        with pytest.raises(TrainingError, match=r"not finite in the first epoch; use a learning rate below 1e\+30"):
             model.fit(X)
         with pytest.raises(NotFittedError):
             model.save(tmp_path / "w")
@@ -370,7 +370,7 @@ def test_an_interrupted_training_goes_on_to_the_same_model(
 def test_a_checkpoint_of_other_windows_is_refused(name: str, tmp_path: Path) -> None:
     with session(tmp_path):
         build(name).fit(X)
-    with session(tmp_path), pytest.raises(ConfigurationError, match="is of another training"):
+    with session(tmp_path), pytest.raises(ConfigurationError, match="belongs to another training"):
         build(name).fit(make_windows(16, seed=1)[0])
 
 
@@ -379,7 +379,7 @@ class TestHeldOut:
         template = lcl.MiniRocketKMeans(clusters=4, extractor_args={"max_features": 168})
         data = read_windows(open_dataset(dataset_folder), template.preprocessing)
         folds = event_folds(data, 3)
-        with pytest.raises(TrainingError, match="is left to train on"):
+        with pytest.raises(TrainingError, match="needs two classes with two or more events each"):
             held_out_probabilities(template, data, folds)  # the clusters have no names, and so no classes
         found = held_out_probabilities(template, data, folds, labels=["low", "high"])
         np.testing.assert_allclose(found.sum(axis=1), 1, atol=1e-5)

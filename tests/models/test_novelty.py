@@ -1,4 +1,4 @@
-"""Distances to the nearest training features, and what of it streams make."""
+"""Novelty of features, and its effect on streams."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,14 +21,14 @@ from seisbench_lcl.models.novelty import BANK, DIMENSIONS, NoveltyDetector
 
 
 def rows(n: int, n_features: int, seed: int = 0) -> Tensor:
-    """Features that are correlated, and of very different scales."""
+    """Correlated features with very different scales."""
     generator = torch.Generator().manual_seed(seed)
     mixing = torch.randn(n_features, n_features, generator=torch.Generator().manual_seed(99))
     return torch.randn(n, n_features, generator=generator) @ mixing * torch.logspace(-3, 3, n_features) + 7
 
 
 def slow_threshold(features: Tensor, events: list[int], rate: float, unseen: set[int]) -> tuple[float, np.ndarray]:
-    """Threshold and projected rows, row by row; for so few rows that the bank holds all that were learnt from."""
+    """Return threshold and projected rows, computed row by row; the bank holds all learnt rows."""
     x = features.double().numpy()
     x = (x - x.mean(axis=0)) / x.std(axis=0, ddof=1)
     z = PCA(min(DIMENSIONS, x.shape[1]), svd_solver="full").fit_transform(x)
@@ -66,11 +66,11 @@ def test_distances_and_threshold_are_those_of_loops(
     assert model(features).dtype == torch.float32
 
 
-def test_without_events_each_row_is_one_of_its_own() -> None:
+def test_without_groups_each_row_is_its_own_event() -> None:
     features = rows(40, 6)
     alone, grouped = NoveltyDetector(6).fit(features), NoveltyDetector(6).fit(features, torch.arange(40))
     assert alone.threshold == grouped.threshold
-    twins = features.repeat_interleave(2, dim=0)  # stations of one event, which are near to one another
+    twins = features.repeat_interleave(2, dim=0)  # stations of one event, with similar features
     torch.testing.assert_close(
         NoveltyDetector(6).fit(twins, torch.arange(80) // 2).threshold, alone.threshold, rtol=0.05, atol=0
     )
@@ -79,18 +79,18 @@ def test_without_events_each_row_is_one_of_its_own() -> None:
 
 @pytest.mark.parametrize("n", [300, 1000, 3000])
 @pytest.mark.parametrize("held_out", [False, True])
-def test_of_new_windows_like_the_known_ones_as_many_are_rejected_as_were_allowed(n: int, held_out: bool) -> None:
-    """With more rows than the bank holds, too: distances to fewer rows are longer."""
-    shares = []
+def test_the_allowed_fraction_of_new_windows_of_known_kinds_is_rejected(n: int, held_out: bool) -> None:
+    """This includes more rows than the bank holds: distances to fewer rows are longer."""
+    fractions = []
     for seed in range(8):
         unseen = torch.randperm(n, generator=torch.Generator().manual_seed(seed))[: n // 2] if held_out else None
         model = NoveltyDetector(8, 0.1).fit(rows(n, 8, seed), unseen=unseen)
-        shares.append((model(rows(2000, 8, 100 + seed)) > 1).float().mean().item())
-    assert np.mean(shares) == pytest.approx(0.1, abs=0.03)
+        fractions.append((model(rows(2000, 8, 100 + seed)) > 1).float().mean().item())
+    assert np.mean(fractions) == pytest.approx(0.1, abs=0.03)
 
 
 @pytest.mark.parametrize("n_features", [1, 5, 500])
-def test_what_is_far_away_is_rejected_however_far(n_features: int) -> None:
+def test_distant_features_are_rejected_however_far_they_are(n_features: int) -> None:
     features = rows(100, n_features)
     model = NoveltyDetector(n_features).fit(features)
     for factor in (10, 1e4, 1e12):
@@ -99,11 +99,11 @@ def test_what_is_far_away_is_rejected_however_far(n_features: int) -> None:
         assert torch.isfinite(model(far[None])).all()
 
 
-def test_fewer_rows_than_dimensions_and_features_that_do_not_vary() -> None:
+def test_fewer_rows_than_dimensions_and_constant_features() -> None:
     features = rows(5, 40)
     features[:, 3] = 12.5
     features[:, 4] = 0
-    features[:, 5] = 1e9 + torch.arange(5)  # no more than rounding
+    features[:, 5] = 1e9 + torch.arange(5)  # varies by rounding only
     model = NoveltyDetector(40).fit(features)
     assert model.bank.shape == (BANK, DIMENSIONS)
     assert all(torch.isfinite(tensor).all() for tensor in model.state_dict().values())
@@ -114,7 +114,7 @@ def test_fewer_rows_than_dimensions_and_features_that_do_not_vary() -> None:
 
 
 def test_one_event_may_fill_the_bank() -> None:
-    """Of its windows none is near another event that is kept: only those of the other event tell."""
+    """Its windows have no other event in the bank; only the window of the other event sets the threshold."""
     features = rows(3000, 4)
     events = (torch.arange(3000) == 2999).long()
     model = NoveltyDetector(4).fit(features, events)
@@ -124,13 +124,13 @@ def test_one_event_may_fill_the_bank() -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(size=st.integers(1, 60), factor=st.sampled_from([1, 1e3]))
-def test_a_row_has_one_novelty_whatever_its_company(size: int, factor: float) -> None:
+def test_the_novelty_of_a_row_does_not_depend_on_its_batch(size: int, factor: float) -> None:
     model = NoveltyDetector(30).fit(rows(200, 30))
     new = factor * rows(60, 30, seed=1)
     torch.testing.assert_close(model(new[:size]), model(new)[:size], rtol=1e-5, atol=1e-5)
 
 
-def test_windows_of_which_each_comes_twice_have_a_threshold_all_the_same() -> None:
+def test_windows_that_all_occur_twice_have_a_positive_threshold() -> None:
     features = rows(20, 3).repeat(2, 1)
     model = NoveltyDetector(3).fit(features)
     assert model.threshold > 0
@@ -141,31 +141,31 @@ def test_windows_of_which_each_comes_twice_have_a_threshold_all_the_same() -> No
 @pytest.mark.parametrize(
     ("features", "groups", "message"),
     [
-        (rows(6, 3), torch.zeros(6, dtype=torch.int64), "takes two events at least to tell, but there is one"),
-        (rows(1, 3), None, "takes two events at least to tell, but there is one"),
-        (torch.ones(6, 3), None, "cannot be told from 6 windows that are all alike: give others, or novelty_rate=None"),
+        (rows(6, 3), torch.zeros(6, dtype=torch.int64), "needs two events or more, but there is only one"),
+        (rows(1, 3), None, "needs two events or more, but there is only one"),
+        (torch.ones(6, 3), None, "because all 6 windows have the same features: use other windows, or novelty_rate=N"),
     ],
 )
-def test_what_tells_nothing(features: Tensor, groups: Tensor | None, message: str) -> None:
+def test_uninformative_features_are_refused(features: Tensor, groups: Tensor | None, message: str) -> None:
     model = NoveltyDetector(3)
     with pytest.raises(TrainingError, match=message):
         model.fit(features, groups)
 
 
 @pytest.mark.parametrize("rate", [0, 1, -0.1, 5, float("nan"), float("inf"), "0.1"])
-def test_rates_that_are_none(rate: Any) -> None:
-    with pytest.raises(ConfigurationError, match=r"novelty_rate, .*must lie between 0 and 1, but is"):
+def test_invalid_rates_are_refused(rate: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"novelty_rate, .*must be between 0 and 1, but is"):
         NoveltyDetector(3, rate)
     with pytest.raises(ConfigurationError, match="novelty_rate"):
         lcl.MiniRocketRidge(labels=["a", "b"], novelty_rate=rate)
 
 
-def test_nothing_to_compare_with_yet() -> None:
-    with pytest.raises(NotFittedError, match="no threshold yet"):
+def test_a_detector_that_is_not_fitted_is_refused() -> None:
+    with pytest.raises(NotFittedError, match=r"NoveltyDetector is not fitted: call fit\(features\) first"):
         NoveltyDetector(3)(rows(2, 3))
 
 
-def test_the_state_travels_through_safetensors(tmp_path: Path) -> None:
+def test_the_state_survives_safetensors(tmp_path: Path) -> None:
     features = rows(50, 20)
     model = NoveltyDetector(20).fit(features)
     save_file(model.state_dict(), tmp_path / "state.safetensors")
@@ -178,8 +178,8 @@ def test_the_state_travels_through_safetensors(tmp_path: Path) -> None:
 
 
 def test_a_model_of_few_held_out_rows_among_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However few of the windows tell what the training data are like, those held out are among them."""
-    monkeypatch.setattr("seisbench_lcl.models.discriminator._NOVELTY_ROWS", 12)
+    """However few windows are sampled to fit the detector, the held-out ones are among them."""
+    monkeypatch.setattr("seisbench_lcl.models._fitting._NOVELTY_ROWS", 12)
     windows = np.random.default_rng(0).normal(size=(120, 1, 64)).astype(np.float32)
     model = lcl.ResNet18(
         labels=["a", "b"],
@@ -200,7 +200,7 @@ def test_a_model_of_few_held_out_rows_among_many(monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture(scope="module")
 def small() -> lcl.MiniRocketRidge:
-    """Tells smooth noise from white noise, and knows nothing else; windows of 5 s."""
+    """A model that separates smooth from white noise in windows of 5 s."""
     model = lcl.MiniRocketRidge(
         labels=["earthquake", "noise"],
         in_samples=250,
@@ -218,14 +218,14 @@ def small() -> lcl.MiniRocketRidge:
 
 @pytest.fixture
 def strange(make_stream: Callable) -> obspy.Stream:
-    """Half a minute of noise, then half a minute of a spike every two seconds, which the model has never met."""
+    """Half a minute of noise, then half a minute with a spike every two seconds, unknown to the model."""
     stream = make_stream(60, rate=50, components="Z")
     spikes = 1000 * (np.arange(1500) % 100 == 0) + np.random.default_rng(1).normal(size=1500)
     stream[0].data = np.concatenate([stream[0].data[:1500], spikes])
     return stream
 
 
-def test_windows_beyond_the_limit_abstain_everywhere(small: lcl.MiniRocketRidge, strange: obspy.Stream) -> None:
+def test_windows_above_the_limit_abstain_in_all_results(small: lcl.MiniRocketRidge, strange: obspy.Stream) -> None:
     result = small.classify(strange, stride=50, threshold=0.1)
     frame = result.windows.to_dataframe()
     beyond = frame["novelty"] > 1
@@ -241,7 +241,7 @@ def test_windows_beyond_the_limit_abstain_everywhere(small: lcl.MiniRocketRidge,
     assert last <= strange[0].stats.starttime + 30 + small.preprocessing.before
 
 
-def test_limits_are_what_a_call_or_the_weights_say(small: lcl.MiniRocketRidge, strange: obspy.Stream) -> None:
+def test_limits_come_from_the_call_or_the_weights(small: lcl.MiniRocketRidge, strange: obspy.Stream) -> None:
     free = small.classify(strange, max_novelty=None).windows.to_dataframe()
     assert free["label"].notna().all()
     assert (free["reason"] == "").all()
@@ -256,7 +256,7 @@ def test_limits_are_what_a_call_or_the_weights_say(small: lcl.MiniRocketRidge, s
         small.default_args = {}
 
 
-def test_what_is_not_probable_enough_is_rejected(small: lcl.MiniRocketRidge, strange: obspy.Stream) -> None:
+def test_windows_with_a_low_probability_are_rejected(small: lcl.MiniRocketRidge, strange: obspy.Stream) -> None:
     free = small.classify(strange, max_novelty=None).windows.to_dataframe()
     best = free[small.labels].max(axis=1)
     limit = float(best.median()) + 1e-4
@@ -329,7 +329,7 @@ def test_novelty_of_windows_is_that_of_streams(
     assert small.novelty(windows).mean() < 1.2
 
 
-def test_clusters_have_a_limit_where_they_are_asked_for_one() -> None:
+def test_clusters_have_a_limit_on_request() -> None:
     windows = np.random.default_rng(0).normal(size=(60, 1, 100))
     arguments: dict[str, Any] = {
         "clusters": 2,

@@ -1,4 +1,4 @@
-"""Heads that find the number of clusters themselves: their last output is for what is in none."""
+"""Heads that find the number of clusters themselves: the last output is for windows in no cluster."""
 
 import numpy as np
 import pandas as pd
@@ -9,7 +9,7 @@ from seisbench_lcl.evaluation import ClusterReport, event_folds, held_out_probab
 from seisbench_lcl.labels import quakeml_types
 from seisbench_lcl.training import LabelledWindows
 
-# Two clusters at most: loud on the first component, loud on the second; all else is in none.
+# At most two clusters, loud on the first component or on the second; other windows are in no cluster.
 LOUDEST = """
     import torch
     from seisbench_lcl import hookimpl
@@ -74,13 +74,13 @@ def windows():
     return windows
 
 
-def test_the_last_cluster_is_unknown_and_is_no_event_type(model):
+def test_the_last_cluster_is_unknown_and_has_no_event_type(model):
     assert model.clusters == ["cluster 0", "cluster 1", "cluster 2", "cluster 3", "unknown"]
     assert model.event_types["unknown"] is None
     assert quakeml_types(["Unknown", "b"])["Unknown"] is None
 
 
-def test_empty_clusters_are_no_cause_for_a_warning(model, windows, caplog):
+def test_empty_clusters_cause_no_warning(model, windows, caplog):
     model.fit(windows)
     assert not caplog.records
     assert [model.labels[k] for k in model.predict_proba(windows[:3]).argmax(axis=1)] == [
@@ -91,7 +91,7 @@ def test_empty_clusters_are_no_cause_for_a_warning(model, windows, caplog):
 
 
 @pytest.mark.parametrize("of_the_unknown", ["", "blast"])
-def test_labels_name_clusters_and_leave_the_unknown(model, windows, tmp_path, of_the_unknown):
+def test_labels_name_clusters_except_unknown(model, windows, tmp_path, of_the_unknown):
     labels = np.where(TRUTH == "", of_the_unknown, TRUTH)
     model.fit(windows).name_clusters(windows, labels)
     assert model.clusters == ["slide", "blast", "cluster 2", "cluster 3", "unknown"]
@@ -102,22 +102,22 @@ def test_labels_name_clusters_and_leave_the_unknown(model, windows, tmp_path, of
     assert model.fresh().clusters == ["cluster 0", "cluster 1", "cluster 2", "cluster 3", "unknown"]
 
 
-def test_by_hand_the_unknown_can_be_named(model, windows):
+def test_unknown_can_be_named_explicitly(model, windows):
     model.fit(windows).name_clusters({0: "slide", 4: "noise"})
     assert model.clusters[4] == "noise"
     assert model.event_types["noise"] is None
 
 
-def test_what_is_unknown_makes_no_detection(model, windows, make_stream):
+def test_unknown_windows_make_no_detection(model, windows, make_stream):
     model.fit(windows)
-    stream = make_stream(components="ZN", seconds=20)  # as loud on one component as on the other
+    stream = make_stream(components="ZN", seconds=20)  # equally loud on both components
     stream.select(component="Z")[0].data[1000:] *= 20
     out = model.classify(stream, stride=50)
     assert set(out.windows.to_dataframe()["label"]) == {"unknown", "cluster 0"}
     assert {detection.label for detection in out.detections} == {"cluster 0"}
 
 
-def test_a_report_on_clusters_gives_the_unknown_no_class():
+def test_a_cluster_report_gives_unknown_no_class():
     clusters = [0, 0, 0, 0, 3, 3, 3, 3]
     labels = ["a", "a", "a", "a", "b", "b", "b", "b"]
     report = ClusterReport.from_clusters(clusters, labels, range(8), n_clusters=4, open_ended=True)
@@ -126,7 +126,7 @@ def test_a_report_on_clusters_gives_the_unknown_no_class():
     assert ClusterReport.from_clusters(clusters, labels, range(8), n_clusters=4).names == ("a", "", "", "b")
 
 
-def test_held_out_events_are_scored_by_the_clusters_that_have_names(model, windows):
+def test_held_out_events_are_scored_by_named_clusters(model, windows):
     groups, none = np.arange(24).astype(str), np.zeros(24, dtype=np.float32)
     data = LabelledWindows(windows, TRUTH, groups, np.full(24, ""), pd.DataFrame({"event": groups}), none, none, {})
     known = data.select(TRUTH != "")

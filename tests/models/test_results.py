@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from obspy import UTCDateTime
 
 from seisbench_lcl.models.results import LabelledDetection, LabelledDetectionList, StationWindows, WindowList
+from seisbench_lcl.waveforms import StationId
 
 T0 = UTCDateTime(2021, 3, 4, 5, 6, 7, 120000)
 LABELS = ["earthquake", "noise", "slide"]
@@ -19,7 +20,7 @@ def block(rows, station="XX.AAA..HH", start=0.0, step=5.0, length=20.0):
     probabilities = np.array([row or [np.nan] * len(LABELS) for row in rows], np.float32).reshape(n, len(LABELS))
     reasons = np.array(["" if row else "50% of component Z present" for row in rows], dtype=object)
     coverage = np.where(reasons == "", 1, 0.5).astype(np.float32)
-    return StationWindows(station, T0 + start, step, length, probabilities, coverage, reasons)
+    return StationWindows(StationId(*station.split(".")), T0 + start, step, length, probabilities, coverage, reasons)
 
 
 EQ, SURE, NOISE, SLIDE = [0.7, 0.2, 0.1], [0.9, 0.1, 0.0], [0.1, 0.8, 0.1], [0.2, 0.2, 0.6]

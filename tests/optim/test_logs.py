@@ -8,7 +8,7 @@ from torch import nn
 from seisbench_lcl.errors import OutputError
 from seisbench_lcl.optim._logs import Logs
 from seisbench_lcl.optim.loop import initialise, optimise
-from seisbench_lcl.training import session
+from seisbench_lcl.optim.session import session
 
 COLUMNS = ["epoch", "learning_rate", "train", "held_out", "score", "seconds"]
 X = torch.linspace(-1, 1, 20)[:, None]
@@ -20,7 +20,7 @@ class Stop(Exception):
 
 @pytest.fixture
 def without_tensorboard(monkeypatch):
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)  # importing it is an ImportError
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)  # makes its import fail
 
 
 def train(interrupted_in=None, **options):
@@ -46,7 +46,7 @@ def row(epoch, value=0.5):
 
 
 @pytest.mark.usefixtures("without_tensorboard")
-def test_a_row_an_epoch(tmp_path):
+def test_each_epoch_has_a_row(tmp_path):
     with session(logs=tmp_path / "new" / "logs"):
         history = train(held_out=0.2, score=lambda rows: 7.0)
     found = table(tmp_path / "new" / "logs")
@@ -69,7 +69,7 @@ def test_the_table_of_a_resumed_training_has_each_epoch_once(tmp_path):
     with session(logs=whole):
         train()
     with session(checkpoints=tmp_path, logs=resumed):
-        for calls in (4, 6):  # one for the data, two an epoch
+        for calls in (4, 6):  # one for the data, two per epoch
             with pytest.raises(Stop):
                 train(calls)
         train()
@@ -86,7 +86,7 @@ def test_rows_of_epochs_that_are_trained_again_or_were_cut_off_are_left_out(tmp_
     for epoch in range(3):
         logs.write(epoch, **row(epoch))
     with (tmp_path / "net.csv").open("a") as file:
-        file.write("1,0.2")  # of epoch 10, say, when the power failed
+        file.write("1,0.2")  # cut off, for example in epoch 10
     Logs(tmp_path, "net", 2).write(2, **row(2, 0.25))
     assert [(row["epoch"], row["train"]) for row in table(tmp_path)] == [("1", "0.5"), ("2", "0.5"), ("3", "0.25")]
     Logs(tmp_path, "net", 0)
@@ -115,7 +115,7 @@ def test_tensorboard_reads_what_was_written(tmp_path):
             train(6, held_out=0.2)
         train(held_out=0.2)
         (tmp_path / "net.checkpoint").unlink()
-        history = train(held_out=0.2, learning_rate=0.05)  # anew: what was written before does not count
+        history = train(held_out=0.2, learning_rate=0.05)  # a new training: earlier rows do not count
     board = events.EventAccumulator(str(tmp_path / "net")).Reload()
     assert sorted(board.Tags()["scalars"]) == ["held_out", "learning_rate", "seconds", "train"]
     for name in ("train", "held_out"):

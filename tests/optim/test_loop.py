@@ -3,13 +3,13 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
 from seisbench_lcl.errors import ConfigurationError, OutputError, TrainingError
 from seisbench_lcl.optim.loop import initialise, optimise
-from seisbench_lcl.optim.session import part, session
+from seisbench_lcl.optim.session import session, session_part
 
 X = torch.linspace(-1, 1, 60)[:, None]
 Y = X.square()
@@ -17,7 +17,7 @@ RECIPE = {"epochs": 6, "batch_size": 16, "learning_rate": 0.03, "seed": 3}
 
 
 class Net(nn.Sequential):
-    """A net with all that a training has of state: parameters, running statistics, dropout."""
+    """A net with parameters, running statistics and dropout."""
 
     def __init__(self):
         super().__init__(nn.Linear(1, 16), nn.BatchNorm1d(16), nn.Tanh(), nn.Dropout(0.1), nn.Linear(16, 1))
@@ -63,7 +63,7 @@ def test_adam_along_a_cosine_as_written_out():
     assert net.bias.item() == pytest.approx(b, abs=1e-5)
 
 
-def test_equal_seeds_give_equal_nets_whatever_the_caller_draws():
+def test_equal_seeds_give_equal_nets_whatever_random_numbers_the_caller_draws():
     net, before = Net(), torch.random.get_rng_state()
     one, _ = train(net)
     assert torch.equal(torch.random.get_rng_state(), before)
@@ -82,7 +82,7 @@ class Weight(nn.Module):
 
 
 def test_adamw_along_a_warm_up_and_a_cosine_as_written_out():
-    """A gradient of 1 at all times makes Adam's own step the learning rate; decay stands beside it."""
+    """With a constant gradient of 1, Adam's step is the learning rate; decay is separate."""
     net, found = Weight(), []
 
     def loss(rows):
@@ -104,39 +104,38 @@ def test_adamw_along_a_warm_up_and_a_cosine_as_written_out():
 epoch_by_epoch = st.lists(st.tuples(st.integers(0, 2), st.integers(1, 3)), min_size=1, max_size=8)
 
 
-@settings(deadline=None, max_examples=40)
 @given(epoch_by_epoch, st.none() | st.integers(1, 3))
-def test_the_score_decides_then_the_loss_and_patience_ends_it(told, patience):
+def test_the_score_then_the_loss_choose_the_epoch_and_patience_ends_the_training(epochs, patience):
     net, states = Weight(), []
 
     def score(rows):
         assert not net.training
         assert not torch.is_grad_enabled()
         states.append(net.weight.item())
-        return told[len(states) - 1][0]
+        return epochs[len(states) - 1][0]
 
     def loss(rows):
-        return net.weight if torch.is_grad_enabled() else torch.tensor(float(told[len(states)][1]))
+        return net.weight if torch.is_grad_enabled() else torch.tensor(float(epochs[len(states)][1]))
 
     history = optimise(
         *("weight", net, loss, 10),
-        **{"epochs": len(told), "batch_size": 8, "learning_rate": 0.1},
+        **{"epochs": len(epochs), "batch_size": 8, "learning_rate": 0.1},
         **{"held_out": torch.tensor([4, 1]), "score": score, "patience": patience},
     )
 
     def best(n):  # max takes the first of equals
-        return max(range(n), key=lambda epoch: (told[epoch][0], -told[epoch][1]))
+        return max(range(n), key=lambda epoch: (epochs[epoch][0], -epochs[epoch][1]))
 
-    ends = [n for n in range(1, len(told)) if patience and n - 1 - best(n) >= patience]
-    n = min(ends, default=len(told))
-    assert history.scores == [float(score) for score, _ in told[:n]]
-    assert history.held_out == [loss for _, loss in told[:n]]
+    ends = [n for n in range(1, len(epochs)) if patience and n - 1 - best(n) >= patience]
+    n = min(ends, default=len(epochs))
+    assert history.scores == [float(score) for score, _ in epochs[:n]]
+    assert history.held_out == [loss for _, loss in epochs[:n]]
     assert history.best_epoch == best(n)
-    assert history.stopped == (f"no epoch was better in {patience}" if ends else "")
+    assert history.stopped == (f"no better epoch within {patience}" if ends else "")
     assert net.weight.item() == states[best(n)]
 
 
-def test_the_given_rows_are_held_out_and_the_drawn_ones_trained_on():
+def test_chosen_rows_are_held_out_and_drawn_rows_trained_on():
     trained, tested, offered = [], [], []
 
     def loss(net, rows):
@@ -153,7 +152,7 @@ def test_the_given_rows_are_held_out_and_the_drawn_ones_trained_on():
     assert trained == 2 * offered[0][:20].repeat(2).tolist()
 
 
-def test_what_needs_no_gradient_stays_and_the_rest_is_trained(tmp_path):
+def test_parameters_without_gradient_stay_and_the_others_are_trained(tmp_path):
     net, before = Net(), Net()
     net[0].requires_grad_(False)
     with session(checkpoints=tmp_path):
@@ -162,7 +161,7 @@ def test_what_needs_no_gradient_stays_and_the_rest_is_trained(tmp_path):
     assert not torch.equal(net[4].weight, before[4].weight)
 
 
-def test_batches_that_a_gpu_does_not_hold_are_halved_and_give_the_same_gradient(caplog):
+def test_batches_too_large_for_a_gpu_are_halved_with_the_same_gradient(caplog):
     def line():
         net = nn.Linear(1, 1)
         initialise(net, 0)
@@ -175,12 +174,10 @@ def test_batches_that_a_gpu_does_not_hold_are_halved_and_give_the_same_gradient(
 
     whole, expected = train(line(), lambda net, rows: loss(net, rows, 15), optimiser="sgd")
     halved, found = train(line(), lambda net, rows: loss(net, rows, 8), optimiser="sgd")
-    assert caplog.messages == ["net: the GPU has no memory for a batch of 15 windows: it is halved"]
+    assert caplog.messages == ["net: the GPU has no memory for a batch of 15 windows: batches are halved"]
     torch.testing.assert_close(halved.state_dict(), whole.state_dict(), rtol=1e-12, atol=1e-12)
     assert found.train == pytest.approx(expected.train, rel=1e-12)
-    with pytest.raises(
-        TrainingError, match="net: the GPU has no memory for half a batch, 8 windows: take a smaller ba"
-    ):
+    with pytest.raises(TrainingError, match="net: the GPU has no memory for half a batch, 8 windows: use a smaller ba"):
         train(line(), lambda net, rows: loss(net, rows, 7))
 
 
@@ -209,7 +206,7 @@ def test_the_state_of_the_stated_epoch_is_kept(keep, held_out):
         assert all(torch.equal(value, expected[name]) for name, value in net.state_dict().items())
 
 
-def test_rows_held_out_are_never_trained_on_and_batches_are_of_nearly_equal_size():
+def test_held_out_rows_are_never_trained_on_and_batches_have_nearly_equal_sizes():
     trained, tested = [], []
 
     def loss(net, rows):
@@ -224,7 +221,7 @@ def test_rows_held_out_are_never_trained_on_and_batches_are_of_nearly_equal_size
 
 @pytest.mark.parametrize("held_out", [0.0, 0.2])
 @pytest.mark.parametrize("keep", ["best", "last"])
-def test_an_interrupted_training_ends_as_an_uninterrupted_one(tmp_path, held_out, keep):
+def test_an_interrupted_training_ends_like_an_uninterrupted_one(tmp_path, held_out, keep):
     whole, expected = train(held_out=held_out, keep=keep)
     calls = 0
 
@@ -244,12 +241,12 @@ def test_an_interrupted_training_ends_as_an_uninterrupted_one(tmp_path, held_out
         assert history == expected
         done = []
         again, _ = train(loss=lambda net, rows: done.append(rows) or squared(net, rows), held_out=held_out, keep=keep)
-        assert len(done) == 1  # the batch that tells whether the data are the same
+        assert len(done) == 1  # the batch that identifies the data
         assert same(again, whole)
 
 
 def options():
-    """Score, patience, warm-up and draw; what is drawn and how well an epoch does depends on chance."""
+    """Score, patience, warm-up and draw; rows and scores are random."""
     return {
         "score": lambda rows: round(torch.rand(()).item(), 1),
         "patience": 3,
@@ -261,13 +258,13 @@ def options():
     }
 
 
-def test_a_training_interrupted_again_and_again_ends_as_an_uninterrupted_one(tmp_path):
+def test_a_training_interrupted_repeatedly_ends_like_an_uninterrupted_one(tmp_path):
     whole, expected = train(**options())
-    assert expected.stopped == "no epoch was better in 3"
+    assert expected.stopped == "no better epoch within 3"
     attempts = 0
     with session(checkpoints=tmp_path):
         while True:
-            attempts, calls = attempts + 1, iter(range(8))  # a loss for the data, and 5 an epoch
+            attempts, calls = attempts + 1, iter(range(8))  # a loss for the data, and 5 per epoch
 
             def interrupted(net, rows, calls=calls):
                 if next(calls, None) is None:
@@ -287,15 +284,15 @@ def test_a_training_interrupted_again_and_again_ends_as_an_uninterrupted_one(tmp
     assert history == expected
 
 
-def test_members_of_an_ensemble_have_files_of_their_own(tmp_path):
-    with session(checkpoints=tmp_path, logs=tmp_path), part("member-0"), part("stage-1"):
+def test_members_of_an_ensemble_write_separate_files(tmp_path):
+    with session(checkpoints=tmp_path, logs=tmp_path), session_part("member-0"), session_part("stage-1"):
         _, history = train(epochs=1)
     assert history.name == "member-0-stage-1-net"
     names = {file.name for file in tmp_path.iterdir() if file.is_file()}
     assert names == {"member-0-stage-1-net.checkpoint", "member-0-stage-1-net.csv"}
 
 
-def test_numbers_of_numpy_come_back_from_a_checkpoint(tmp_path):
+def test_numpy_numbers_can_be_loaded_from_a_checkpoint(tmp_path):
     def numbers():
         return {
             "epochs": np.int64(2),
@@ -311,7 +308,7 @@ def test_numbers_of_numpy_come_back_from_a_checkpoint(tmp_path):
 
 
 @pytest.mark.parametrize("damage", [b"", b"something else", "truncated", "a list", "no state", "folder"])
-def test_what_is_no_checkpoint_is_named(tmp_path, damage):
+def test_a_file_that_is_not_a_checkpoint_is_named(tmp_path, damage):
     file, net = tmp_path / "net.checkpoint", Net()
     with session(checkpoints=tmp_path):
         train(epochs=1)
@@ -325,13 +322,13 @@ def test_what_is_no_checkpoint_is_named(tmp_path, damage):
             torch.save({"recipe": "[]", "data": 1.0}, file)
         else:
             file.write_bytes(content[: len(content) // 2] if damage == "truncated" else damage)
-        with pytest.raises(ConfigurationError, match=r"net\.checkpoint is no checkpoint: remove it"):
+        with pytest.raises(ConfigurationError, match=r"net\.checkpoint is not a checkpoint: remove it"):
             train(net, epochs=1)
     assert same(net, Net())
 
 
 def test_a_checkpoint_of_another_network_rows_or_details_is_refused_and_nothing_is_changed(tmp_path):
-    def flat(net, rows):  # whose slope tells nothing
+    def flat(net, rows):  # with a gradient of zero
         return sum((0 * parameter).sum() for parameter in net.parameters()) + 1.0
 
     wider, start = nn.Linear(1, 32), nn.Linear(1, 32)
@@ -343,12 +340,14 @@ def test_a_checkpoint_of_another_network_rows_or_details_is_refused_and_nothing_
             (Net(), {"held_out": torch.tensor([1, 3]), "details": {"mixup": 0.1}}),
             (Net(), {"held_out": torch.tensor([1, 2]), "details": {"mixup": 0.2}}),
         ):
-            with pytest.raises(ConfigurationError, match="is of another training, with other data, another network"):
+            with pytest.raises(
+                ConfigurationError, match="belongs to another training, with other data, another network"
+            ):
                 train(net, loss=flat, **changes)
     assert same(wider, start)
 
 
-def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
+def test_a_folder_that_is_not_writable_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with (
         session(checkpoints=tmp_path / "file"),
@@ -360,9 +359,9 @@ def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
 def test_a_checkpoint_of_other_data_or_arguments_is_refused(tmp_path):
     with session(checkpoints=tmp_path):
         train()
-        with pytest.raises(ConfigurationError, match=r"net\.checkpoint is of another training, with other data"):
+        with pytest.raises(ConfigurationError, match=r"net\.checkpoint belongs to another training, with other data"):
             train(learning_rate=0.02)
-        with pytest.raises(ConfigurationError, match="is of another training"):
+        with pytest.raises(ConfigurationError, match="belongs to another training"):
             train(loss=lambda net, rows: squared(net, rows, 2 * Y))
 
 
@@ -379,25 +378,25 @@ def test_a_loss_that_is_not_finite_stops_and_the_last_good_state_stays(caplog):
     assert history.stopped == "the loss was not finite in epoch 3"
     assert "training stops, and the state after epoch 2 is kept" in caplog.text
     assert all(torch.isfinite(value).all() for value in net.state_dict().values())
-    with pytest.raises(TrainingError, match="not finite in the first epoch; take a learning rate below"):
+    with pytest.raises(TrainingError, match="not finite in the first epoch; use a learning rate below"):
         train(loss=lambda net, rows: squared(net, rows) * torch.inf)
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"epochs": 0}, "epochs must be 1 or more, and whole, but is 0"),
-        ({"epochs": 2.5}, r"epochs must be 1 or more, and whole, but is 2\.5"),
-        ({"batch_size": 1}, "batch_size must be 2 or more, and whole, but is 1"),
+        ({"epochs": 0}, "epochs must be a whole number of 1 or more, but is 0"),
+        ({"epochs": 2.5}, r"epochs must be a whole number of 1 or more, but is 2\.5"),
+        ({"batch_size": 1}, "batch_size must be a whole number of 2 or more, but is 1"),
         ({"learning_rate": float("nan")}, "learning_rate must be positive, but is nan"),
         ({"weight_decay": -1}, "weight_decay must not be negative, but is -1"),
         ({"optimiser": "lbfgs"}, "optimiser must be one of adam, adamw, sgd, but is 'lbfgs'"),
         ({"warm_up": -1}, "warm_up must not be negative, but is -1"),
-        ({"patience": 0}, "patience must be 1 or more, and whole, but is 0"),
-        ({"held_out": 1}, "held_out must be a fraction below 1, but is 1"),
-        ({"held_out": torch.ones(60, dtype=torch.bool)}, "held_out must be a fraction, or different int64 indices of"),
+        ({"patience": 0}, "patience must be a whole number of 1 or more, but is 0"),
+        ({"held_out": 1}, "held_out must be a fraction of at least 0 and below 1, but is 1"),
+        ({"held_out": torch.ones(60, dtype=torch.bool)}, "held_out must be a fraction, or distinct int64 indices of"),
         ({"held_out": torch.tensor([3, 60])}, "indices of rows from 0 to 59"),
-        ({"held_out": torch.tensor([3, 3])}, "different int64 indices"),
+        ({"held_out": torch.tensor([3, 3])}, "distinct int64 indices"),
     ],
 )
 def test_numbers_out_of_range_are_refused(changes, message):
@@ -407,7 +406,7 @@ def test_numbers_out_of_range_are_refused(changes, message):
 
 def test_too_few_rows_are_refused_and_progress_is_shown():
     net, seen = Net(), []
-    with pytest.raises(TrainingError, match="net: 1 windows are too few"):
+    with pytest.raises(TrainingError, match="net: training needs 2 windows or more, but has 1"):
         optimise("net", net, lambda rows: squared(net, rows), 2, **RECIPE, held_out=0.1)
     with session(progress=lambda name: lambda epochs: seen.append(name) or epochs):
         train(name="bar")

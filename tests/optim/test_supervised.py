@@ -3,12 +3,13 @@ from collections import Counter
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
 from seisbench_lcl.errors import ConfigurationError, TrainingError
 from seisbench_lcl.optim.loop import initialise
+from seisbench_lcl.optim.session import session
 from seisbench_lcl.optim.supervised import (
     Trainable,
     TrainingRecipe,
@@ -18,14 +19,13 @@ from seisbench_lcl.optim.supervised import (
     held_out_rows,
     train,
 )
-from seisbench_lcl.training import session
 
-STILL = {"learning_rate": 1e-30, "weight_decay": 0.0, "epochs": 1, "warm_up": 0.0}  # the network stays as it is
+STILL = {"learning_rate": 1e-30, "weight_decay": 0.0, "epochs": 1, "warm_up": 0.0}  # the network stays unchanged
 PLAIN = {"augmentations": {}, "label_smoothing": 0.0}
 
 
 class Net(nn.Module):
-    """Three stages over the samples of a window, with statistics, and all that it was ever given in training."""
+    """Three stages over the samples of a window, with statistics; records the windows it is trained on."""
 
     sampling_rate = 10.0
 
@@ -49,7 +49,7 @@ class Net(nn.Module):
 
 
 class Identity(Net):
-    """Features are the samples of a window: row i of `one_hot` windows tells that it is row i, however it is mixed."""
+    """Features are the samples of a window, so that rows of `one_hot` windows can be identified even if mixed."""
 
     def __init__(self, n, n_classes, **recipe):
         super().__init__(**recipe)
@@ -68,7 +68,7 @@ class Stop(Exception):
 
 
 def data(n_events=8, seed=0):
-    """Two windows an event, and three classes, of a high, a middle and a low frequency with noise."""
+    """Two windows per event, and three classes with a high, a middle and a low frequency in noise."""
     generator = torch.Generator().manual_seed(seed)
     groups = torch.arange(3 * n_events).repeat_interleave(2)
     labels = groups % 3
@@ -101,9 +101,8 @@ def rows_of(events):
     return labels[order], groups[order]
 
 
-@settings(deadline=None, max_examples=40)
 @given(labelled_events, st.floats(0.01, 0.99), st.integers(0, 99))
-def test_whole_events_of_each_class_are_held_out_by_their_share(events, share, seed):
+def test_a_fraction_of_the_events_of_each_class_is_held_out(events, share, seed):
     labels, groups = rows_of(events)
     rows = held_out_rows(labels, groups, share, seed)
     assert torch.equal(rows, held_out_rows(labels, groups, share, seed))
@@ -114,7 +113,6 @@ def test_whole_events_of_each_class_are_held_out_by_their_share(events, share, s
         assert len(own & out) == min(max(round(share * len(own)), 1), len(own) - 1)
 
 
-@settings(deadline=None, max_examples=40)
 @given(labelled_events)
 def test_weights_balance_classes_and_the_events_of_a_class(events):
     labels, groups = rows_of(events)
@@ -136,7 +134,7 @@ def test_a_class_of_a_single_event_or_windows_that_are_not_finite_are_refused():
         fit(Net(), given=(windows * torch.nan, labels, groups))
 
 
-def test_it_learns_and_one_seed_has_one_result():
+def test_it_learns_and_equal_seeds_give_equal_results():
     one, other, third = (Net(epochs=10, learning_rate=0.05, seed=seed) for seed in (0, 0, 1))
     caller = torch.random.get_rng_state()
     trained = fit(one)
@@ -154,7 +152,7 @@ def test_it_learns_and_one_seed_has_one_result():
 
 
 def one_hot(sizes):
-    """Events by class of as many windows, each window a row of the unit matrix."""
+    """Events of these sizes for each class; each window is a row of the unit matrix."""
     events = [(label, size) for label, own in enumerate(sizes) for size in own]
     labels = torch.tensor([label for label, size in events for _ in range(size)])
     groups = torch.tensor([i for i, (_, size) in enumerate(events) for _ in range(size)])
@@ -201,7 +199,7 @@ def test_the_loss_is_as_written_out(balance, mixup, smoothing):
 
     expected, n_mixed = 0.0, 0
     weight, held_out = torch.ones(n), torch.isin(torch.arange(n), unseen)
-    for part in (held_out, ~held_out):  # each in balance by itself
+    for part in (held_out, ~held_out):  # each is balanced by itself
         if balance == "classes":
             weight[part] = class_weights(labels[part])
     for batch in net.given:
@@ -209,7 +207,7 @@ def test_the_loss_is_as_written_out(balance, mixup, smoothing):
         for x in batch:
             target = [0.0] * 3
             rows = x.nonzero().flatten().tolist()
-            for row in rows:  # which it was mixed of
+            for row in rows:  # the rows that were mixed
                 for k in range(3):
                     own = (1 - smoothing) * (labels[row] == k).item() + smoothing / 3
                     target[k] += weight[row].item() * own * x[row].item()
@@ -231,7 +229,7 @@ def test_the_loss_is_as_written_out(balance, mixup, smoothing):
     assert history.held_out[0] == pytest.approx(expected, rel=1e-4)
 
 
-def test_the_score_is_the_macro_f1_over_events_held_out():
+def test_the_score_is_the_macro_f1_on_held_out_events():
     windows, labels, groups = data(12)
     windows[::5] = torch.randn(windows[::5].shape, generator=torch.Generator().manual_seed(0))
     history, unseen, _, logits, _ = fit(Net(epochs=8, held_out=0.5), given=(windows, labels, groups))
@@ -250,7 +248,7 @@ def test_the_score_is_the_macro_f1_over_events_held_out():
     assert history.scores[history.best_epoch] == pytest.approx(sum(f1) / 3)
 
 
-def test_a_tuning_that_does_not_help_leaves_the_network_as_it_was():
+def test_fine_tuning_that_does_not_help_leaves_the_network_unchanged():
     net = Net(epochs=8)
     fit(net)
     before = state(net)
@@ -265,7 +263,7 @@ def test_a_tuning_that_does_not_help_leaves_the_network_as_it_was():
 
 
 @pytest.mark.parametrize("freeze", [0, 1, 2, 3, -1])
-def test_frozen_stages_stay_bit_for_bit(freeze):
+def test_frozen_stages_do_not_change_by_a_bit(freeze):
     net = Net(epochs=2, held_out=0.5)
     before = state(net)
     fit(net, Tuning(learning_rate=0.05, freeze=freeze))
@@ -277,17 +275,17 @@ def test_frozen_stages_stay_bit_for_bit(freeze):
     assert all(parameter.requires_grad for parameter in net.parameters())
 
 
-def test_what_was_frozen_is_trainable_again_after_an_error():
+def test_frozen_stages_are_trainable_again_after_an_error():
     net = Net()
     with pytest.raises(TrainingError):
         fit(net, Tuning(freeze=2), given=(data()[0] * torch.nan, *data()[1:]))
     assert all(parameter.requires_grad for parameter in net.parameters())
-    with pytest.raises(ConfigurationError, match="freeze must be up to 3, the number of stages of Net, but is 4"):
+    with pytest.raises(ConfigurationError, match="freeze must be at most 3, the number of stages of Net, but is 4"):
         fit(net, Tuning(freeze=4))
 
 
 @pytest.mark.parametrize("tuning", [None, Tuning(epochs=3, freeze=1)])
-def test_an_interrupted_training_goes_on_bit_for_bit(tmp_path, tuning):
+def test_an_interrupted_training_continues_bit_for_bit(tmp_path, tuning):
     recipe = {"epochs": 3, "mixup": 0.2, "patience": 2}
     whole, interrupted, resumed = Net(**recipe), Net(**recipe), Net(**recipe)
     expected = fit(whole, tuning)
@@ -324,33 +322,33 @@ def test_an_interrupted_training_goes_on_bit_for_bit(tmp_path, tuning):
 def test_a_checkpoint_of_another_recipe_is_refused(tmp_path, other):
     with session(checkpoints=tmp_path):
         fit(Net(epochs=1))
-        with pytest.raises(ConfigurationError, match="is of another training"):
+        with pytest.raises(ConfigurationError, match="belongs to another training"):
             fit(Net(epochs=1, **other))
-        fit(Net(epochs=1, patience=3))  # one may be more patient, and go on
+        fit(Net(epochs=1, patience=3))  # patience may change
 
 
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"epochs": 0}, "recipe: epochs must be 1 or more, and whole, but is 0"),
-        ({"epochs": 1.5}, r"recipe: epochs must be 1 or more, and whole, but is 1\.5"),
-        ({"batch_size": 1}, "batch_size must be 2 or more, and whole, but is 1"),
+        ({"epochs": 0}, "recipe: epochs must be a whole number of 1 or more, but is 0"),
+        ({"epochs": 1.5}, r"recipe: epochs must be a whole number of 1 or more, but is 1\.5"),
+        ({"batch_size": 1}, "batch_size must be a whole number of 2 or more, but is 1"),
         ({"learning_rate": 0.0}, r"learning_rate must be positive, but is 0\.0"),
         ({"weight_decay": -0.1}, r"weight_decay must not be negative, but is -0\.1"),
         ({"warm_up": float("nan")}, "warm_up must not be negative, but is nan"),
-        ({"patience": 0}, "patience must be 1 or more, and whole, but is 0"),
-        ({"held_out": 0.0}, r"held_out must lie between 0 and 1, but is 0\.0"),
-        ({"held_out": 1.0}, "held_out must lie between 0 and 1"),
+        ({"patience": 0}, "patience must be a whole number of 1 or more, but is 0"),
+        ({"held_out": 0.0}, r"held_out must be between 0 and 1, but is 0\.0"),
+        ({"held_out": 1.0}, "held_out must be between 0 and 1"),
         ({"balance": "stations"}, "balance must be one of events, classes, none, but is 'stations'"),
-        ({"label_smoothing": 1.0}, "label_smoothing must lie from 0 to below 1"),
-        ({"mixup": float("inf")}, "mixup must not be negative and be finite, but is inf"),
-        ({"seed": 0.5}, r"seed must be a whole number, not negative, but is 0\.5"),
-        ({"seed": -1}, "seed must be a whole number, not negative, but is -1"),
-        ({"augmentations": {"nois": {}}}, "there is no augmentation 'nois'; known are scaling"),
+        ({"label_smoothing": 1.0}, "label_smoothing must be at least 0 and below 1"),
+        ({"mixup": float("inf")}, "mixup must be finite and not negative, but is inf"),
+        ({"seed": 0.5}, r"seed must be a whole number and not negative, but is 0\.5"),
+        ({"seed": -1}, "seed must be a whole number and not negative, but is -1"),
+        ({"augmentations": {"nois": {}}}, "there is no augmentation 'nois'; available: scaling"),
         ({"augmentations": {"noise": {"loud": 1}}}, "noise has no argument loud"),
     ],
 )
-def test_a_recipe_that_cannot_work_is_refused(changes, message):
+def test_an_invalid_recipe_is_refused(changes, message):
     with pytest.raises(ConfigurationError, match=message):
         TrainingRecipe(**changes)
 
@@ -359,17 +357,17 @@ def test_a_recipe_that_cannot_work_is_refused(changes, message):
     ("changes", "message"),
     [
         ({"learning_rate": 0}, "learning_rate must be positive, but is 0"),
-        ({"epochs": 0}, "epochs must be 1 or more, and whole, but is 0"),
-        ({"freeze": -2}, "freeze must be a number of stages, or -1 for all, but is -2"),
-        ({"freeze": 0.5}, r"freeze must be a number of stages, or -1 for all, but is 0\.5"),
+        ({"epochs": 0}, "epochs must be a whole number of 1 or more, but is 0"),
+        ({"freeze": -2}, "freeze must be a number of stages, or -1 for all stages, but is -2"),
+        ({"freeze": 0.5}, r"freeze must be a number of stages, or -1 for all stages, but is 0\.5"),
     ],
 )
-def test_a_tuning_that_cannot_work_is_refused(changes, message):
+def test_invalid_fine_tuning_settings_are_refused(changes, message):
     with pytest.raises(ConfigurationError, match=message):
         Tuning(**changes)
 
 
-def test_a_recipe_comes_back_from_its_own_description():
+def test_a_recipe_can_be_rebuilt_from_its_config():
     recipe = TrainingRecipe(seed=2, augmentations={"noise": {"level": (0, 1)}})
     assert TrainingRecipe(**recipe.config()) == recipe
     assert recipe.config()["augmentations"] == {"noise": {"probability": 0.5, "level": [0.0, 1.0]}}

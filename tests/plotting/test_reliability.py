@@ -1,5 +1,4 @@
 import importlib
-import io
 
 import numpy as np
 import pytest
@@ -18,19 +17,15 @@ def predictions(n_events=40, k=3):
     return weights / weights.sum(axis=1, keepdims=True), truth, groups
 
 
-def png(figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    return buffer.getvalue()
-
-
-def test_both_levels_are_drawn_as_they_are():
+def test_both_levels_are_drawn(png):
     probabilities, truth, groups = predictions()
     figure = reliability_figure(probabilities, truth, groups, "Split dev")
     assert png(figure).startswith(b"\x89PNG")
     assert figure.get_suptitle() == "Split dev"
     diagram, risk, counts = figure.axes
-    assert diagram.get_xlim()[0] == counts.get_xlim()[0] == 0.3  # of three classes none is below a third
+    assert (
+        diagram.get_xlim()[0] == counts.get_xlim()[0] == 0.3
+    )  # the highest of three probabilities is at least a third
     by_event = mean_by_event(probabilities, truth, groups)
     for i, (p, y, g) in enumerate([(probabilities, truth, groups), by_event]):
         table = reliability(p, y, g)
@@ -47,7 +42,7 @@ def test_both_levels_are_drawn_as_they_are():
         )
 
 
-def test_few_events_draw_without_a_warning_and_without_pyplot():
+def test_few_events_draw_without_a_warning_and_without_pyplot(png):
     for n_events, k in ((1, 2), (2, 2), (3, 12)):
         assert png(reliability_figure(*predictions(n_events, k)))
     figure = reliability_figure(np.eye(2), [0, 1], ["a", "b"])
@@ -56,6 +51,6 @@ def test_few_events_draw_without_a_warning_and_without_pyplot():
     assert importlib.import_module("matplotlib.pyplot").get_fignums() == []
 
 
-def test_event_of_two_truths_is_refused():
-    with pytest.raises(DatasetError, match="event a carries more than one truth"):
+def test_event_of_two_classes_is_refused():
+    with pytest.raises(DatasetError, match="event a has more than one class"):
         reliability_figure(np.eye(2), [0, 1], ["a", "a"])

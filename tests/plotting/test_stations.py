@@ -16,7 +16,9 @@ def draw(model: lcl.MiniRocketRidge, stream: object, **kwargs: object) -> Figure
     return figure
 
 
-def test_what_is_drawn_is_what_was_found(pretrained: lcl.MiniRocketRidge, make_stream: Callable) -> None:
+def test_the_drawn_probabilities_are_those_of_the_result(
+    pretrained: lcl.MiniRocketRidge, make_stream: Callable
+) -> None:
     stream = make_stream(40) + make_stream(40, station="XX.DEF..HN", seed=1)
     figure = draw(pretrained, stream)
     assert len(figure.axes) == 6
@@ -46,12 +48,12 @@ def test_gaps_short_records_and_flat_lines_can_be_drawn(pretrained: lcl.MiniRock
     }
 
 
-def test_many_stations_are_cut_to_what_a_page_holds(pretrained: lcl.MiniRocketRidge, make_stream: Callable) -> None:
+def test_the_number_of_stations_is_limited(pretrained: lcl.MiniRocketRidge, make_stream: Callable) -> None:
     stream = make_stream(20, station="XX.S00..HH")
     for i in range(1, MAX_STATIONS + 2):
         stream += make_stream(20, station=f"XX.S{i:02}..HH")
     assert len(draw(pretrained, stream).axes) == 3 * MAX_STATIONS
     chosen = draw(pretrained, stream, stations=["XX.S13..HH"])
     assert chosen.axes[0].get_title(loc="left") == "XX.S13..HH"
-    with pytest.raises(ConfigurationError, match=r"has no station XX\.S99\.\.HH; it has: XX\.S00"):
+    with pytest.raises(ConfigurationError, match=r"has no station XX\.S99\.\.HH; available: XX\.S00"):
         draw(pretrained, stream, stations=["XX.S99..HH"])

@@ -12,7 +12,7 @@ from seisbench_lcl.plugins.collection import collect
 
 
 def plugin(**attributes):
-    """A plugin's module, of the API in use unless it says otherwise."""
+    """Return the module of a plugin, by default for the current API."""
     module = ModuleType("plugin")
     vars(module).update({"PLUGIN_API": (1, 1)} | attributes)
     return module
@@ -50,11 +50,11 @@ class Abstract(FeatureExtractor):
     name = "abstract"
 
 
-class NoPair(lcl.Discriminator):
+class NoParts(lcl.Discriminator):
     pass
 
 
-def test_classes_come_by_name():
+def test_classes_are_collected_by_name():
     classes = collect("x", plugin(register_heads=register_heads, **returning((Raw,), "register_feature_extractors")))
     assert (classes.extractors, classes.heads, classes.models) == ({"raw": Raw}, {"ridge": Ridge}, {})
 
@@ -73,13 +73,13 @@ def test_any_object_with_hooks_is_a_plugin():
 @pytest.mark.parametrize(
     ("stated", "message"),
     [
-        (None, r"must state .* as PLUGIN_API = \(1, 1\), but its PLUGIN_API is None"),
+        (None, r"must state the lowest and highest plugin API .* as PLUGIN_API = \(1, 1\), but its PLUGIN_API is None"),
         (1, r"but its PLUGIN_API is 1$"),
         (("1", "2"), "must state"),
-        ((2, 3), r"supports the plugin APIs 2 to 3, but seisbench_lcl .* has 1: update seisbench-lcl"),
+        ((2, 3), r"supports plugin API 2 to 3, but seisbench_lcl .* has 1: update seisbench-lcl"),
         ((2, 1), "must state"),
         ((True, 1), "must state"),
-        ((0, 0), r"supports the plugin APIs 0 to 0, but seisbench_lcl .* has 1: update the plugin"),
+        ((0, 0), r"supports plugin API 0 to 0, but seisbench_lcl .* has 1: update the plugin"),
     ],
 )
 def test_a_plugin_of_another_api_is_refused(stated, message):
@@ -87,18 +87,18 @@ def test_a_plugin_of_another_api_is_refused(stated, message):
         collect("x", plugin(PLUGIN_API=stated, register_heads=register_heads))
 
 
-def test_wrappers_and_names_of_the_bridge_itself_are_refused():
+def test_wrappers_and_reserved_names_are_refused():
     @pluggy.HookimplMarker("seisbench_lcl")(wrapper=True)
     def register_heads():
         return (yield)
 
-    with pytest.raises(PluginError, match="register_heads is a wrapper, but must return classes of its own"):
+    with pytest.raises(PluginError, match="register_heads is a wrapper, but must return classes: use"):
         collect("x", plugin(register_heads=register_heads))
 
     class Discriminator(lcl.Discriminator, extractor="raw", head="kmeans"):
         pass
 
-    with pytest.raises(PluginError, match="a model cannot be called Discriminator"):
+    with pytest.raises(PluginError, match="a model must not be called Discriminator"):
         collect("x", plugin(**returning([Discriminator], "register_models")))
 
 
@@ -123,19 +123,22 @@ def test_unknown_hooks_and_arguments_are_refused():
     [
         (
             {"register_heads": lambda: [Ridge]},
-            r"implements no hook: mark register_feature_extractors\(\) or register_h",
+            r"implements no hook: decorate register_feature_extractors\(\) or register_h",
         ),
         (returning(None), "register_heads returned None, but must return a list of classes"),
         (returning(KMeans), "register_heads must return a list of classes, but returned <class"),
         (returning([print]), "<built-in function print> is not a subclass of Head"),
         (returning([Raw]), "Raw'> is not a subclass of Head"),
         (returning([Ridge, Ridge]), "registers the name 'ridge' twice"),
-        (returning([OtherNames]), "OtherNames needs a name of small letters, .* its name is 'two words'"),
+        (returning([OtherNames]), "OtherNames needs a name of lower-case letters, .* its name is 'two words'"),
         (returning([Nameless], "register_feature_extractors"), "Nameless needs a name .* but its name is None"),
         (returning([Abstract], "register_feature_extractors"), "abstract: it must implement _extract, _fit, config"),
-        (returning([NoPair], "register_models"), r"NoPair is no pair: write class NoPair\(Discriminator, extractor="),
+        (
+            returning([NoParts], "register_models"),
+            r"no extractor and head: write class NoParts\(Discriminator, ",
+        ),
     ],
 )
-def test_what_cannot_be_used_is_refused(attributes, message):
+def test_unusable_classes_are_refused(attributes, message):
     with pytest.raises(PluginError, match=message):
         collect("x", plugin(**attributes))

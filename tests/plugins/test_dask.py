@@ -1,4 +1,4 @@
-"""Models go to the workers of a real cluster, with what plugins brought to them."""
+"""Models with classes of a plugin on the workers of a real Dask cluster."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ from distributed import Client, LocalCluster
 
 import seisbench_lcl as lcl
 
-# An extractor that learns, so that its state must travel, too.
+# An extractor that learns, so that its state must travel too.
 PLUGIN = """
     import torch
     from seisbench_lcl import hookimpl
@@ -35,10 +35,20 @@ PLUGIN = """
 """
 
 
+# The worker is a new process, which has imported nothing yet.
+LAZY_IMPORT = """
+import sys
+import seisbench_lcl as lcl
+assert "lcl_test_centred" not in sys.modules
+lcl.Discriminator("centred", "ridge", labels=["a", "b"])
+assert "lcl_test_centred" in sys.modules
+"""
+
+
 @pytest.fixture
 def client(install, tmp_path, monkeypatch):
     install("lcl-test-centred", PLUGIN)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))  # as if it were installed where the workers are
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))  # installs it for the workers
     with (
         LocalCluster(n_workers=1, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
         Client(cluster) as client,
@@ -46,8 +56,10 @@ def client(install, tmp_path, monkeypatch):
         yield client
 
 
-@pytest.mark.filterwarnings("ignore")  # of the cluster's own threads and sockets as it closes
-def test_a_worker_says_what_this_process_says(client, tmp_path):
+@pytest.mark.slow  # starts processes
+@pytest.mark.filterwarnings("ignore")  # threads and sockets of the cluster warn when it closes
+def test_a_worker_imports_plugins_lazily_and_agrees_with_this_process(client, tmp_path):
+    client.submit(exec, LAZY_IMPORT, {}).result(100)
     rng = np.random.default_rng(0)
     windows = rng.normal(0, 1, (24, 3, 400)).astype(np.float32)
     windows[::2, 1] *= 9

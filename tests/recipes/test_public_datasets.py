@@ -1,4 +1,4 @@
-"""Recipes for public datasets of SeisBench, on small ones of the same format: columns, names, chunks, components."""
+"""Recipes for public datasets of SeisBench, on small datasets of the same format."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,7 +25,7 @@ Row = dict[str, Any]
 
 
 def motion(kind: str, seed: int, onset: float, seconds: float) -> np.ndarray:
-    """Three components of noise, with an arrival at the onset that decays as its kind does."""
+    """Three components of noise, with an arrival at the onset whose frequency and decay depend on the kind."""
     rng = np.random.default_rng(seed)
     time = np.arange(round(seconds * RATE)) / RATE
     noise = rng.normal(0, 1, (3, len(time)))
@@ -98,7 +98,7 @@ def pnw(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for station in ("GNW", "LON"):
             row = pnw_row("noise", "", n, station, 0)
             for column in [c for c in row if c.startswith(("event", "source", "trace_P", "trace_S_"))] + ["split"]:
-                del row[column]  # a trace of noise has no event, no arrival, and here no split
+                del row[column]  # traces of noise have no event and no arrival, and these have no split
             noise.append((row, motion("noise", 900 + 2 * n + len(noise), 0, 40)))
     write(folder / "pnwnoise", noise)
     return folder
@@ -106,7 +106,7 @@ def pnw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def vcseis(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """In chunks, one for each region and type, as VCSEIS has them."""
+    """One chunk for each region and type, as in VCSEIS."""
     folder = tmp_path_factory.mktemp("volcanoes") / "vcseis"
     for chunk, kind, network, first in (
         ("_ak_lp", "lp", "AV", 0),
@@ -138,7 +138,7 @@ def vcseis(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def instance(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Without buckets, with whole numbers for events, which those of noise repeat."""
+    """Without buckets; the event numbers of earthquakes and noise are the same."""
     folder = tmp_path_factory.mktemp("italy")
     for name, kind in (("instancecounts", "earthquake"), ("instancenoise", "noise")):
         rows = []
@@ -161,7 +161,7 @@ def instance(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def reproduced(recipe: str, data: Path, out: Path, **changes: Any) -> Reproduced:
-    """Follow a recipe of the package, with some of its settings changed to what a small dataset can bear."""
+    """Follow a bundled recipe, with some settings changed to suit a small dataset."""
     text = tomlkit.parse((RECIPES / f"{recipe}.toml").read_text())
     for key, value in changes.items():
         text[key.replace("_", "-")] = value
@@ -185,7 +185,7 @@ def test_pnw(pnw: Path, tmp_path: Path) -> None:
     told = {data.name: (data.events, data.windows) for data in card.training_data}
     assert told["PNW, split train"] == (10, 20)  # of two classes
     assert told["PNWExotic, split train"] == (5, 10)
-    assert told["PNWNoise, split train"] == (5, 10)  # what two stations recorded at the same time is one event
+    assert told["PNWNoise, split train"] == (5, 10)  # traces of two stations at the same time are one event
     scores = {(s.split, s.level): s.value for s in card.scores if s.metric == "balanced_accuracy"}
     assert set(scores) == {(split, level) for split in ("dev", "2 folds of events, trained anew") for level in LEVELS}
     assert scores["dev", "event"] > 0.7
@@ -224,7 +224,10 @@ def test_italy(instance: Path, tmp_path: Path) -> None:
     )
     assert set(made.card.classes) <= {"earthquake", "noise"}
     assert made.card.calibration is None
-    assert [data.events for data in made.card.training_data] == [9, 9]  # 1000 of one is not 1000 of the other
+    assert [data.events for data in made.card.training_data] == [
+        9,
+        9,
+    ]  # event 1000 of one dataset is not event 1000 of the other
     assert "### Clusters" in made.files["card"].read_text()
     assert MiniRocketSCAN.load(made.files["card"].with_suffix(""), "1").clusters == made.model.clusters
 
@@ -246,7 +249,7 @@ def test_labels_and_events_of_several_datasets(pnw: Path) -> None:
     assert set(noise[SPLIT]) <= {"train", "dev", "test"}
 
 
-def test_which_events_are_taken_depends_on_nothing_else(pnw: Path, vcseis: Path) -> None:
+def test_the_choice_of_events_depends_on_their_names_only(pnw: Path, vcseis: Path) -> None:
     recipe = Recipe.read(RECIPES / "envelopephysicalridge" / "pnw.toml")
     few, more = (
         open_datasets(recipe.model_copy(update={"events_per_class": n}), pnw).metadata[[LABEL, SPLIT, EVENT]]
@@ -258,7 +261,7 @@ def test_which_events_are_taken_depends_on_nothing_else(pnw: Path, vcseis: Path)
         update={"events_per_class": 2}
     )
     noise = open_datasets(volcanoes, vcseis).metadata.query(f"{LABEL} == 'noise'")
-    assert noise[EVENT].isna().all()  # each its own, and these are counted, too
+    assert noise[EVENT].isna().all()  # every trace counts as an event
     assert noise.groupby(SPLIT).size().max() == 2
 
 
@@ -269,18 +272,18 @@ def test_which_events_are_taken_depends_on_nothing_else(pnw: Path, vcseis: Path)
         ({"group_column": "source_id"}, "PNW has no column 'source_id'"),
         (
             {"classes": {"eq": "earthquake", "ice": "ice quake"}},
-            r"no trace is of the class \['ice quake'\] in PNW, PNWEx",
+            "no trace has the class ice quake in PNW, PNWEx",
         ),
         ({"dataset": ["PNW", "PNWAccelerometers"], "whole": {}}, "holds no folder PNWAccelerometers or pnwaccel"),
     ],
 )
-def test_what_a_dataset_lacks(pnw: Path, changes: dict[str, Any], message: str) -> None:
+def test_datasets_that_lack_a_part(pnw: Path, changes: dict[str, Any], message: str) -> None:
     recipe = Recipe.read(RECIPES / "envelopephysicalridge" / "pnw.toml").model_copy(update=changes)
     with pytest.raises(DatasetError, match=message):
         open_datasets(recipe, pnw)
 
 
-def test_events_are_dealt_out_by_their_names() -> None:
+def test_shares_of_the_splits() -> None:
     dealt = pd.Series([deal(f"event {n}") for n in range(5000)]).value_counts(normalize=True)
     assert dealt["train"] == pytest.approx(0.8, abs=0.02)
     assert dealt["dev"] == pytest.approx(0.1, abs=0.02)

@@ -1,4 +1,4 @@
-"""Recipe files: what they may hold, and that those of the package tell what the cards tell."""
+"""Recipe files: their fields, and whether the bundled recipes agree with their cards."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,6 @@ import tomlkit
 from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.hub import weights
 from seisbench_lcl.hub.card import Card
-from seisbench_lcl.models.lookup import model_class
 from seisbench_lcl.recipes import Recipe
 
 RECIPES = Path(__file__).parents[2] / "weights" / "recipes"
@@ -17,14 +16,14 @@ EVERY = sorted(RECIPES.glob("*/*.toml"))
 
 
 @pytest.mark.parametrize("path", EVERY, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_recipes_of_the_package(path: Path) -> None:
+def test_bundled_recipes(path: Path) -> None:
     recipe = Recipe.read(path)
     assert path.parent.name in (recipe.model.lower(), "discriminatorensemble")
     assert path.with_suffix(".md").read_text().endswith("rows are the truth.\n\n")
-    recipe.cuts().check(recipe.preprocessing(model_class(recipe.model).default_normalisation))
+    recipe.request().cuts()  # raises unless model, windows and cuts fit each other
     base = weights.bundled() / path.parent.name / path.stem
     if not base.with_suffix(".md").exists():
-        return  # a recipe alone: nobody has trained it yet
+        return  # not trained yet
     card, _ = Card.read(base.with_suffix(".md"))
     about = recipe.card
     assert (card.task, card.state, card.summary, card.not_for) == (
@@ -52,13 +51,13 @@ def _without_licence(recipe: dict[str, Any]) -> None:
         (_without_licence, r"card\.licence: Field required"),
         (lambda recipe: recipe.update({"lenght": 20.0}), "lenght: Extra inputs are not permitted"),
         (lambda recipe: recipe.update(copies="two"), "copies: Input should be a valid integer"),
-        (lambda recipe: recipe.update(dataset=["a", "a"]), "names one twice"),
-        (lambda recipe: recipe.update(dataset=["mixed_3c", "b"]), "must tell of each dataset"),
+        (lambda recipe: recipe.update(dataset=["a", "a"]), "dataset lists a name twice"),
+        (lambda recipe: recipe.update(dataset=["mixed_3c", "b"]), "must describe each dataset"),
         (lambda recipe: recipe.update(whole={"b": "noise"}), r"whole names \['b'\], which are not in dataset"),
-        (lambda recipe: recipe.update(clusters=3, members=2), "leave out members, or clusters"),
+        (lambda recipe: recipe.update(clusters=3, members=2), "remove members or clusters"),
     ],
 )
-def test_all_that_is_amiss_is_told(tmp_path: Path, change: Any, message: str) -> None:
+def test_invalid_recipes(tmp_path: Path, change: Any, message: str) -> None:
     recipe = tomlkit.parse((RECIPES / "minirocketridge" / "mixed-3c.toml").read_text())
     change(recipe)
     path = tmp_path / "r.toml"
@@ -67,9 +66,9 @@ def test_all_that_is_amiss_is_told(tmp_path: Path, change: Any, message: str) ->
         Recipe.read(path)
 
 
-def test_no_recipe(tmp_path: Path) -> None:
+def test_files_that_are_not_recipes(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"cannot read .*; a recipe is a TOML file"):
         Recipe.read(tmp_path / "absent.toml")
     (tmp_path / "r.toml").write_text("dataset = [")
-    with pytest.raises(ConfigurationError, match="is no TOML"):
+    with pytest.raises(ConfigurationError, match="is not valid TOML"):
         Recipe.read(tmp_path / "r.toml")

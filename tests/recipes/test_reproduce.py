@@ -1,15 +1,12 @@
-"""From a recipe to weights: the same as by the commands, from a committed recipe, and never over others."""
+"""From a recipe to weights: as with the commands, from a committed recipe, and without overwriting weights."""
 
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import typer
-from typer.testing import CliRunner, Result
 
 from seisbench_lcl import MiniRocketRidge
-from seisbench_lcl.cli.reproduce import reproduce as command
 from seisbench_lcl.errors import ConfigurationError, DatasetError, OutputError
 from seisbench_lcl.hub import weights
 from seisbench_lcl.hub.card import Card, RecipeReference
@@ -107,14 +104,14 @@ def git(folder: Path, *arguments: str) -> str:
     return done.stdout.strip()
 
 
-def test_a_recipe_is_known_by_its_commit(recipe: Path, tmp_path: Path) -> None:
+def test_the_commit_of_a_recipe(recipe: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="put the recipe into a Git repository"):
         committed(recipe)
     git(tmp_path, "init", "--quiet")
     with pytest.raises(ConfigurationError, match="does not have any commits yet"):
         committed(recipe)
     git(tmp_path, "commit", "--quiet", "--allow-empty", "--message", "Begin")
-    with pytest.raises(ConfigurationError, match="is not committed as it is"):
+    with pytest.raises(ConfigurationError, match="is not committed in its present state"):
         committed(recipe)
     git(tmp_path, "add", "recipes")
     git(tmp_path, "commit", "--quiet", "--message", "Add a recipe")
@@ -124,42 +121,22 @@ def test_a_recipe_is_known_by_its_commit(recipe: Path, tmp_path: Path) -> None:
     git(tmp_path, "commit", "--quiet", "--message", "Add something else")
     assert committed(recipe) == RecipeReference(path="recipes/high-low.toml", commit=first)
     recipe.write_text(recipe.read_text() + "\n")
-    with pytest.raises(ConfigurationError, match="is not committed as it is"):
+    with pytest.raises(ConfigurationError, match="is not committed in its present state"):
         committed(recipe)
-
-
-def test_the_command(recipe: Path, dataset_folder: Path, tmp_path: Path) -> None:
-    recipe.write_text(recipe.read_text().replace('by = "region"\n', "").replace("folds = 2\n", ""))
-    git(tmp_path, "init", "--quiet")
-    git(tmp_path, "add", "recipes")
-    git(tmp_path, "commit", "--quiet", "--message", "Add a recipe")
-    app = typer.Typer()
-    app.command()(command)
-    done: Result = CliRunner().invoke(app, [str(recipe), "--data", str(dataset_folder), "--out", str(tmp_path / "o")])
-    assert done.exit_code == 0, done.output
-    folder = tmp_path / "o" / "minirocketridge"
-    names = ["high-low.json.v2", "high-low.md", "high-low.safetensors.v2"]
-    assert sorted(path.name for path in folder.iterdir()) == names
-    card, _ = Card.read(folder / "high-low.md")
-    assert card.recipe.path == "recipes/high-low.toml"
-    assert (
-        f"sha256 of the tensors: {weights.read(folder / 'high-low', '2')[0]['seisbench_lcl']['sha256']}\n"
-        in done.output
-    )
 
 
 @pytest.mark.parametrize(
     ("old", "new", "error", "message"),
     [
         ('"MiniRocketRidge"', '"MiniRocketSCAN"', ConfigurationError, "labels|clusters"),
-        ("before = 1.0", "before = 9.0", ConfigurationError, "P arrival must lie in the window"),
+        ("before = 1.0", "before = 9.0", ConfigurationError, "P arrival must be inside the window"),
         ("max_features", "most_features", ConfigurationError, "most_features"),
-        ('version = "2"', 'version = "../2"', ValueError, "is no version"),
+        ('version = "2"', 'version = "../2"', ValueError, "is not a version"),
         ('version = "2"', 'version = "2"\nsplit = "learn"', DatasetError, "no usable window is in split learn"),
-        ("folds = 2", 'split = "hidden"', DatasetError, "no usable window is in split hidden; splits are dev, train"),
+        ("folds = 2", 'split = "hidden"', DatasetError, "no usable window is in split hidden; available: dev, train"),
     ],
 )
-def test_what_cannot_be_made(
+def test_recipes_that_cannot_be_followed(
     recipe: Path, dataset_folder: Path, tmp_path: Path, old: str, new: str, error: type[Exception], message: str
 ) -> None:
     recipe.write_text(recipe.read_text().replace(old, new))

@@ -34,7 +34,7 @@ def test_it_reads_like_an_array(key) -> None:
         np.testing.assert_array_equal(selected.select(np.array([2, 0]))[:], DATA[key][[2, 0]])
 
 
-def test_the_file_is_gone_with_its_last_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_file_disappears_with_its_last_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     rows = filled()
     selected = rows.select(np.array([3]))
@@ -49,9 +49,9 @@ def test_the_file_is_gone_with_its_last_reader(tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is full")
-def test_a_full_disk_is_named() -> None:
+def test_a_full_disk_raises_output_error() -> None:
     rows = RowFile(2, 3)
     rows._file.close()
     rows._file = open("/dev/full", "r+b", buffering=0)
-    with rows._file, pytest.raises(OutputError, match=r"let TMPDIR name another folder: .*No space left"):
+    with rows._file, pytest.raises(OutputError, match=r"cannot write to .*No space left.*set TMPDIR to another folder"):
         rows.extend(DATA)

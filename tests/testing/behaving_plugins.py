@@ -1,8 +1,8 @@
-"""An extractor and two heads, as small as can be, that do all that is asked; bad ones change one thing of theirs."""
+"""A minimal extractor and two minimal heads that conform; the misbehaving ones change one thing."""
 
 import torch
 
-from seisbench_lcl.errors import NotFittedError, TrainingError, WindowError
+from seisbench_lcl.errors import TrainingError, WindowError, check_is_fitted
 from seisbench_lcl.extractors import FeatureExtractor
 from seisbench_lcl.heads import Head
 
@@ -39,8 +39,7 @@ class LogEnergy(FeatureExtractor):
         self.scale.copy_(torch.where(scale > 1e-3, scale, 1.0))
 
     def _extract(self, windows):
-        if torch.isnan(self.mean[0]):
-            raise NotFittedError("LogEnergy has not been fitted: call fit(windows) first, or load weights")
+        check_is_fitted(self, self.mean, "fit(windows)")
         return (self.measure(windows) - self.mean) / self.scale
 
 
@@ -53,7 +52,7 @@ class NearestMean(Head):
         super().__init__(n_features, n_classes)
         self.width = width
         self.register_buffer("means", torch.full((n_classes, n_features), torch.nan))
-        self.register_buffer("known", torch.zeros(n_classes))
+        self.register_buffer("known", torch.full((n_classes,), torch.nan))
 
     def config(self):
         return {"width": self.width}
@@ -66,8 +65,7 @@ class NearestMean(Head):
             self.means[k] = features[labels == k].mean(dim=0)
 
     def scores(self, features):
-        if not self.known.any():
-            raise NotFittedError("NearestMean has not been fitted: call fit(features, labels) first, or load weights")
+        check_is_fitted(self, self.known, "fit(features, labels)")
         distances = (features[:, None] - self.means).square().sum(dim=2)
         return torch.where(self.known > 0, -distances / (2 * self.width**2), -1e30)
 
@@ -76,14 +74,14 @@ class NearestMean(Head):
 
 
 class Farthest(NearestMean):
-    """Clusters around rows that are far from each other, the first of them far from the mean."""
+    """Clusters around rows that are far from each other; the first is the row farthest from the mean."""
 
     name = "farthest"
     supervised = False
 
     def _fit(self, features, labels, groups):
         if len(features) < self.n_classes:
-            raise TrainingError(f"{self.n_classes} clusters need as many rows, but there are {len(features)}")
+            raise TrainingError(f"{self.n_classes} clusters need {self.n_classes} rows, but fit got {len(features)}")
         chosen = [(features - features.mean(dim=0)).norm(dim=1).argmax()]
         while len(chosen) < self.n_classes:
             chosen.append(torch.cdist(features, features[torch.stack(chosen)]).amin(dim=1).argmax())

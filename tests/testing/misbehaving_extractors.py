@@ -1,4 +1,4 @@
-"""Extractors that break one promise each, with the check that must tell and a part of what it says."""
+"""Extractors that break one requirement each, with the check that must fail and part of its message."""
 
 import numpy as np
 import torch
@@ -17,6 +17,19 @@ class Shouting(LogEnergy):
 
 class VagueTag(LogEnergy):
     slides = 1
+
+
+class VagueEpochs(LogEnergy):
+    trained_in_epochs = "yes"
+
+
+class UntaggedEpochs(LogEnergy):
+    def __init__(self, in_channels, in_samples, sampling_rate, *, floor=1e-3, epochs=5):
+        super().__init__(in_channels, in_samples, sampling_rate, floor=floor)
+        self.epochs = epochs
+
+    def config(self):
+        return {"floor": self.floor, "epochs": self.epochs}
 
 
 class NeverEnough(LogEnergy):
@@ -81,7 +94,7 @@ class BatchMean(LogEnergy):
 
 
 class Caching(LogEnergy):
-    """What it has seen it knows by its shape and its energy."""
+    """Recognises windows by their shape and energy."""
 
     def _extract(self, windows):
         key = windows.shape, round(windows.square().sum().item(), 2)
@@ -308,55 +321,61 @@ class StaysBehind(LogEnergy):
 
 CASES = [
     (TwoWords, "name and tags", r"name is 'log energy', .*write name = \"my-extractor\""),
-    (Shouting, "name and tags", "name is 'LogEnergy', but must be lower-case"),
+    (Shouting, "name and tags", "name is 'LogEnergy', but must consist of lower-case"),
     (VagueTag, "name and tags", "the tag slides is 1, but must be True or False"),
+    (VagueEpochs, "name and tags", "the tag trained_in_epochs is 'yes', but must be True or False"),
+    (UntaggedEpochs, "name and tags", "has a parameter epochs: set trained_in_epochs = True"),
     (NeverEnough, "name and tags", "enough is 0 after the constructor"),
     (Forgetful, "configuration", "config lacks floor of the constructor"),
-    (NumpyConfig, "configuration", "which JSON cannot hold .*float32 is not JSON serializable"),
-    (FixedConfig, "configuration", r"config says floor=0.001 also of an instance made with another floor"),
-    (Talkative, "configuration", "config holds author, which the constructor does not take"),
-    (DriftingConfig, "configuration", "fit changed config from .* to .*n_windows.* what is learnt is a buffer"),
-    (RefusesItself, "configuration", r"refuses its own config .*1.0.*, with ConfigurationError: floor must be whole"),
-    (Double, "output", "forward made torch.float64 of shape .* must make float32"),
+    (NumpyConfig, "configuration", "which is not valid JSON .*float32 is not JSON serializable"),
+    (FixedConfig, "configuration", r"config has floor=0.001 also for an instance built with another floor"),
+    (Talkative, "configuration", "config has author, which the constructor does not accept"),
+    (DriftingConfig, "configuration", "fit changed config from .* to .*n_windows.* keep learnt values in buffers"),
+    (RefusesItself, "configuration", r"refuses its own config .*1.0.* with ConfigurationError: floor must be whole"),
+    (Double, "output", "forward returned torch.float64 of shape .* must return float32"),
     (NeedsAWindow, "output", r"(IndexError|RuntimeError): amax\(\)"),
     (ReturnsNothing, "output", "fit returned NoneType, but must return the instance"),
-    (BatchMean, "one by one", "rows one by one give another output than in a batch.* values differ by more than"),
-    (Caching, "order of the batch", "the rows in another order give another output: keep nothing"),
-    (InPlace, "input unchanged", "fit changed the windows that it was given: work on a copy"),
-    (InPlaceOnce, "input unchanged", "forward changed the windows that it was given: work on a copy"),
-    (Uncast, "float32 and float64", "forward makes torch.float64 of float64 windows"),
-    (Unchecked, "not finite", "fit takes windows with nan: raise WindowError"),
-    (ValueErrors, "not finite", "fit of windows with nan ends with ValueError: not finite; raise WindowError"),
-    (UnitStd, "flat windows", "forward of windows of zeros gives 144 of 144 values that are NaN or infinite"),
-    (AnyLength, "short windows", "windows of 1 sample .*NotFittedError after the fit went through"),
-    (Mirrored, "short windows", "windows of 2 samples ends with RuntimeError: .*asked is a finite result, or an error"),
-    (Unbiased, "few windows", "a fit to 1 window, and forward of others, gives 144 of 144 values that are NaN"),
-    (NeedsThree, "one component", "windows of one component ends with RuntimeError"),
-    (Unprepared, "before fit", "before fit, forward gives NaN or infinite values: raise NotFittedError"),
-    (Presumptuous, "before fit", "forward answers before fit, and otherwise than after"),
-    (GlobalNoise, "global random numbers", "two fits to the same data under other global seeds differ: draw from"),
-    (NumpyNoise, "global random numbers", "two fits to the same data under other global seeds differ: draw from"),
-    (Lingering, "fit twice", "a fit after one to other data differs"),
-    (Peeking, "labels", "fit gives another result with labels than without: set supervised = True"),
-    (NeedsNoLabels, "labels", "supervised is True, but a fit without labels is taken"),
-    (BadlyNeedsLabels, "labels", "a fit without labels ends with TypeError: .*; raise TrainingError"),
+    (BatchMean, "one by one", "single rows give another output than a batch.* values differ by more than"),
+    (Caching, "order of the batch", "reordered rows give another output: do not keep data"),
+    (InPlace, "input unchanged", "fit changed its argument windows: work on a copy"),
+    (InPlaceOnce, "input unchanged", "forward changed its argument windows: work on a copy"),
+    (Uncast, "float32 and float64", "forward returns torch.float64 for float64 windows"),
+    (Unchecked, "not finite", "fit accepts windows with nan: raise WindowError"),
+    (ValueErrors, "not finite", "fit of windows with nan raises ValueError: not finite; raise WindowError"),
+    (UnitStd, "flat windows", "forward of windows of zeros returns NaN or infinity for 144 of 144 values"),
+    (AnyLength, "short windows", "windows of 1 sample raises NotFittedError although fit succeeded"),
+    (
+        Mirrored,
+        "short windows",
+        "windows of 2 samples raises RuntimeError: .*return a finite result, or raise an error",
+    ),
+    (Unbiased, "few windows", "forward after a fit to 1 window returns NaN or infinity for 144 of 144 values"),
+    (NeedsThree, "one component", "windows of one component raises RuntimeError"),
+    (Unprepared, "before fit", "before fit, forward returns NaN or infinite values: raise NotFittedError"),
+    (Presumptuous, "before fit", "forward returns other values before fit than after"),
+    (GlobalNoise, "global random numbers", "two fits to the same data differ between global seeds: use a separate"),
+    (NumpyNoise, "global random numbers", "two fits to the same data differ between global seeds: use a separate"),
+    (Lingering, "fit twice", "a fit after a fit to other data differs"),
+    (Peeking, "labels", "labels change the result of fit although supervised is False: set it to True"),
+    (NeedsNoLabels, "labels", "supervised is True, but fit accepts data without labels"),
+    (BadlyNeedsLabels, "labels", "a fit without labels raises TypeError: .*; raise TrainingError"),
     (NeedsEvents, "groups", "TypeError: '>=' not supported between instances of 'NoneType' and 'int'"),
     (Hasty, "sliding", "slide differs from forward of the same windows"),
-    (Picky, "picks of S", "features with picks that are all NaN differ from those without picks"),
-    (Crowded, "picks of S", "a window without a pick has other features beside one that has a pick"),
+    (Picky, "picks of S", "features with all picks NaN differ from those without picks"),
+    (Crowded, "picks of S", "a window without a pick changes if other windows have one"),
     (RowsHeldOut, "expression", "AttributeError: 'list' object has no attribute 'cpu'"),
     (
         PlainAttribute,
         "saved state",
-        "after saving and loading, forward ends with RuntimeError.*in buffers",
+        "after saving and loading, forward raises RuntimeError.*in buffers",
     ),
     (Growing, "saved state", r"the fit changed the state: seen from torch.float32 \(0,\) to torch.float32 \(24,\)"),
     (Threads, "global state", r"changes torch.get_num_threads\(\) for all other code"),
     (Seeds, "global state", "seeds the random numbers of torch for all other code"),
-    (Counts, "unchanged in use", "forward changes n: let only fit change the state"),
-    (Trains, "unchanged in use", "forward switches training mode on"),
-    (Holes, "saved state", "after the fit, spare holds NaN or infinite values, which weights may not"),
+    (Counts, "unchanged in use", "forward changes n: change the state only in fit"),
+    (Trains, "unchanged in use", "forward switches to training mode"),
+    (Holes, "saved state", "after the fit, spare has NaN or infinite values, which weights must not contain"),
     (ExtraState, "saved state", "ExtraState has get_extra_state, which needs pickle"),
-    (LosesItsPlace, "GPU", "the output on cpu differs from that on the processor"),
+    (LosesItsPlace, "GPU", "the output on cpu differs from the output on the processor"),
     (StaysBehind, "GPU", "RuntimeError: found at least two devices"),
 ]

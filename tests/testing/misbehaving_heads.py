@@ -1,4 +1,4 @@
-"""Heads that break one promise each, with the check that must tell and a part of what it says."""
+"""Heads that break one requirement each, with the check that must fail and part of its message."""
 
 import torch
 from behaving_plugins import Farthest, NearestMean
@@ -7,6 +7,22 @@ from torch import nn
 
 class OpenEnded(NearestMean):
     open_ended = True
+
+
+class VagueBlocks(NearestMean):
+    takes_blocks = 1
+
+
+class NoBlocks(NearestMean):
+    takes_blocks = True
+
+    def __init__(self, n_features, n_classes, *, width=1.0):
+        super().__init__(n_features, n_classes, width=width)
+
+
+class UntaggedBlocks(NearestMean):
+    def __init__(self, n_features, n_classes, *, width=1.0, blocks=()):
+        super().__init__(n_features, n_classes, width=width)
 
 
 class FixedWidth(NearestMean):
@@ -96,6 +112,17 @@ class FirstBlock(NearestMean):
         self._fit(torch.from_numpy(rows[:20]), labels[:20], groups)
 
 
+class OneNote(NearestMean):
+    def notes(self):
+        return "all rows are alike"
+
+
+class HeldOutTensor(NearestMean):
+    def _fit(self, features, labels, groups):
+        super()._fit(features, labels, groups)
+        self.held_out = self(features)
+
+
 class TakesAnything(NearestMean):
     def fit(self, features, labels=None, groups=None):
         return super().fit(features, torch.arange(len(features)) % 2 if labels is None else labels, groups)
@@ -141,27 +168,32 @@ class NeedsEvents(Farthest):
 
 CASES = [
     (OpenEnded, "name and tags", "open_ended must be False"),
-    (FixedWidth, "configuration", "config says width=1.0 also of an instance made with another width"),
-    (BatchScale, "one by one", "rows one by one give another output than in a batch"),
-    (TurnsLabels, "input unchanged", "fit changed the labels that it was given"),
-    (SortsEvents, "input unchanged", "fit changed the groups that it was given"),
-    (Unchecked, "not finite", "fit takes features with nan: raise WindowError, as the base class does"),
-    (Standardised, "equal rows", "fit to rows of zeros, .* values that are NaN or infinite"),
-    (LeavesItToPython, "small problems", "a fit of 3 classes to 1 row ends with IndexError"),
+    (VagueBlocks, "name and tags", "the tag takes_blocks is 1, but must be True or False"),
+    (NoBlocks, "name and tags", "takes_blocks is True, but the constructor has no parameter blocks"),
+    (UntaggedBlocks, "name and tags", "has a parameter blocks, but models do not pass it: set takes_blocks = True"),
+    (FixedWidth, "configuration", "config has width=1.0 also for an instance built with another width"),
+    (BatchScale, "one by one", "single rows give another output than a batch"),
+    (TurnsLabels, "input unchanged", "fit changed its argument labels"),
+    (SortsEvents, "input unchanged", "fit changed its argument groups"),
+    (Unchecked, "not finite", "fit accepts features with nan: raise WindowError, as the base class does"),
+    (Standardised, "equal rows", "forward after a fit to rows of zeros returns NaN or infinity"),
+    (LeavesItToPython, "small problems", "a fit of 3 classes to 1 row raises IndexError"),
     (Exponentials, "probabilities", "probabilities of rows far from training are NaN or infinite: use torch.softmax"),
-    (Sigmoid, "probabilities", "probabilities of the training rows sum to values from .* but must sum to 1"),
-    (Centred, "probabilities", "probabilities of the training rows go down to -0.3333"),
-    (AsManyAsThere, "number of classes", "after a fit to 2 of 3 classes, there are 2 columns and n_classes is 3"),
+    (Sigmoid, "probabilities", "probabilities of the training rows have sums from .* but must sum to 1"),
+    (Centred, "probabilities", "probabilities of the training rows are as low as -0.3333"),
+    (AsManyAsThere, "number of classes", "after a fit to 2 of 3 classes, the output has 2 columns and n_classes is 3"),
+    (Recounts, "number of classes", "after a fit to 3 of 6 classes, the output has 6 columns and n_classes is 4"),
+    (FirstBlock, "rows of a file", "a fit to a RowFile differs"),
+    (OneNote, "report of the fit", "notes returned 'all rows are alike', but must return a list of sentences"),
     (
-        Recounts,
-        "number of classes",
-        "after a fit to 6 classes .*, there are 6 columns and n_classes is 4",
+        HeldOutTensor,
+        "report of the fit",
+        r"held_out is a Tensor \(torch.float32 .*, but must be None or a float32 array",
     ),
-    (FirstBlock, "rows of a file", "a fit to rows of a RowFile differs"),
-    (TakesAnything, "labels", "supervised is True, but a fit without labels is taken"),
-    (Cheating, "labels", "fit gives another result with labels than without"),
-    (Warmed, "fit twice", "a fit after one to other data differs"),
-    (Hot, "global random numbers", "two fits to the same data under other global seeds differ"),
+    (TakesAnything, "labels", "supervised is True, but fit accepts data without labels"),
+    (Cheating, "labels", "labels change the result of fit although supervised is False"),
+    (Warmed, "fit twice", "a fit after a fit to other data differs"),
+    (Hot, "global random numbers", "two fits to the same data differ between global seeds"),
     (Grows, "saved state", r"the fit changed the state: rows from none to torch.float32 \(60, 8\)"),
     (NeedsEvents, "groups", "TypeError"),
 ]

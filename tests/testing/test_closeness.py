@@ -8,7 +8,7 @@ from seisbench_lcl.testing._subject import Failed
 ROWS = torch.tensor([[1.0, 1000.0], [3.0, 1002.0], [-2.0, 998.0]])
 
 
-def test_rounding_is_forgiven_and_more_is_not():
+def test_outputs_agree_within_rounding_only():
     agree(ROWS * (1 + 5e-5), ROWS, "rounded")
     agree(ROWS[:0], ROWS[:0], "nothing")
     other = ROWS.clone()
@@ -38,12 +38,12 @@ def raising(error):
     return compute
 
 
-def test_what_is_defined():
+def test_a_result_is_finite_or_explained():
     defined(lambda: ROWS, "this")
-    defined(raising(TrainingError("give more windows")), "this")
-    with pytest.raises(Failed, match="this ends with ZeroDivisionError: oh; asked is a finite result, or an error of"):
+    defined(raising(TrainingError("use more windows")), "this")
+    with pytest.raises(Failed, match="this raises ZeroDivisionError: oh; return a finite result, or raise an error of"):
         defined(raising(ZeroDivisionError("oh")), "this")
-    with pytest.raises(Failed, match="this ends with NotFittedError after the fit went through"):
+    with pytest.raises(Failed, match="this raises NotFittedError although fit succeeded"):
         defined(raising(NotFittedError("call fit")), "this")
-    with pytest.raises(Failed, match="this gives 3 of 6 values that are NaN or infinite, the first at row 0, column 0"):
+    with pytest.raises(Failed, match="this returns NaN or infinity for 3 of 6 values, the first at row 0, column 0"):
         defined(lambda: ROWS.log() / torch.tensor([torch.inf, 1]) + torch.tensor([torch.nan, 0]), "this")

@@ -24,18 +24,18 @@ def perform_in_process(candidate):
 
 @pytest.mark.parametrize("candidate", [LogEnergy, NearestMean, Farthest])
 @pytest.mark.usefixtures("processor_for_gpu")
-def test_what_does_all_that_is_asked_passes(candidate):
+def test_conforming_plugins_pass_every_check(candidate):
     assert {outcome.state for outcome in perform_in_process(candidate)} == {"passed"}
 
 
 @pytest.mark.parametrize(("candidate", "name", "reason"), CASES, ids=lambda value: getattr(value, "__name__", ""))
 @pytest.mark.usefixtures("processor_for_gpu")
-def test_what_breaks_one_promise_fails_its_check_alone_and_is_told_why(candidate, name, reason):
+def test_a_misbehaving_plugin_fails_only_its_check_with_a_reason(candidate, name, reason):
     failed = {outcome.check: outcome.reason for outcome in perform_in_process(candidate) if outcome.state == "failed"}
     assert set(failed) == {name}, failed
     with pytest.raises(AssertionError, match=reason):
         raise AssertionError(failed[name])
 
 
-def test_every_check_has_one_that_it_rejects():
+def test_every_check_rejects_some_plugin():
     assert {name for _, name, _ in CASES} | IN_OTHER_PROCESSES == {check.name for check in CHECKS}

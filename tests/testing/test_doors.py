@@ -21,7 +21,7 @@ from seisbench_lcl.testing._subject import subject_of
 
 pytest_plugins = "pytester"
 
-# Without the two that start a process each.
+# Without the two checks that start a process each.
 N_EXTRACTOR, N_HEAD = (sum(kind in check.kinds for check in CHECKS) - 2 for kind in ("extractor", "head"))
 
 
@@ -45,7 +45,7 @@ def in_process(monkeypatch):
     monkeypatch.setattr("seisbench_lcl.testing._conformance.CHECKS", kept)
 
 
-def test_all_outcomes_come_back_where_none_failed():
+def test_all_outcomes_are_returned_if_none_failed():
     outcomes = check_plugin(partial(LogEnergy, floor=1e-2, in_channels=1, in_samples=300))
     assert [outcome.check for outcome in outcomes] == [check.name for check in checks_of(subject_of(LogEnergy))]
     gpu = "passed" if torch.cuda.is_available() else "skipped"
@@ -56,7 +56,7 @@ def test_all_outcomes_come_back_where_none_failed():
 def test_every_failure_is_named_with_its_reason():
     with pytest.raises(
         ConformanceError,
-        match=rf"(?s)^BadTwice fails 2 of {N_EXTRACTOR} checks:\n- configuration: config lacks .*\n- one by one: ro",
+        match=rf"(?s)^BadTwice fails 2 of {N_EXTRACTOR} checks:\n- configuration: config lacks .*\n- one by one: si",
     ) as raised:
         check_plugin(BadTwice)
     assert isinstance(raised.value, AssertionError)
@@ -68,35 +68,34 @@ def test_a_candidate_that_cannot_be_fitted_fails_once():
         ConformanceError, match=rf"Broken fails 1 of {N_EXTRACTOR} checks:\n- output: KeyError: 'weights'$"
     ):
         check_plugin(Broken)
-    assert Outcome("one by one", "skipped", "it cannot be fitted and applied at all: KeyError: 'weights'") in list(
-        run_checks(Broken)
-    )
+    skipped = Outcome("one by one", "skipped", "it cannot be fitted and applied: KeyError: 'weights'")
+    assert skipped in list(run_checks(Broken))
 
 
-def test_a_constructor_that_a_model_cannot_call_is_told():
+def test_a_constructor_that_a_model_cannot_call_fails():
     reasons = {outcome.check: outcome.reason for outcome in run_checks(Unfinished) if outcome.state == "failed"}
     assert set(reasons) == {"name and tags", "configuration", "output"}
     assert all(reason.startswith("TypeError: ") for reason in reasons.values())
 
 
-def test_what_is_expected_to_fail_is_no_failure_until_it_passes():
+def test_an_expected_failure_must_fail():
     outcomes = check_plugin(BatchMean, expected_failed={"one by one": "normalises over the batch"})
     assert Outcome("one by one", "expected", "normalises over the batch") in outcomes
     with pytest.raises(
-        ConformanceError, match=r"- labels: it no longer fails \(it peeked\): take it out of expected_failed$"
+        ConformanceError, match=r"- labels: it no longer fails \(it peeked\): remove it from expected_failed$"
     ):
         check_plugin(LogEnergy, expected_failed={"labels": "it peeked"})
 
 
 @pytest.mark.parametrize("door", [check_plugin, run_checks, lambda c, **k: parametrize_with_checks([c], **k)])
-def test_what_no_door_takes(door):
+def test_wrong_arguments_are_refused(door):
     with pytest.raises(ConfigurationError, match="expected_failed names 'colour', but the checks are name and tags, "):
         door(LogEnergy, expected_failed={"colour": "red"})
     with pytest.raises(ConfigurationError, match="expected_failed names 'probabilities'"):
         door(LogEnergy, expected_failed={"probabilities": "of an extractor"})
-    with pytest.raises(ConfigurationError, match="a candidate is a subclass of FeatureExtractor or Head"):
+    with pytest.raises(ConfigurationError, match="a candidate must be a subclass of FeatureExtractor or Head"):
         door(LogEnergy(3, 100, 100))
-    with pytest.raises(ConfigurationError, match="LogEnergy: give the arguments of a candidate by name"):
+    with pytest.raises(ConfigurationError, match="LogEnergy: pass the arguments of a candidate by name"):
         door(partial(LogEnergy, 3))
 
 
@@ -105,7 +104,7 @@ def test_outcomes_come_one_after_the_other():
     assert next(outcomes) == Outcome("name and tags", "passed")
 
 
-def test_the_random_numbers_of_the_caller_go_on_as_if_nothing_had_been():
+def test_the_random_numbers_of_the_caller_are_unaffected():
     def draw():
         return random.random(), np.random.rand(), torch.rand(1).item()
 
@@ -119,7 +118,7 @@ def test_the_random_numbers_of_the_caller_go_on_as_if_nothing_had_been():
     assert (draw(), draw()) == (first, second)
 
 
-def test_a_check_says_what_it_asks():
+def test_every_check_is_described():
     assert len({check.name for check in CHECKS}) == len(CHECKS)
     for check in CHECKS:
         first, _, rest = check.description.partition("\n\n")
@@ -162,7 +161,7 @@ def test_checks_are_tests_of_pytest(pytester):
             "*::test_conformance[[]NearestMean-rows of a file[]] PASSED*",
             "*::TestBad::test_conformance[[]BatchMean-one by one[]] XFAIL*",
             "*::TestWhole::test_conformance[[]Sigmoid-probabilities[]] FAILED*",
-            "*ConformanceError: probabilities: probabilities of the training rows sum to values from*",
+            "*ConformanceError: probabilities: probabilities of the training rows have sums from*",
         ]
     )
 

@@ -1,32 +1,32 @@
-"""Compare families, whose number is found, with k-means and Gaussian mixtures of a given number of clusters.
+"""Compare HDBSCAN, which finds the number of families, with k-means and Gaussian mixtures of given numbers.
 
     python benchmarks/families.py FOLDER --seeds 10
     python benchmarks/families.py FOLDER --seeds 10 --repeaters
 
-FOLDER is a SeisBench dataset with the columns source_type and source_id. Each seed deals the labelled events out anew:
-seven of ten are trained on, with all windows without label, and the others are the test. k-means and the mixture are
-told to find as many clusters as HDBSCAN found families.
+FOLDER is a SeisBench dataset with the columns source_type and source_id. Each seed splits the labelled events again:
+seven of ten are for training, together with all unlabelled windows, and the others are for testing. k-means and the
+mixture get the number of families that HDBSCAN found.
 
-With --repeaters, families are made: each seed draws ten events, of which 24 to 80 copies are made that differ in time
-(by 0.05 s at most) and in noise (windows of the class "noise", 5 to 15 dB below the event). Half of the copies and of
-the other events, which are single, are trained on. k-means and the mixture are told the true number: eleven clusters,
-one for what is single.
+With --repeaters, families are simulated. Each seed draws ten events and makes 24 to 80 copies of each, which differ in
+time (by at most 0.05 s) and in noise (windows of the class "noise", 5 to 15 dB below the event). Half of the copies and
+half of the other, single events are for training. k-means and the mixture get the true number: eleven clusters, one of
+them for single events.
 
-All heads cluster the same rows: the features, standardised, on their ten leading principal components. A cluster is
-named by the class, or the family, of most of its training windows.
+All heads cluster the same rows: the ten leading principal components of the standardised features. A cluster has the
+name of the class, or family, of most of its training windows.
 
-Columns, of the test windows, as mean and standard deviation over the seeds:
+Columns for the test windows, as mean and standard deviation over the seeds:
 
-- families: the number that was found in training
-- agreement: share of training windows that the head tells as the clustering had them, "unknown" among them
-- refit: adjusted Rand index of the test windows with a clustering of training and test windows together
-- stability: the same of the training windows as they were clustered, with and without the test windows
-- single: share of windows that are copies of none, which is right when all is called unknown
-- unknown: share of windows of no family
-- right: share of the windows in a family that are of the class of that family
-- k-means, mixture: the same for those two, on the same windows
-- right of all, k-means of all, mixture of all: on all windows; "unknown" is right for what is single, and else wrong
-- NMI: normalised mutual information with the classes on all windows, "unknown" counted as one more cluster
+- families: number found in training
+- agreement: fraction of training windows that the head assigns as the clustering did, including "unknown"
+- refit: adjusted Rand index between the test windows and a clustering of training and test windows together
+- stability: adjusted Rand index between the clusterings of the training windows with and without the test windows
+- single: fraction of single windows, which is the score if all windows are called unknown
+- unknown: fraction of windows in no family
+- right: fraction of the windows in a family that have the class of that family
+- k-means, mixture: the same fraction for these two, on the same windows
+- right of all, k-means of all, mixture of all: on all windows; "unknown" is right for single windows, wrong otherwise
+- NMI: normalised mutual information with the classes on all windows; "unknown" counts as one more cluster
 
 Fits that find no family are counted and left out.
 """
@@ -45,11 +45,11 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from torch import Tensor
 
 import seisbench_lcl as lcl
+from seisbench_lcl.datasets import LabelledWindows, open_dataset, read_windows
 from seisbench_lcl.errors import TrainingError
 from seisbench_lcl.evaluation import event_folds
 from seisbench_lcl.heads import GMM, Head, KMeans
 from seisbench_lcl.heads.matching import UNKNOWN, name_by_labels
-from seisbench_lcl.training import LabelledWindows, open_dataset, read_windows
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
 
 Indices = NDArray[np.integer[Any]]
@@ -59,10 +59,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "leaf": {"selection": "leaf"},
     "leaf, size 5, samples 3": {"selection": "leaf", "min_cluster_size": 5, "min_samples": 3},
 }
-MOST = 200  # families
+MOST = 200  # largest number of families
 SINGLE = "single"
 
-Deal = tuple[NDArray[np.float32], NDArray[np.str_], Indices, Indices]  # windows, classes; training and test windows
+Split = tuple[NDArray[np.float32], NDArray[np.str_], Indices, Indices]  # windows, classes; training and test windows
 
 
 def main() -> None:
@@ -77,28 +77,28 @@ def main() -> None:
     torch.set_num_threads(1)
     preprocessing = Preprocessing(component_order=arguments.components)
     data = read_windows(open_dataset(arguments.folder, arguments.components), preprocessing, unlabelled=True)
-    print(f"{len(data.windows)} windows, {(data.labels != '').sum()} of them labelled")
-    deal: Callable[[LabelledWindows, int], Deal] = repeaters if arguments.repeaters else classes
+    print(f"{len(data.windows)} windows, {(data.labels != '').sum()} labelled")
+    split: Callable[[LabelledWindows, int], Split] = repeaters if arguments.repeaters else classes
     rows = []
     second = "minirocket" if arguments.repeaters else "envelope>minirocket"
     for extractor in arguments.extractors or ["physical", second]:
         for seed in range(arguments.seeds):
-            for found in compare(*deal(data, seed), extractor, arguments.components, seed):
+            for found in compare(*split(data, seed), extractor, arguments.components, seed):
                 rows.append(found)
                 print("#", found, flush=True)
     show(pd.DataFrame(rows))
 
 
-def classes(data: LabelledWindows, seed: int) -> Deal:
-    """Deal the events of the classes out."""
+def classes(data: LabelledWindows, seed: int) -> Split:
+    """Split the events of the classes."""
     labelled = np.flatnonzero(data.labels != "")
     folds = event_folds(data.select(labelled), 10, seed)
     test = labelled[np.isin(folds, ["fold 1", "fold 2", "fold 3"])]
     return data.windows[:], data.labels, np.flatnonzero(~np.isin(data.groups, data.groups[test])), test
 
 
-def repeaters(data: LabelledWindows, seed: int) -> Deal:
-    """Make copies of ten events, and deal them and the windows of the other events out."""
+def repeaters(data: LabelledWindows, seed: int) -> Split:
+    """Make copies of ten events, and split them and the windows of the other events."""
     rng = np.random.default_rng(seed)
     noise = data.windows[data.labels == "noise"]
     events = data.select(np.flatnonzero(~np.isin(data.labels, ["noise", ""])))
@@ -119,7 +119,7 @@ def repeaters(data: LabelledWindows, seed: int) -> Deal:
 
 
 def copy(template: NDArray[np.float32], noise: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Return the template (C, T) at another time, in noise."""
+    """Return the template (C, T) shifted in time, with noise."""
     level = 10 ** (-rng.uniform(5, 15) / 20) * template.std() / noise.std()
     return np.roll(template, rng.integers(-5, 6), axis=1) + np.float32(level) * noise
 
@@ -133,7 +133,7 @@ def compare(
     components: str,
     seed: int,
 ) -> list[dict[str, Any]]:
-    """Score all settings on one deal."""
+    """Score all settings on one split."""
     model = lcl.Discriminator(extractor, "kmeans", clusters=2, component_order=components).fit(windows[train])
     features = model.features(windows)
     scored = []
@@ -158,11 +158,11 @@ def scores(
     clustered = partition(head, rows[train])
     found = clusters(head, features)
     in_family = found[test] != MOST
-    told = len(set(labels)) if SINGLE in labels else n
-    others = {"k-means": KMeans(rows.shape[1], told, seed=seed), "mixture": GMM(rows.shape[1], told, seed=seed)}
+    given = len(set(labels)) if SINGLE in labels else n
+    others = {"k-means": KMeans(rows.shape[1], given, seed=seed), "mixture": GMM(rows.shape[1], given, seed=seed)}
     right = {"right": np.where(in_family, correct(found, train, test, labels, MOST + 1), labels[test] == SINGLE)}
     for name, other in others.items():
-        right[name] = correct(clusters(other.fit(rows[train]), rows), train, test, labels, told)
+        right[name] = correct(clusters(other.fit(rows[train]), rows), train, test, labels, given)
     return {
         "families": n,
         "agreement": float((found[train] == clustered).mean()),
@@ -181,13 +181,13 @@ def scores(
 
 
 def projected(head: HDBSCAN, features: Tensor) -> Tensor:
-    """Return what the head clusters, as float32."""
+    """Return the rows that the head clusters, as float32."""
     standardised = (features.double() - head.mean) / head.scale
     return head.pca(standardised.float())
 
 
 def partition(head: HDBSCAN, rows: Tensor) -> Indices:
-    """Return the clusters of rows that are fitted as scikit-learn had them, numbered by size as those of the head."""
+    """Return the clusters of scikit-learn for fitted rows, numbered by size as in the head."""
     found = find_families(rows.double().numpy(), head.min_cluster_size, head.min_samples, head.selection)
     return np.where((found == UNKNOWN) | (found >= MOST), MOST, found)
 
@@ -198,13 +198,13 @@ def clusters(head: Head, rows: Tensor) -> Indices:
 
 
 def correct(found: Indices, train: Indices, test: Indices, labels: NDArray[np.str_], n: int) -> NDArray[np.bool_]:
-    """Tell for each test window whether its class is that of its cluster."""
+    """Return whether the class of each test window is that of its cluster."""
     names = name_by_labels(found[train].astype(np.int64), labels[train], n)
     return np.array([names.get(k) == label for k, label in zip(found[test].tolist(), labels[test], strict=True)])
 
 
 def show(table: pd.DataFrame) -> None:
-    """Print the means over the seeds."""
+    """Print means and standard deviations over the seeds."""
     columns = [str(c) for c in table if c not in ("features", "setting", "seed", "failed")]
     print(f"\n| features | HDBSCAN | {' | '.join(columns)} | no family |")
     print(f"| --- | --- |{' ---: |' * (len(columns) + 1)}")

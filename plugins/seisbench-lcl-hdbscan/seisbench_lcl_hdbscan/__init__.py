@@ -1,4 +1,4 @@
-"""The cluster head `hdbscan` of seisbench_lcl: families of events, as many as there are, and everything else."""
+"""The cluster head `hdbscan` for seisbench_lcl, which finds families of events and leaves other windows unknown."""
 
 from seisbench_lcl_hdbscan.head import HDBSCAN
 

@@ -1,4 +1,4 @@
-"""HDBSCAN as a cluster head: families of any shape, as many as there are, and windows of no family."""
+"""HDBSCAN as a cluster head: it finds the number of families, of any shape, and leaves other windows unknown."""
 
 import logging
 from typing import Any, ClassVar, get_args
@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError
+from seisbench_lcl.errors import TrainingError, check_arguments, check_is_fitted
 from seisbench_lcl.extractors.pca import PCA
 from seisbench_lcl.heads import Head
 from seisbench_lcl_hdbscan._families import NO_FAMILY, Selection, best_reach, find_families
@@ -16,64 +16,63 @@ from seisbench_lcl_hdbscan._families import NO_FAMILY, Selection, best_reach, fi
 logger = logging.getLogger("seisbench")
 
 _COMPONENTS = 10
-_BLOCK = 4096  # rows whose distances are held at a time
-_NEAREST = 1e-3  # of the reach: what is nearer is as good as there
-_ROUNDING = 1e-6  # of the size of rows: what float32 makes of one and the same
-_MARGIN = 1e-5  # so that rounding does not leave the outermost member outside
+_BLOCK = 4096  # rows per block of distances
+_NEAREST = 1e-3  # lower limit of distances, as a fraction of the reach
+_ROUNDING = 1e-6  # differences of equal rows in float32, as a fraction of their size
+_MARGIN = 1e-5  # keeps the outermost member inside despite rounding
 
 
 class HDBSCAN(Head):
-    """Density-based families of windows; the last output is for windows of no family.
+    """Density-based families of windows; the last output is for windows in no family.
 
-    The head finds out how many families there are: K − 1 at most, as the last output K − 1 is "unknown". Families are
-    ordered by size, the largest first. Where there are fewer, the outputs in between have probability 0 always. Where
-    there are more, the smallest count as unknown, and a warning says how many there were.
+    The head finds the number of families, at most K − 1, because the last output is "unknown". Families are ordered by
+    size, the largest first. If it finds fewer, the spare outputs always have probability 0. If it finds more, the
+    smallest count as unknown, and a warning states the number found.
 
-    Features are standardised, projected onto their principal components and clustered in double precision. A window
-    that was not clustered is told by its distances d_k to the nearest kept member of each family, in units of the reach
-    r_k of the family. The odds of family k against "unknown" are (r_k / d_k)²: so the most probable is the family that
-    is nearest in units of its reach, if the window is within it, and "unknown" otherwise. The reach is the distance by
-    which the training windows are told best as the clustering had them: with as many members as possible, and as few
-    windows of no family, within it.
+    Features are standardised, projected onto their principal components and clustered in double precision. Other
+    windows are classified by their distances d_k to the nearest kept member of each family, in units of its reach r_k.
+    The odds of family k against "unknown" are (r_k / d_k)². So the most probable family is the nearest in units of its
+    reach if the window is within its reach, and "unknown" otherwise. The reach is the distance that best reproduces the
+    clustering of the training windows, with as many members and as few windows of no family within it as possible.
 
-    These are no calibrated probabilities: they only grow monotonically as a window comes closer.
+    The outputs are not calibrated probabilities: they only grow monotonically as a window comes closer to a family.
 
     Parameters
     ----------
     n_features, n_classes : int
         Features F, and outputs K.
     n_components : int, optional
-        Number of principal components d that are clustered. By default 10, or F where there are fewer.
+        Number d of principal components that are clustered; by default 10, but at most F.
     standardise : bool
-        Whether features are divided by their standard deviation first. A constant one then has no influence.
+        Whether features are first divided by their standard deviation. Constant features then have no influence.
     min_cluster_size : int
-        Least number of windows that make a family.
+        Smallest number of windows in a family.
     min_samples : int
-        Number of neighbours, the window itself among them, that density is measured by. With more, more windows are
-        unknown, and families are told apart only where density between them is clearly lower.
+        Number of neighbours, including the window itself, that define density. With more neighbours, more windows are
+        unknown, and families are separate only if the density between them is clearly lower.
     selection : {"eom", "leaf"}
-        Which families are taken from the hierarchy of all: those that persist over the largest range of densities, or
-        the finest, which are many, small and alike.
+        Families taken from the hierarchy: those that persist over the largest range of densities ("eom"), or the finest
+        ("leaf"), which are many, small and homogeneous.
     n_kept : int
-        Number of members of a family to which distances are measured. Of a larger one, so many are drawn.
+        Number of members kept per family to measure distances; those of larger families are drawn at random.
     seed : int
-        Of that draw. The clustering itself leaves nothing to chance.
+        Seed of that draw. The clustering itself is deterministic.
 
     Attributes
     ----------
     pca : PCA
-        Of the standardised features.
+        Principal components of the standardised features.
     mean, scale : (F,) float32 buffers
-        NaN until fitted.
+        Mean and standard deviation of the features; NaN until fitted.
     members : (K − 1, n_kept, d) float32 buffer
-        Kept members of each family, repeated where it has fewer; zeros where there is no family. NaN until fitted.
+        Kept members of each family, repeated if it has fewer; zeros without a family. NaN until fitted.
     reach : (K − 1,) float32 buffer
-        In units of the principal components; 0 where there is no family. NaN until fitted.
+        Reach in units of the principal components; 0 without a family. NaN until fitted.
 
     Raises
     ------
     ConfigurationError
-        If a number is out of range, or ``selection`` unknown.
+        If a number is out of range, or `selection` is unknown.
 
     References
     ----------
@@ -116,13 +115,14 @@ class HDBSCAN(Head):
         seed: int = 0,
     ) -> None:
         super().__init__(n_features, n_classes)
-        if min_cluster_size < 2 or min_samples < 1 or n_kept < 2:
-            raise ConfigurationError(
-                "HDBSCAN needs min_cluster_size >= 2, min_samples >= 1 and n_kept >= 2, but found "
-                f"{min_cluster_size}, {min_samples} and {n_kept}"
-            )
-        if selection not in get_args(Selection):
-            raise ConfigurationError(f"selection must be one of {get_args(Selection)}, but is {selection!r}")
+        choices = get_args(Selection)
+        check_arguments(
+            "HDBSCAN",
+            ("min_cluster_size must be 2 or more", min_cluster_size >= 2, min_cluster_size),
+            ("min_samples must be 1 or more", min_samples >= 1, min_samples),
+            ("n_kept must be 2 or more", n_kept >= 2, n_kept),
+            (f"selection must be one of {', '.join(choices)}", selection in choices, selection),
+        )
         self.n_components = n_components
         self.standardise = standardise
         self.min_cluster_size = min_cluster_size
@@ -138,7 +138,7 @@ class HDBSCAN(Head):
 
     @property
     def n_families(self) -> int:
-        """Number of families that were found and kept; 0 before `fit`."""
+        """Number of families with an output; 0 before `fit`."""
         return int((self.reach > 0).sum())
 
     def config(self) -> dict[str, Any]:  # noqa: D102
@@ -153,8 +153,7 @@ class HDBSCAN(Head):
         }
 
     def _probabilities(self, features: Tensor) -> Tensor:
-        if torch.isnan(self.reach[0]):
-            raise NotFittedError("HDBSCAN has no families yet: call fit(features) first, or load weights")
+        check_is_fitted(self, self.reach, "fit(features)")
         n = self.n_families
         reach = self.reach[:n].double()
         distances = _to_nearest(self._project(features), self.members[:n].double())
@@ -167,22 +166,22 @@ class HDBSCAN(Head):
         return (features.double() - self.mean) / self.scale
 
     def _project(self, features: Tensor) -> Tensor:
-        # In double precision: where families are narrow, the order of sums, which the number of rows decides, would
-        # show in their odds.
+        # In double precision, because the order of sums depends on the number of rows, and would change the odds of
+        # narrow families.
         return (self._standardised(features) - self.pca.mean) @ self.pca.components.double().T
 
     def _fit(self, features: Tensor, labels: Tensor | None, groups: Tensor | None) -> None:
         if len(features) < (needed := max(2 * self.min_cluster_size, self.min_samples)):
             raise TrainingError(
-                f"families of {self.min_cluster_size} windows or more can be told apart in {needed} windows at least, "
-                f"but fit was given {len(features)}; give more windows, or lower min_cluster_size or min_samples"
+                f"families of at least {self.min_cluster_size} windows need {needed} windows, but fit got "
+                f"{len(features)}; use more windows, or lower min_cluster_size or min_samples"
             )
-        self.reach.fill_(torch.nan)  # until all is done: a fit that fails leaves nothing half fitted
+        self.reach.fill_(torch.nan)  # a failed fit leaves the head unfitted, not half fitted
         self._fit_projection(features)
         rows = self._project(features)
         assigned = self._partition(rows.cpu().numpy())
         kept = self._draw(assigned)
-        families = [rows[own].to(self.members).double() for own in kept]  # rounded, as they will be in use
+        families = [rows[own].to(self.members).double() for own in kept]  # rounded to float32, as in use
         self.members.zero_()
         for k, own in enumerate(families):
             self.members[k] = own[torch.arange(self.n_kept) % len(own)]
@@ -192,7 +191,7 @@ class HDBSCAN(Head):
     def _fit_projection(self, features: Tensor) -> None:
         x = features.double()
         mean, scale = x.mean(dim=0), x.std(dim=0, correction=0)
-        # What is constant, to within the rounding of float32, gets the largest scale and thereby no influence.
+        # Features that are constant within the rounding of float32 get the largest scale, and so no influence.
         float32 = torch.finfo(torch.float32)
         scale[scale <= torch.clamp(_ROUNDING * mean.abs(), min=float32.tiny)] = float32.max
         self.mean.copy_(mean)
@@ -200,19 +199,19 @@ class HDBSCAN(Head):
         self.pca.fit(self._standardised(features).float())
 
     def _partition(self, rows: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Assign rows (N, d) to the families that there is an output for, or to none."""
+        """Assign rows (N, d) to families that have an output, or to none."""
         assigned = find_families(rows, self.min_cluster_size, self.min_samples, self.selection)
         sizes = np.bincount(assigned[assigned != NO_FAMILY])
         n_most = self.n_classes - 1
         if not len(sizes):
             raise TrainingError(
-                f"HDBSCAN found no family of {self.min_cluster_size} windows or more among {len(rows)}: "
-                f"lower min_cluster_size or min_samples ({self.min_samples}), or take other features"
+                f"HDBSCAN found no family of at least {self.min_cluster_size} windows among {len(rows)}: lower "
+                f"min_cluster_size or min_samples ({self.min_samples}), or use other features"
             )
         if len(sizes) > n_most:
             logger.warning(
                 "HDBSCAN found %d families, but has outputs for %d: the %d smallest, of %d to %d windows, count as "
-                "unknown; ask for %d clusters (n_classes) to keep them all",
+                "unknown; set clusters (n_classes) to %d to keep all families",
                 len(sizes),
                 n_most,
                 len(sizes) - n_most,
@@ -223,7 +222,7 @@ class HDBSCAN(Head):
         return np.where(assigned < n_most, assigned, NO_FAMILY)
 
     def _draw(self, assigned: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-        """Draw the rows of each family that are kept."""
+        """Draw the kept members of each family, as indices of rows."""
         generator = np.random.default_rng(self.seed)
         families = [np.flatnonzero(assigned == k) for k in range(assigned.max() + 1)]
         return [generator.permutation(own)[: self.n_kept] for own in families]
@@ -231,22 +230,22 @@ class HDBSCAN(Head):
     def _reaches(
         self, rows: Tensor, assigned: NDArray[np.int64], kept: list[NDArray[np.int64]], families: list[Tensor]
     ) -> Tensor:
-        """Reach of each family, by the distances of training rows (N, d) to the members that are kept of it."""
+        """Return the reach of each family from the distances of training rows (N, d) to its kept members."""
         distances = _to_nearest(rows, families)
         for k, own in enumerate(families):
-            distances[kept[k], k] = _pairwise(own, own).fill_diagonal_(torch.inf).amin(dim=1)  # not to themselves
+            distances[kept[k], k] = _pairwise(own, own).fill_diagonal_(torch.inf).amin(dim=1)  # without themselves
         d = distances.cpu().numpy()
         reaches = [best_reach(column[assigned == k], column[assigned == NO_FAMILY]) for k, column in enumerate(d.T)]
-        least = _ROUNDING * rows.square().sum(dim=1).mean().sqrt()  # of a family of windows that are all alike
+        least = _ROUNDING * rows.square().sum(dim=1).mean().sqrt()  # for a family of equal windows
         return (1 + _MARGIN) * torch.tensor(reaches).to(rows).clamp(min=least)
 
 
 def _to_nearest(rows: Tensor, families: Tensor | list[Tensor]) -> Tensor:
-    """Distance (B, n) of rows (B, d) to the nearest row of each of n families."""
+    """Return the distances (B, n) of rows (B, d) to the nearest row of each of n families."""
     blocks = rows.split(_BLOCK)
     return torch.cat([torch.stack([_pairwise(x, own).amin(dim=1) for own in families], dim=1) for x in blocks])
 
 
 def _pairwise(rows: Tensor, others: Tensor) -> Tensor:
-    # By differences: products would lose digits, and more or less of them with the number of rows.
+    # Without matrix products, which would lose digits, depending on the number of rows.
     return torch.cdist(rows, others, compute_mode="donot_use_mm_for_euclid_dist")

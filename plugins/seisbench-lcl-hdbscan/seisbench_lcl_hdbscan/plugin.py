@@ -1,11 +1,11 @@
-"""What the plugin adds to seisbench_lcl."""
+"""The classes that this package adds to seisbench_lcl."""
 
 from seisbench_lcl import hookimpl
 from seisbench_lcl.heads import Head
 from seisbench_lcl_hdbscan.head import HDBSCAN
 
 PLUGIN_API = (1, 1)
-"""Lowest and highest version of the plugin interface that this one works with."""
+"""Lowest and highest supported version of the plugin API."""
 
 
 @hookimpl

@@ -26,7 +26,7 @@ def one_thread():
 
 
 def blobs(sizes, n_features=4, background=0, distance=20.0, seed=0):
-    """Round families at the corners of a simplex, uniform background, in mixed order; −1 is the background."""
+    """Return round families at the corners of a simplex and uniform background (−1), in mixed order."""
     rng = np.random.default_rng(seed)
     y = rng.permutation(np.repeat(np.arange(-1, len(sizes)), [background, *sizes]))
     centres = distance * np.eye(len(sizes), n_features)
@@ -36,13 +36,13 @@ def blobs(sizes, n_features=4, background=0, distance=20.0, seed=0):
 
 
 def found(head, x):
-    """Family of each row, −1 for unknown."""
+    """Return the family of each row, −1 for unknown."""
     best = head(x).argmax(dim=1)
     return torch.where(best == head.n_classes - 1, -1, best)
 
 
 def slow_probabilities(head, rows):
-    """Return the rule of the docstring, one row, family, member and feature at a time."""
+    """Evaluate the rule of the docstring for one row, family, member and feature at a time."""
     mean, scale = head.mean.double().tolist(), head.scale.double().tolist()
     centre, components = head.pca.mean.double().tolist(), head.pca.components.double().tolist()
     probabilities = []
@@ -65,7 +65,7 @@ def slow_probabilities(head, rows):
     n_components=st.integers(3, 4) | st.none(),
     seed=st.integers(0, 1000),
 )
-def test_probabilities_are_the_rule_written_out(sizes, n_kept, standardise, n_components, seed):
+def test_probabilities_agree_with_a_slow_reference(sizes, n_kept, standardise, n_components, seed):
     x, _ = blobs(sizes, background=20, seed=seed)
     before = x.clone()
     head = HDBSCAN(4, 6, n_kept=n_kept, standardise=standardise, n_components=n_components, seed=seed).fit(x)
@@ -83,7 +83,7 @@ def test_probabilities_are_the_rule_written_out(sizes, n_kept, standardise, n_co
     members=st.lists(st.floats(0, 10), min_size=1, max_size=20),
     others=st.lists(st.floats(0, 10), max_size=20),
 )
-def test_no_limit_that_keeps_a_member_tells_members_from_others_better_than_the_reach(members, others):
+def test_the_reach_is_the_best_threshold(members, others):
     def right(limit):
         return sum(d <= limit for d in members) + sum(d > limit for d in others)
 
@@ -91,7 +91,7 @@ def test_no_limit_that_keeps_a_member_tells_members_from_others_better_than_the_
     assert right(reach) == max(right(limit) for limit in members)
 
 
-def test_the_reach_is_measured_as_windows_are_told_a_member_against_the_others():
+def test_the_reach_of_a_family_uses_distances_to_other_kept_members():
     x, _ = blobs([60, 40], background=60)
     head = HDBSCAN(4, 3, n_kept=25).fit(x)
     rows = head._project(x).numpy()
@@ -101,17 +101,17 @@ def test_the_reach_is_measured_as_windows_are_told_a_member_against_the_others()
         distances = []
         for row in rows:
             to_kept = sorted(math.dist(row, member) for member in kept)
-            distances.append(to_kept[to_kept[0] < 1e-6])  # that of a kept member to itself is not counted
+            distances.append(to_kept[to_kept[0] < 1e-6])  # without the distance of a kept member to itself
         distances = np.array(distances)
         expected = best_reach(distances[assigned == k], distances[assigned == -1])
         assert float(head.reach[k]) == pytest.approx(expected, rel=1e-4)
 
 
-def test_families_are_found_with_their_number_and_ordered_by_size_and_the_rest_is_unknown():
+def test_families_are_counted_and_ordered_by_size_and_other_windows_are_unknown():
     x, y = blobs([25, 60, 40], background=15)
     head = HDBSCAN(4, 8).fit(x)
     assert head.n_families == 3
-    rank = torch.tensor([2, 0, 1, -1])  # of the families as they were made, the background last
+    rank = torch.tensor([2, 0, 1, -1])  # of the simulated families; the background is last
     assert (found(head, x) == rank[y]).float().mean() > 0.97
     probabilities = head(torch.cat([x, 1e6 * torch.ones(1, 4), torch.full((1, 4), 3e38)]))
     assert (probabilities[:, 3:7] == 0).all()
@@ -122,7 +122,7 @@ def test_families_are_found_with_their_number_and_ordered_by_size_and_the_rest_i
 
 @pytest.mark.parametrize("selection", ["eom", "leaf"])
 @pytest.mark.parametrize("n_kept", [40, 200])
-def test_training_rows_are_told_as_scikit_learn_had_them(selection, n_kept):
+def test_training_rows_agree_with_scikit_learn(selection, n_kept):
     x, _ = blobs([120, 80, 50], background=100, distance=8.0)
     head = HDBSCAN(4, 20, selection=selection, n_kept=n_kept, standardise=False).fit(x)
     theirs = cluster.HDBSCAN(min_cluster_size=10, min_samples=5, cluster_selection_method=selection, copy=True)
@@ -134,12 +134,12 @@ def test_training_rows_are_told_as_scikit_learn_had_them(selection, n_kept):
     assert (ours[theirs < 0] < 0).float().mean() > 0.85
 
 
-def test_families_without_an_output_are_unknown_and_the_log_says_so(caplog):
+def test_families_without_an_output_are_unknown_and_logged(caplog):
     x, y = blobs([30, 50, 20, 40], background=10)
     with caplog.at_level(logging.WARNING, logger="seisbench"):
         few = HDBSCAN(4, 3).fit(x)
     assert "found 4 families, but has outputs for 2: the 2 smallest, of 20 to 30 windows, count" in caplog.text
-    assert "ask for 5 clusters" in caplog.text
+    assert "set clusters (n_classes) to 5 to keep" in caplog.text
     rank = torch.tensor([-1, 0, -1, 1, -1])
     assert (found(few, x) == rank[y]).float().mean() > 0.97
     caplog.clear()
@@ -159,7 +159,7 @@ def test_the_order_of_rows_does_not_matter(seed, order):
 
 @settings(max_examples=10, deadline=None)
 @given(st.integers(0, 1000))
-def test_the_most_probable_family_is_the_nearest_in_units_of_its_reach_if_that_contains_the_row(seed):
+def test_the_most_probable_family_is_the_nearest_in_units_of_its_reach(seed):
     x, _ = blobs([40, 30, 20], background=20, distance=6.0, seed=seed)
     head = HDBSCAN(4, 9, standardise=False).fit(x)
     n = head.n_families
@@ -170,7 +170,7 @@ def test_the_most_probable_family_is_the_nearest_in_units_of_its_reach_if_that_c
     assert torch.equal(found(head, rows), torch.where(nearest <= 1, which, -1))
 
 
-def test_units_and_origins_of_features_do_not_matter_nor_does_a_constant_one():
+def test_units_offsets_and_constant_features_do_not_matter():
     x, _ = blobs([40, 30], background=10)
     x = (64 * x).round()
     scale = torch.tensor([2.0**-30, 1.0, 2.0**10, 2.0**20])
@@ -182,7 +182,7 @@ def test_units_and_origins_of_features_do_not_matter_nor_does_a_constant_one():
     assert torch.equal(scaled(constant), scaled(other))
 
 
-def test_features_may_be_taken_as_they_are():
+def test_features_without_standardisation():
     x, y = blobs([40, 30], background=20)
     noise = torch.randn(90, 30, generator=torch.Generator().manual_seed(0))
     both = torch.cat([x, noise], dim=1)
@@ -202,7 +202,7 @@ def test_equal_windows_are_a_family():
     assert (found(head, x)[-27:] >= 0).all()
 
 
-def test_the_seed_draws_the_members_that_are_kept_and_nothing_else():
+def test_the_seed_only_draws_the_kept_members():
     x, y = blobs([60, 40])
     one, same, other = (HDBSCAN(4, 4, n_kept=20, seed=seed).fit(x) for seed in (0, 0, 1))
     torch.testing.assert_close(one.state_dict(), same.state_dict(), rtol=0, atol=0)
@@ -211,7 +211,7 @@ def test_the_seed_draws_the_members_that_are_kept_and_nothing_else():
         assert (found(head, x) == y).float().mean() > 0.9
 
 
-def test_a_second_fit_leaves_nothing_of_the_first():
+def test_a_second_fit_forgets_the_first():
     three, two = blobs([50, 40, 30])[0], blobs([20, 15])[0]
     head = HDBSCAN(4, 6).fit(three).fit(two)
     torch.testing.assert_close(head.state_dict(), HDBSCAN(4, 6).fit(two).state_dict(), rtol=0, atol=0)
@@ -224,24 +224,24 @@ def test_many_rows_are_measured_in_blocks():
     assert head(x[:0]).shape == (0, 3)
 
 
-def test_what_cannot_be_clustered_is_refused():
+def test_data_that_cannot_be_clustered_are_refused():
     x, _ = blobs([40, 30])
     head = HDBSCAN(4, 3)
     assert head.n_families == 0
-    with pytest.raises(NotFittedError, match=r"HDBSCAN has no families yet: call fit\(features\) first"):
+    with pytest.raises(NotFittedError, match=r"HDBSCAN is not fitted: call fit\(features\) first"):
         head(x)
-    with pytest.raises(TrainingError, match=r"in 20 windows at least, but fit was given 19; give more windows, or lo"):
+    with pytest.raises(TrainingError, match=r"need 20 windows, but fit got 19; use more windows, or lower min_cluster"):
         head.fit(x[:19])
-    with pytest.raises(TrainingError, match=r"in 30 windows at least, but fit was given 20"):
+    with pytest.raises(TrainingError, match=r"need 30 windows, but fit got 20"):
         HDBSCAN(4, 3, min_samples=30).fit(x[:20])
-    with pytest.raises(TrainingError, match="windows that differ, but all 40 are alike"):
+    with pytest.raises(TrainingError, match="windows that differ, but all 40 are equal"):
         head.fit(x[:1].repeat(40, 1))
-    with pytest.raises(TrainingError, match=r"no family of 35 windows or more among 70: lower min_cluster_size or min"):
+    with pytest.raises(TrainingError, match=r"no family of at least 35 windows among 70: lower min_cluster_size"):
         HDBSCAN(4, 3, min_cluster_size=35).fit(x)
     fitted = HDBSCAN(4, 3, min_cluster_size=20).fit(x)
     with pytest.raises(TrainingError, match="no family"):
         fitted.fit(blobs([50])[0])
-    with pytest.raises(NotFittedError):  # no half of a fit stands beside half of another
+    with pytest.raises(NotFittedError):  # a failed fit does not leave a mixture of two fits
         fitted(x)
     with pytest.raises(WindowError, match="NaN or infinite"):
         head.fit(torch.full((40, 4), torch.nan))
@@ -250,21 +250,21 @@ def test_what_cannot_be_clustered_is_refused():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"min_cluster_size": 1}, "min_cluster_size >= 2, .* but found 1, 5 and 200"),
-        ({"min_samples": 0}, "min_samples >= 1 .* but found 10, 0 and 200"),
-        ({"n_kept": 1}, "n_kept >= 2, but found 10, 5 and 1"),
-        ({"selection": "all"}, "must be one of .'eom', 'leaf'., but is 'all'"),
-        ({"n_components": 5}, "between 1 and the 4 features"),
+        ({"min_cluster_size": 1}, "HDBSCAN: min_cluster_size must be 2 or more, but is 1"),
+        ({"min_samples": 0}, "HDBSCAN: min_samples must be 1 or more, but is 0"),
+        ({"n_kept": 1}, "HDBSCAN: n_kept must be 2 or more, but is 1"),
+        ({"selection": "all"}, "HDBSCAN: selection must be one of eom, leaf, but is 'all'"),
+        ({"n_components": 5}, "n_components must be between 1 and 4, the number of features, but is 5"),
         ({"n_classes": 1}, "two classes"),
     ],
 )
-def test_arguments_must_be_understood(arguments, message):
+def test_wrong_arguments_are_refused(arguments, message):
     with pytest.raises(ConfigurationError, match=message):
         HDBSCAN(**({"n_features": 4, "n_classes": 3} | arguments))
 
 
 def repeaters(sizes, noise=0, seed=0):
-    """Windows of families that repeat one waveform each, then windows of noise, and the family of each."""
+    """Return windows of families that repeat one waveform each, then windows of noise, and the family of each."""
     rng = np.random.default_rng(seed)
     y = np.repeat([*range(len(sizes)), -1], [*sizes, noise])
     waveforms = np.random.default_rng(0).normal(size=(len(sizes) + 1, 3, 200))
@@ -296,5 +296,5 @@ def test_the_example_of_the_readme_runs(capsys):
 
 
 @parametrize_with_checks([partial(HDBSCAN, min_cluster_size=5, min_samples=2)])
-def test_what_every_model_relies_on(check):
+def test_conformance(check):
     check()

@@ -1,12 +1,12 @@
-"""Compare ScatteringRidge with MiniRocketRidge and PhysicalRidge, on the same folds of whole events, and time them.
+"""Compare accuracy and speed of ScatteringRidge, MiniRocketRidge and PhysicalRidge on the same folds of events.
 
     python benchmarks/scattering.py FOLDER --seeds 3
 
-FOLDER is a SeisBench dataset with the columns source_type and source_id, all splits of it together. Each seed deals the
-events of each class out to folds; every fold is predicted by a model that saw none of its events. Accuracies are means
-over the seeds, their 95 % intervals of 1,000 resamples of events, an event with all that the seeds said of it; the
-differences are paired. The range is that of the seeds. Milliseconds a window are of the extractor alone, on one thread:
-the median over repeats that take the extractors in turn.
+FOLDER is a SeisBench dataset with the columns source_type and source_id; all its splits are used together. Each seed
+distributes the events of each class over folds, and a model that saw none of its events predicts each fold. Accuracies
+are means over the seeds, with 95 % intervals from 1,000 resamples of events; an event keeps its results of all seeds.
+Differences are paired, and the range is the range over seeds. Milliseconds per window are for the extractor only, on
+one thread: the median over repeats that alternate between the extractors.
 """
 
 import argparse
@@ -17,10 +17,10 @@ import torch
 from numpy.typing import NDArray
 
 import seisbench_lcl as lcl
+from seisbench_lcl.datasets import LabelledWindows, open_dataset, read_windows
 from seisbench_lcl.evaluation import event_folds, held_out_probabilities, mean_by_event
 from seisbench_lcl.models.lookup import model_class
 from seisbench_lcl.models.registry import registry
-from seisbench_lcl.training import LabelledWindows, open_dataset, read_windows
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
 
 MODELS = ("ScatteringRidge", "MiniRocketRidge", "PhysicalRidge")
@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--components", default="ZNE")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    registry()  # whose plugins bring their models
+    registry()  # loads the plugins with their models
     dataset = open_dataset(arguments.folder, arguments.components)
     data = read_windows(dataset, Preprocessing(component_order=arguments.components))
     labels = sorted(set(data.labels.tolist()))
@@ -43,7 +43,7 @@ def main() -> None:
     hits = [correct(model, data, arguments.folds, arguments.seeds) for model in models]
     milliseconds = times(models, data)
     print(f"{len(data)} windows of {len(set(data.groups))} events, {arguments.folds} folds, {arguments.seeds} seeds\n")
-    print("| model | features | ms a window | windows right | events right | range of seeds | less ScatteringRidge |")
+    print("| model | features | ms per window | correct windows | correct events | range over seeds | difference |")
     print("| --- | ---: | ---: | --- | --- | --- | --- |")
     events, position = np.unique(data.groups, return_inverse=True)
     for name, model, (by_window, by_event), ms in zip(MODELS, models, hits, milliseconds, strict=True):
@@ -63,7 +63,7 @@ def main() -> None:
 def correct(
     model: lcl.Discriminator, data: LabelledWindows, n_folds: int, n_seeds: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return whether each window (n_seeds, N), and each event (n_seeds, E), was predicted right."""
+    """Return whether each window (n_seeds, N) and each event (n_seeds, E) was predicted correctly."""
     truth = data.truth(model.labels)
     windows, events = [], []
     for seed in range(n_seeds):
@@ -84,7 +84,7 @@ def interval(values: NDArray[np.float64], events: NDArray[np.int64], n_resamples
 
 
 def times(models: list[lcl.Discriminator], data: LabelledWindows, n_windows: int = 256) -> NDArray[np.float64]:
-    """Return milliseconds a window of each extractor."""
+    """Return the milliseconds per window of each extractor."""
     windows = models[0].preprocessing.normalise(torch.from_numpy(np.asarray(data.windows[:n_windows])))
     extractors = [model.extractor.fit(windows) for model in models]
     taken = np.empty((REPEATS + 1, len(models)))
@@ -93,7 +93,7 @@ def times(models: list[lcl.Discriminator], data: LabelledWindows, n_windows: int
             start = time.process_time()
             extractor(windows)
             row[column] = time.process_time() - start
-    milliseconds: NDArray[np.float64] = np.median(taken[1:], axis=0) / len(windows) * 1e3  # the first warm up
+    milliseconds: NDArray[np.float64] = np.median(taken[1:], axis=0) / len(windows) * 1e3  # the first is a warm-up
     return milliseconds
 
 

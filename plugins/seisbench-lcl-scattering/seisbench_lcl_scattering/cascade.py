@@ -8,33 +8,33 @@ from torch import Tensor, nn
 
 from seisbench_lcl_scattering.wavelets import Morlet
 
-_TAIL = 1e-4  # of the centre's response; what a filter passes less is left out
-_OVERSAMPLING = 4  # of a modulus, which has higher frequencies than what it is taken of; means are right to 0.5 %
+_TAIL = 1e-4  # fraction of the centre's response below which a filter is cut
+_OVERSAMPLING = 4  # of a modulus, which has higher frequencies than its signal; means are accurate to 0.5 %
 
 Pooling = Literal["mean", "max", "median"]
 
 
 class Cascade(nn.Module):
-    """Moduli of wavelet transforms, and of the wavelet transforms of these, pooled over time.
+    """Moduli of wavelet transforms and, in a second layer, of the wavelet transforms of these moduli, pooled over time.
 
-    A signal is continued by its mirror image, half a sample beyond its ends. The period of both is what the Fourier
-    transforms take: so nothing wraps around, no edge looks like an onset, and the moduli are mirrored alike, without a
-    margin of their own. Pooling over the period is pooling over the window.
+    A signal is extended by its mirror image, half a sample beyond its ends. The Fourier transforms cover the period of
+    both, so nothing wraps around, no edge looks like an onset, and the moduli are mirrored too, without extra margins.
+    Pooling over the period equals pooling over the window.
 
-    A filter passes few Fourier coefficients. They are moved to frequency zero, which leaves the modulus as it is, and
-    transformed back with as few samples as hold it.
+    A filter passes few Fourier coefficients. They are shifted to frequency zero, which does not change the modulus, and
+    transformed back with the fewest samples that resolve it.
 
     Parameters
     ----------
     in_samples : int
     sampling_rate : float
-        In Hz.
+        Sampling rate in Hz.
     first, second : sequence of Morlet
         Wavelets of the two layers.
     paths : sequence of (int, int)
         Indices into `first` and `second`, ordered by the first.
     pooling : {"mean", "max", "median"}
-        Over time.
+        Pooling over time.
     """
 
     _first: Tensor
@@ -52,13 +52,13 @@ class Cascade(nn.Module):
         super().__init__()
         self._pooling = pooling
         self._n = 2 * in_samples
-        # The zero stands alone: no wavelet passes it.
+        # Without frequency 0, which no wavelet passes.
         frequencies = torch.arange(1, in_samples + 1, dtype=torch.float64) * (sampling_rate / self._n)
         self._layout = []
         for name, wavelets in (("_first", first), ("_second", second)):
             layout, rows = self._truncated([wavelet.response(frequencies) for wavelet in wavelets])
             self._layout.append(layout)
-            # They follow from the arguments, so they need no place in a weights file.
+            # Not stored in weights files, because they follow from the arguments.
             self.register_buffer(name, rows.float(), persistent=False)
         self._behind = [[i for j, i in paths if j == at] for at in range(len(first))]
 
@@ -72,7 +72,7 @@ class Cascade(nn.Module):
         Returns
         -------
         (N, n_first) Tensor, (N, n_paths) Tensor
-            In the units of the signals.
+            In units of the signals.
         """
         spectrum = torch.fft.rfft(torch.cat([signals, signals.flip(-1)], dim=-1), norm="forward")
         first, second = [], []
@@ -97,7 +97,7 @@ class Cascade(nn.Module):
         return modulus
 
     def _truncated(self, responses: list[Tensor]) -> tuple[list[tuple[int, int, int]], Tensor]:
-        """Return first coefficient, number of coefficients and number of samples of each filter; and the filters."""
+        """Return first coefficient, number of coefficients and number of samples of each filter, and the filters."""
         layout, rows = [], torch.zeros(len(responses), self._n // 2, dtype=torch.float64)
         for row, response in zip(rows, responses, strict=True):
             passed = torch.nonzero(response >= 2 * _TAIL).flatten()

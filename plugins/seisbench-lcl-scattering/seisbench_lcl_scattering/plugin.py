@@ -1,4 +1,4 @@
-"""What the package adds to seisbench-lcl: the module that its entry point names."""
+"""The classes that this package adds to seisbench-lcl; its entry point refers to this module."""
 
 import seisbench_lcl as lcl
 from seisbench_lcl.extractors import FeatureExtractor
@@ -16,5 +16,5 @@ def register_feature_extractors() -> list[type[FeatureExtractor]]:
 
 @lcl.hookimpl
 def register_models() -> list[type[lcl.Discriminator]]:
-    """Return the named pair."""
+    """Return the named model."""
     return [ScatteringRidge]

@@ -1,4 +1,4 @@
-"""Wavelet scattering features: how strong each frequency is, and how strongly and how fast it is modulated."""
+"""Wavelet scattering features: the strength of each frequency, and the depth and rate of its modulation."""
 
 import math
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from typing import Any, get_args
 import torch
 from torch import Tensor
 
-from seisbench_lcl.errors import ConfigurationError, WindowError
+from seisbench_lcl.errors import ConfigurationError, WindowError, check_arguments, is_whole
 from seisbench_lcl.extractors import FeatureExtractor
 from seisbench_lcl.waveforms.resampling import PASSED
 from seisbench_lcl_scattering.cascade import Cascade, Pooling
@@ -17,58 +17,57 @@ _BLOCK = 2**18  # samples transformed at a time
 
 
 class Scattering(FeatureExtractor):
-    """Scattering coefficients of first and second order, pooled over the window, component by component.
+    """Scattering coefficients of first and second order, pooled over the window, for each component.
 
-    Of the first order is S1(f1), the mean of ``|x ⋆ ψ1|``: the amplitude around f1, in units of the window; a sine of
-    amplitude A gives A. Of the second order is S2(f1, f2) / S1(f1), with S2 the mean of ``||x ⋆ ψ1| ⋆ ψ2|``: how deeply
-    the amplitude around f1 is modulated at f2; an amplitude ``1 + m cos 2πf2t`` gives m. An impulsive P, a coda, the
-    beating of a tremor and stationary noise of one and the same spectrum differ in it.
+    The first order is S1(f1), the mean of ``|x ⋆ ψ1|``: the amplitude around f1 in units of the window; a sine of
+    amplitude A gives A. The second order is S2(f1, f2) / S1(f1), where S2 is the mean of ``||x ⋆ ψ1| ⋆ ψ2|``: the depth
+    of the modulation of f1 at f2; an amplitude ``1 + m cos 2πf2t`` gives m. It separates an impulsive P, a coda, the
+    beating of a tremor and stationary noise even if their spectra are equal.
 
     The wavelets ψ are analytic Morlet wavelets of zero mean and constant quality, which meet their neighbours at half
-    power. A path (f1, f2) is there if f2 is at most the bandwidth of ψ1: an envelope has next to nothing above. A
-    window is continued by its mirror image, so that its ends look like no onset. Nothing is fitted.
+    power. Paths (f1, f2) have f2 up to the bandwidth of ψ1, because an envelope has almost no energy above. A window is
+    extended by its mirror image, so that its ends do not look like onsets. Nothing is fitted.
 
-    If a window is multiplied by a, the logarithms of the first order grow by log(a), and those of the second order
-    stay. An S1 below the first `floor` times the largest S1 of the window counts as that, and a modulation below the
-    second `floor` as none: as that floor. A window without any motion has the logarithms of the two floors. So all
-    features are finite.
+    Multiplying a window by a adds log(a) to the logarithms of the first order, and does not change the second order.
+    S1 is raised to at least the first `floor` times the largest S1 of the window, and the modulation to at least the
+    second `floor`. A window without motion has the logarithms of the two floors. So all features are finite.
 
     Parameters
     ----------
     in_channels, in_samples, sampling_rate
         As in `seisbench_lcl.extractors.FeatureExtractor`.
     octaves : (int or None, int or None)
-        Octaves of first and second order, downwards from the highest centre frequency. None for as many as lie in the
-        frequency range (of the first) and whose wavelets are no longer than the window, as `Morlet.duration` has it. Of
-        the second order there may be none, for short windows.
+        Octaves of first and second order, downwards from the highest centre frequency. None uses all octaves in the
+        frequency range (first order) whose wavelets are not longer than the window (see `Morlet.duration`). Short
+        windows may have no second order.
     resolution : (int, int)
-        Wavelets an octave, of first and second order.
+        Wavelets per octave, of first and second order.
     pooling : {"mean", "max", "median"}
-        Over the window. The maximum looks for the strongest moment; the median passes over transients.
+        Pooling over the window. The maximum selects the strongest moment; the median ignores transients.
     order : {1, 2}
-        The highest.
+        Highest order.
     log : bool
-        Whether to take logarithms.
+        Whether to return logarithms.
     floor : (float, float)
-        Of first and second order, between 0 and 1. What lies below is leakage of the filters and rounding.
+        Floors of first and second order, between 0 and 1. Smaller values are leakage of the filters and rounding.
     frequency_range : (float, float), optional
-        Of the windows, in Hz. By default all up to half the sampling rate.
+        Frequency range of the windows in Hz. By default all frequencies up to half the sampling rate.
     component_order : str, optional
         Code of each component, for `feature_names`.
 
     Attributes
     ----------
     frequencies, modulations : list of float
-        Centre frequencies of first and second order in Hz, falling.
+        Centre frequencies of first and second order in Hz, descending.
     paths : list of (float, float)
         f1 and f2 of the coefficients of second order in Hz.
     feature_names : list of str
-        Component after component: frequencies, then paths.
+        Frequencies, then paths, for one component after the other.
 
     Raises
     ------
     ConfigurationError
-        For a choice that there is not, or a frequency range that is none or reaches above half the sampling rate.
+        If an argument is not one of its choices, or the frequency range is empty or above half the sampling rate.
     WindowError
         If the window is too short for its wavelets.
 
@@ -106,20 +105,22 @@ class Scattering(FeatureExtractor):
         component_order: str | None = None,
     ) -> None:
         super().__init__(in_channels, in_samples, sampling_rate)
-        if pooling not in get_args(Pooling):
-            raise ConfigurationError(f"pooling must be one of {', '.join(get_args(Pooling))}, but is {pooling!r}")
-        if order not in (1, 2):
-            raise ConfigurationError(f"order must be 1 or 2, but is {order!r}")
         self.floor = [float(value) for value in floor]
-        if len(self.floor) != 2 or not all(0 < value < 1 for value in self.floor):
-            raise ConfigurationError(
-                f"floor must be two numbers between 0 and 1, for first and second order, but is {self.floor}"
-            )
-        if component_order is not None and len(component_order) != in_channels:
-            raise ConfigurationError(f"component_order {component_order!r} does not name {in_channels} components")
-        self.octaves = list(octaves)
-        self.resolution = list(resolution)
-        _check_layers(self.octaves, self.resolution)
+        are_floors = len(self.floor) == 2 and all(0 < value < 1 for value in self.floor)
+        are_octaves = len(octaves) == 2 and all(n is None or is_whole(n, 1) for n in octaves)
+        are_resolutions = len(resolution) == 2 and all(is_whole(n, 1) for n in resolution)
+        are_named = component_order is None or len(component_order) == in_channels
+        check_arguments(
+            "Scattering",
+            (f"pooling must be one of {', '.join(get_args(Pooling))}", pooling in get_args(Pooling), pooling),
+            ("order must be 1 or 2", order in (1, 2), order),
+            ("floor must be two numbers between 0 and 1, for first and second order", are_floors, self.floor),
+            (f"component_order must have {in_channels} letters", are_named, component_order),
+            ("octaves must be two positive whole numbers, or None", are_octaves, octaves),
+            ("resolution must be two positive whole numbers", are_resolutions, resolution),
+        )
+        self.octaves = [None if n is None else int(n) for n in octaves]
+        self.resolution = [int(n) for n in resolution]
         self.pooling: Pooling = pooling
         self.order = order
         self.log = log
@@ -152,14 +153,14 @@ class Scattering(FeatureExtractor):
         pass
 
     def _extract(self, windows: Tensor) -> Tensor:
-        if not len(windows):  # which Fourier transforms refuse
+        if not len(windows):  # Fourier transforms refuse empty batches
             return windows.new_zeros(0, self.n_features)
-        # In blocks: the moduli are many times as large as the windows.
+        # In blocks, because the moduli are many times larger than the windows.
         blocks = windows.split(max(1, _BLOCK // (self.in_channels * self.in_samples)))
         return torch.cat([self._coefficients(block) for block in blocks])
 
     def _coefficients(self, windows: Tensor) -> Tensor:
-        # In double precision, so that a constant leaves nothing; by a power of two, so that no digit is lost.
+        # Double precision removes constants completely, and a scale of a power of two loses no digits.
         windows = windows.double()
         windows = windows - windows.mean(dim=-1, keepdim=True)
         peak = windows.abs().amax(dim=(1, 2))
@@ -179,34 +180,34 @@ class Scattering(FeatureExtractor):
         lowest, highest = self._range()
         octaves, resolution = self.octaves[0], self.resolution[0]
         half = 1 / (2 * quality(resolution))
-        top = highest / (1 + half)  # whose upper end is the highest frequency
+        top = highest / (1 + half)  # the upper end of this wavelet is the highest frequency
         within = self._lowest_within(resolution)
         if octaves is None:
             count = count_down_to(max(lowest / (1 - half), within), top, resolution)
             if not count:
                 reason = "the window" if within > top else f"{lowest:g} to {highest:g} Hz"
                 raise (WindowError if within > top else ConfigurationError)(
-                    f"no wavelet of {resolution} an octave fits {reason}: window of "
-                    f"{self.in_samples / self.sampling_rate:g} s, frequencies from {lowest:g} to {highest:g} Hz; take "
-                    "longer windows, a wider frequency_range, or fewer wavelets an octave"
+                    f"with {resolution} wavelets per octave, none fits {reason}: windows of "
+                    f"{self.in_samples / self.sampling_rate:g} s, frequencies from {lowest:g} to {highest:g} Hz; use "
+                    "longer windows, a wider frequency_range, or fewer wavelets per octave"
                 )
             return bank(top, resolution, count)
-        return self._asked(top, octaves, resolution, within)
+        return self._bank(top, octaves, resolution, within)
 
     def _second_order(self, top: float) -> list[Morlet]:
         octaves, resolution = self.octaves[1], self.resolution[1]
         within = self._lowest_within(resolution)
         if octaves is None:
             return bank(top, resolution, count_down_to(within, top, resolution))
-        return self._asked(top, octaves, resolution, within)
+        return self._bank(top, octaves, resolution, within)
 
-    def _asked(self, top: float, octaves: int, resolution: int, within: float) -> list[Morlet]:
+    def _bank(self, top: float, octaves: int, resolution: int, within: float) -> list[Morlet]:
         found = bank(top, resolution, octaves * resolution)
         if found[-1].frequency < within:
             raise WindowError(
-                f"{octaves} octaves below {top:.3g} Hz, {resolution} wavelets each, reach down to "
-                f"{found[-1].frequency:.3g} Hz, but windows of {self.in_samples / self.sampling_rate:g} s hold "
-                f"wavelets from {within:.3g} Hz on: take longer windows, or fewer octaves or wavelets an octave"
+                f"{octaves} octaves below {top:.3g} Hz reach down to {found[-1].frequency:.3g} Hz, but windows of "
+                f"{self.in_samples / self.sampling_rate:g} s hold only wavelets above {within:.3g} Hz: use longer "
+                "windows, fewer octaves, or fewer wavelets per octave"
             )
         return found
 
@@ -223,19 +224,10 @@ class Scattering(FeatureExtractor):
                 f"frequency_range must be two frequencies 0 <= lowest < highest <= {nyquist:g} Hz, half the sampling "
                 f"rate, but is {self.frequency_range}"
             )
-        return lowest, PASSED * highest  # above, the resampling has taken away
+        return lowest, PASSED * highest  # the resampling removes higher frequencies
 
     def _names(self) -> list[str]:
         codes = self.component_order or [f"component {row}" for row in range(self.in_channels)]
         alone = [f"{f1:.3g} Hz" for f1 in self.frequencies]
         pairs = [f"{f1:.3g} Hz modulated at {f2:.2g} Hz" for f1, f2 in self.paths]
         return [f"{code}, {name}" for code in codes for name in alone + pairs]
-
-
-def _check_layers(octaves: list[int | None], resolution: list[int]) -> None:
-    whole = all(isinstance(n, int) and n > 0 for n in [*resolution, *(n for n in octaves if n is not None)])
-    if not whole or len(octaves) != 2 or len(resolution) != 2:
-        raise ConfigurationError(
-            "octaves and resolution must be two positive whole numbers each, of first and second order (octaves may be "
-            f"None), but are {octaves} and {resolution}"
-        )

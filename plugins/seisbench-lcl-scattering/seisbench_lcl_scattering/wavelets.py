@@ -1,4 +1,4 @@
-"""Analytic Morlet wavelets of constant quality, and how they are laid out over a band."""
+"""Analytic Morlet wavelets of constant quality, and banks of them that cover a band."""
 
 import math
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Morlet:
-    """A Morlet wavelet: a Gaussian around its centre frequency, less what makes its mean vanish.
+    """A Morlet wavelet: a Gaussian around its centre frequency, corrected to zero mean.
 
     Parameters
     ----------
     frequency : float
-        Centre in Hz.
+        Centre frequency in Hz.
     quality : float
-        Centre divided by bandwidth.
+        Centre frequency divided by bandwidth.
     """
 
     frequency: float
@@ -24,7 +24,7 @@ class Morlet:
 
     @property
     def bandwidth(self) -> float:
-        """Full width in Hz where the power has fallen to a half: 3 dB less."""
+        """Full width in Hz at half power (−3 dB)."""
         return self.frequency / self.quality
 
     @property
@@ -34,14 +34,14 @@ class Morlet:
 
     @property
     def duration(self) -> float:
-        """Seconds within one standard deviation of its envelope, which hold 84 % of its energy."""
+        """Duration in seconds of one standard deviation of the envelope to either side, with 84 % of the energy."""
         return 1 / (math.pi * self.deviation)
 
     def response(self, frequencies: Tensor) -> Tensor:
         """Return the response at frequencies in Hz: 0 up to zero, 2 at the centre.
 
-        The analytic signal has only positive frequencies, at twice their amplitude: so a sine of amplitude A at the
-        centre becomes a constant modulus A.
+        The analytic signal has only positive frequencies with doubled amplitude, so a sine of amplitude A at the centre
+        has the constant modulus A.
         """
         at_zero = math.exp(-((self.frequency / self.deviation) ** 2) / 2)
         peak = 1 - at_zero**2
@@ -51,23 +51,23 @@ class Morlet:
 
 
 def quality(resolution: int) -> float:
-    """Return the quality of wavelets, so many an octave, that meet their neighbours where the power is a half."""
+    """Return the quality of wavelets, `resolution` per octave, that meet their neighbours at half power."""
     ratio = 2 ** (-1 / resolution)
     return (1 + ratio) / (1 - ratio) / 2
 
 
 def bank(highest: float, resolution: int, count: int) -> list[Morlet]:
-    """Return wavelets from a highest centre frequency in Hz downwards, so many an octave."""
+    """Return `count` wavelets from a highest centre frequency in Hz downwards, `resolution` per octave."""
     return [Morlet(highest * 2 ** (-k / resolution), quality(resolution)) for k in range(count)]
 
 
 def count_down_to(lowest: float, highest: float, resolution: int) -> int:
-    """Return how many wavelets, from the highest centre frequency downwards, stay at or above the lowest."""
+    """Return the number of wavelets from the highest centre frequency down to the lowest."""
     if highest < lowest:
         return 0
     return math.floor(resolution * math.log2(highest / lowest) + 1e-9) + 1
 
 
 def lowest_within(seconds: float, resolution: int) -> float:
-    """Return the lowest centre frequency in Hz of wavelets that are no longer than so many seconds."""
+    """Return the lowest centre frequency in Hz of wavelets that are not longer than a duration in seconds."""
     return Morlet(1.0, quality(resolution)).duration / seconds

@@ -32,7 +32,7 @@ def alone(signal):
 
 
 def slow_filter(frequency, ratio, n):
-    """One period of a Morlet wavelet: its Fourier sum, term by term."""
+    """Return one period of a Morlet wavelet by its Fourier sum, term by term."""
     bandwidth = 2 * (1 - ratio) / (1 + ratio) * frequency
     width = bandwidth / 2 / math.sqrt(math.log(2))
     wavelet = np.zeros(n, dtype=complex)
@@ -51,7 +51,7 @@ def slow_modulus(signal, wavelet):
 
 
 def slow_scattering(window, extractor, pool):
-    """All coefficients of a window (C, T) at the full sampling rate, without logarithms."""
+    """Return all coefficients of a window (C, T) at the full sampling rate, without logarithms."""
     first_ratio, second_ratio = (2 ** (-1 / q) for q in extractor.resolution)
     rows = []
     for component in window.astype(float):
@@ -67,7 +67,7 @@ def slow_scattering(window, extractor, pool):
 
 @pytest.mark.parametrize(("pooling", "pool"), [("mean", np.mean), ("max", np.max)])
 @pytest.mark.parametrize(("n_samples", "resolution"), [(64, (2, 1)), (75, (3, 2))])
-def test_the_transform_is_the_written_out_one(pooling, pool, n_samples, resolution):
+def test_the_transform_agrees_with_a_slow_reference(pooling, pool, n_samples, resolution):
     windows = 1000 * noise(1, 2, n_samples).cumsum(dim=-1) + 5e4
     extractor = Scattering(2, n_samples, RATE, resolution=resolution, pooling=pooling, log=False)
     assert extractor.paths
@@ -77,7 +77,7 @@ def test_the_transform_is_the_written_out_one(pooling, pool, n_samples, resoluti
     np.testing.assert_allclose(logarithms, np.log(expected), atol=0.02)
 
 
-def test_the_median_passes_over_a_transient():
+def test_the_median_ignores_a_transient():
     steady = np.sin(2 * np.pi * 5 * time())
     burst = steady + 500 * (np.abs(time() - 4) < 0.1)
     changes = {}
@@ -90,20 +90,20 @@ def test_the_median_passes_over_a_transient():
 
 @settings(max_examples=25, deadline=None)
 @given(factor=st.floats(-25, 25).map(lambda e: 10**e), offset=st.floats(-1e3, 1e3), sign=st.sampled_from([-1, 1]))
-def test_a_scale_shifts_the_first_order_and_leaves_the_second(factor, offset, sign):
+def test_a_scale_shifts_the_first_order_and_keeps_the_second(factor, offset, sign):
     extractor = Scattering(3, SAMPLES, RATE)
     windows = noise(2)
     plain = extractor(windows).unflatten(1, (3, -1))
     scaled = extractor((sign * factor * (windows.double() + offset)).float()).unflatten(1, (3, -1))
     n_first = len(extractor.frequencies)
-    # An offset a thousand times as large as the signal takes three of the seven digits.
+    # An offset of 1000 times the signal costs three of the seven digits.
     torch.testing.assert_close(scaled[..., :n_first], plain[..., :n_first] + math.log(factor), atol=0.02, rtol=1e-5)
     torch.testing.assert_close(scaled[..., n_first:], plain[..., n_first:], atol=0.02, rtol=0)
 
 
 @settings(max_examples=25, deadline=None)
 @given(frequency=st.floats(2, 20), shift=st.integers(1, 5))
-def test_a_wavelet_within_the_window_may_arrive_a_little_later(frequency, shift):
+def test_a_small_delay_of_a_wavelet_changes_little(frequency, shift):
     def at(seconds):
         return np.exp(-(((time() - seconds) / 0.5) ** 2)) * np.sin(2 * np.pi * frequency * (time() - seconds))
 
@@ -121,7 +121,7 @@ def test_a_sine_is_found_at_its_frequency_with_its_amplitude(frequency, amplitud
     found = extractor(alone(amplitude * np.sin(2 * np.pi * frequency * time() + phase)))[0]
     distances = np.abs(np.log2(np.array(extractor.frequencies) / frequency))
     strongest = int(found.argmax())
-    assert distances[strongest] <= min(distances) + 1 / 8  # its own band, or the next where it lies between two
+    assert distances[strongest] <= min(distances) + 1 / 8  # its own band, or the next one if it is between two
     assert 0.6 < found[strongest] / amplitude < 1.1
 
 
@@ -129,7 +129,7 @@ def test_a_sine_is_found_at_its_frequency_with_its_amplitude(frequency, amplitud
 def test_the_second_order_is_the_depth_of_the_modulation(depth):
     extractor = Scattering(1, SAMPLES, RATE, log=False)
     paths = np.array(extractor.paths)
-    row = int(np.argmax(np.where(paths[:, 1] < paths[:, 0] / 12, paths[:, 1], 0)))  # well within the band of f1
+    row = int(np.argmax(np.where(paths[:, 1] < paths[:, 0] / 12, paths[:, 1], 0)))  # within the band of f1
     f1, f2 = paths[row]
     signal = (1 + depth * np.cos(2 * np.pi * f2 * time())) * np.sin(2 * np.pi * f1 * time())
     found = extractor(alone(signal))[0, len(extractor.frequencies) + row]
@@ -183,7 +183,7 @@ def test_octaves_are_counted_from_the_highest():
     assert again.feature_names == extractor.feature_names
 
 
-def test_blocks_do_not_show(monkeypatch):
+def test_blocks_do_not_change_results(monkeypatch):
     extractor, windows = Scattering(3, SAMPLES, RATE), noise(7)
     expected = extractor(windows)
     monkeypatch.setattr("seisbench_lcl_scattering.scattering._BLOCK", 2 * 3 * SAMPLES)
@@ -191,10 +191,10 @@ def test_blocks_do_not_show(monkeypatch):
     assert extractor(windows[:0]).shape == (0, extractor.n_features)
 
 
-def test_short_windows_lack_a_second_order_before_they_are_refused():
+def test_short_windows_lack_a_second_order_and_shorter_ones_are_refused():
     assert not Scattering(1, 10, RATE).paths
     assert torch.isfinite(Scattering(1, 10, RATE)(noise(3, 1, 10))).all()
-    with pytest.raises(WindowError, match=r"no wavelet of 4 an octave fits the window: window of 0\.02 s"):
+    with pytest.raises(WindowError, match=r"with 4 wavelets per octave, none fits the window: windows of 0\.02 s"):
         Scattering(1, 1, RATE)
 
 
@@ -205,25 +205,29 @@ def test_short_windows_lack_a_second_order_before_they_are_refused():
         ({"order": 3}, ConfigurationError, "order must be 1 or 2, but is 3"),
         ({"floor": [0.0, 0.1]}, ConfigurationError, "floor must be two numbers between 0 and 1"),
         ({"floor": [0.1, math.nan]}, ConfigurationError, "floor must be two numbers between 0 and 1"),
-        ({"resolution": [4]}, ConfigurationError, "octaves and resolution must be two positive whole numbers each"),
-        ({"resolution": [0, 1]}, ConfigurationError, "octaves and resolution must be two positive whole numbers each"),
-        ({"octaves": [1.5, None]}, ConfigurationError, "octaves and resolution must be two positive whole numbers"),
-        ({"octaves": [12, None]}, WindowError, "12 octaves below .* take longer windows, or fewer octaves"),
-        ({"octaves": [None, 9]}, WindowError, "9 octaves below .* take longer windows, or fewer octaves"),
+        ({"resolution": [4]}, ConfigurationError, "resolution must be two positive whole numbers, but is"),
+        ({"resolution": [0, 1]}, ConfigurationError, "resolution must be two positive whole numbers, but is"),
+        ({"octaves": [1.5, None]}, ConfigurationError, "octaves must be two positive whole numbers, or None, but is"),
+        ({"octaves": [12, None]}, WindowError, "12 octaves below .* use longer windows, fewer octaves"),
+        ({"octaves": [None, 9]}, WindowError, "9 octaves below .* use longer windows, fewer octaves"),
         ({"frequency_range": [1, 26]}, ConfigurationError, "0 <= lowest < highest <= 25 Hz, half the sampling rate"),
         ({"frequency_range": [5, 2]}, ConfigurationError, "frequency_range must be two frequencies"),
         ({"frequency_range": [3]}, ConfigurationError, "frequency_range must be two frequencies"),
-        ({"frequency_range": [10, 12]}, ConfigurationError, "no wavelet of 4 an octave fits .* wider frequency_range"),
-        ({"frequency_range": [0, 0.1]}, WindowError, "no wavelet of 4 an octave fits the window.* longer windows"),
-        ({"component_order": "ZN"}, ConfigurationError, "component_order 'ZN' does not name 3 components"),
+        (
+            {"frequency_range": [10, 12]},
+            ConfigurationError,
+            "4 wavelets per octave, none fits .* wider freq",
+        ),
+        ({"frequency_range": [0, 0.1]}, WindowError, "4 wavelets per octave, none fits the window.* longer windows"),
+        ({"component_order": "ZN"}, ConfigurationError, "component_order must have 3 letters, but is 'ZN'"),
     ],
 )
-def test_bad_descriptions_are_refused(arguments, error, message):
+def test_wrong_arguments_are_refused(arguments, error, message):
     with pytest.raises(error, match=message):
         Scattering(3, SAMPLES, RATE, **arguments)
 
 
-def test_a_model_learns_and_travels(tmp_path):
+def test_a_model_learns_and_is_saved_and_loaded(tmp_path):
     tremor = noise(12, 3).numpy()
     impulses = 0.05 * tremor
     impulses[:, :, 200:206] += 3
@@ -242,7 +246,7 @@ def test_a_model_learns_and_travels(tmp_path):
 
 
 @pytest.mark.parametrize("expression", ["scattering+physical", "envelope>scattering", "component-std>scattering"])
-def test_it_stands_in_expressions(expression):
+def test_it_works_in_expressions(expression):
     model = lcl.Discriminator(expression, "ridge", labels=["a", "b"], in_samples=1000, sampling_rate=RATE)
     windows = noise(8, n_samples=1000).numpy()
     assert np.isfinite(model.fit(windows, list("abababab")).predict_proba(windows)).all()

@@ -1,4 +1,4 @@
-"""What windows may pass through before an extractor: windows in, windows out."""
+"""Stages that windows pass through before an extractor: windows in, windows out."""
 
 from seisbench_lcl.extractors.stages.base import Stage
 from seisbench_lcl.extractors.stages.component_std import ComponentStd

@@ -12,46 +12,47 @@ from seisbench_lcl.errors import ConfigurationError, WindowError
 from seisbench_lcl.waveforms.resampling import PASSED
 
 N_BANDS = 4
-_EDGE = 0.25  # octaves over which a band rises and falls
+_EDGE = 0.25  # width in octaves of the cosine taper at each end of a band
 _HALF_EDGE = 2 ** (_EDGE / 2)
 _MARGIN = 1.0  # periods of the lowest frequency by which a window is mirrored at its ends
 
 
 class BandPower(nn.Module):
-    """Squared envelopes |a(t)|² of the analytic signal a(t) in several bands, sampled no faster than they vary.
+    """Squared envelopes |a(t)|² of the analytic signal a(t) in several bands, at a reduced sampling rate.
 
-    One Fourier transform serves all bands. The coefficients of a band, tapered by a cosine a quarter of an octave wide
-    around each end, are moved to frequency zero, which leaves |a| as it is, and transformed back with as few samples as
-    hold them (complex demodulation). Windows are mirrored at their ends, so that the end of the coda does not wrap
-    around into what comes before P. A sine of amplitude A inside a band has the power A².
+    One Fourier transform serves all bands. The coefficients of a band are tapered by a cosine a quarter of an octave
+    wide around each end, shifted to frequency zero, which does not change |a|, and transformed back with the smallest
+    number of samples that holds them (complex demodulation). Windows are mirrored at their ends, so that the end of the
+    coda does not wrap around to before P. A sine of amplitude A inside a band has the power A².
 
     Parameters
     ----------
     in_samples : int
     sampling_rate : float
-        In Hz.
+        Sampling rate of the windows in Hz.
     bands : sequence of (float, float), optional
-        In Hz. By default four of equal width in octaves, over what of `frequency_range` the resampling lets pass.
+        Lowest and highest frequency of each band in Hz. By default four bands of equal width in octaves, over the part
+        of `frequency_range` that the resampling passes.
     rate : float
-        Least sampling rate of the output in Hz. It is higher where a band is wider than that, and the sampling rate of
-        the windows is always a whole multiple of it.
+        Minimum sampling rate of the output in Hz. It is raised for wider bands; the sampling rate of the windows is
+        always a whole multiple of the output's.
     frequency_range : (float, float)
-        In Hz, for the default bands.
+        Lowest and highest frequency in Hz, for the default bands.
 
     Attributes
     ----------
     bands : list of (float, float)
     undefined : list of (float, float)
-        Those that reach above half the sampling rate: their power is NaN.
+        Bands that reach above half the sampling rate: their power is NaN.
     out_samples : int
     out_rate : float
-        In Hz.
+        Sampling rate of the output in Hz.
 
     Raises
     ------
     ConfigurationError
-        If there is no band, one is not 0 < lowest < highest, or so narrow that no frequency of the window lies in it;
-        if `rate` is not positive or above the sampling rate.
+        If there is no band, or one is not 0 < lowest < highest or too narrow to hold a frequency of the window; if
+        `rate` is not positive or above the sampling rate.
     WindowError
         If the window is not longer than two periods of the lowest frequency, in whole samples of the output.
     """
@@ -71,8 +72,8 @@ class BandPower(nn.Module):
         self.undefined = [band for band in self.bands if band[1] > sampling_rate / 2]
         if not 0 < rate <= sampling_rate:
             raise ConfigurationError(
-                f"rate of the envelopes must lie above 0 and up to the {sampling_rate:g} Hz of the windows, but is "
-                f"{rate!r}"
+                f"rate of the envelopes must be above 0 and at most {sampling_rate:g} Hz, the sampling rate of the "
+                f"windows, but is {rate!r}"
             )
         self.rate = float(rate)
         widest = max(min(high * _HALF_EDGE, sampling_rate / 2) - low / _HALF_EDGE for low, high in self.bands)
@@ -83,7 +84,7 @@ class BandPower(nn.Module):
         if in_samples <= 2 * margin:
             raise WindowError(
                 f"bands from {min(self.bands)[0]:g} Hz need windows of more than {2 * margin / sampling_rate:g} s, but "
-                f"these have {in_samples / sampling_rate:g} s: take longer windows or higher bands"
+                f"these have {in_samples / sampling_rate:g} s: use longer windows or higher bands"
             )
         self._margins = margin, margin + -(in_samples + 2 * margin) % self.step
         n = in_samples + sum(self._margins)
@@ -99,20 +100,20 @@ class BandPower(nn.Module):
             if not len(passed):
                 raise ConfigurationError(
                     f"the band from {low:g} to {high:g} Hz is too narrow for windows of "
-                    f"{in_samples / sampling_rate:g} s: take wider bands or longer windows"
+                    f"{in_samples / sampling_rate:g} s: use wider bands or longer windows"
                 )
             first = int(passed[0])
             self._first.append(first)
             tapers.append(pad(taper, (0, n // self.step))[first : first + n // self.step])
-        # They follow from the arguments, so they need no place in a weights file.
+        # Not part of the state: they follow from the arguments.
         self.register_buffer("_tapers", (torch.stack(tapers) / self.step).float(), persistent=False)
 
     def forward(self, windows: Tensor) -> Tensor:
-        """Return the power (B, C, bands, out_samples) of windows (B, C, T), not negative.
+        """Return the non-negative power (B, C, bands, out_samples) of windows (B, C, T).
 
-        Sample k belongs to the time of sample ``k × step`` of the window.
+        Sample k has the time of sample ``k × step`` of the window.
         """
-        if not len(windows):  # which Fourier transforms refuse
+        if not len(windows):  # Fourier transforms refuse empty batches
             return windows.new_zeros(0, windows.shape[1], len(self.bands), self.out_samples)
         spectrum = torch.fft.rfft(pad(windows, self._margins, mode="reflect"))
         n = self._tapers.shape[-1]
@@ -124,16 +125,16 @@ class BandPower(nn.Module):
 
 
 def in_range(windows: Tensor, over: tuple[int, ...]) -> Tensor:
-    """Multiply windows by a power of two, so that their largest sample is about 1 and its square no overflow.
+    """Multiply windows by a power of two, so that their largest sample is about 1 and squares do not overflow.
 
-    Nothing is rounded, so units do not matter to what is computed from it.
+    This rounds nothing, so later results do not depend on units.
     """
     peak = windows.abs().amax(dim=over, keepdim=True).clamp(torch.finfo(windows.dtype).tiny, 2.0**125)
     return windows * torch.exp2(-peak.log2().floor())
 
 
 def running_mean(values: Tensor, n: int) -> Tensor:
-    """Average not negative values (..., T) over n samples, i − ⌊n/2⌋ to i − ⌊n/2⌋ + n − 1; fewer at the ends."""
+    """Average non-negative values (..., T) over n samples, i − ⌊n/2⌋ to i − ⌊n/2⌋ + n − 1; fewer at the ends."""
     if n == 1:
         return values
     total = pad(values.double().cumsum(dim=-1), (1, 0))
@@ -145,8 +146,8 @@ def running_mean(values: Tensor, n: int) -> Tensor:
 def _octaves(lowest: float, highest: float) -> list[tuple[float, float]]:
     if not 0 < lowest < PASSED * highest < math.inf:
         raise ConfigurationError(
-            f"the first of frequency_range must lie between 0 and {PASSED:.0%} of the second, up to which the "
-            f"resampling passes, but they are {lowest!r} and {highest!r} Hz: widen the range, or give bands"
+            f"the lower end of frequency_range must be between 0 and {PASSED:.0%} of the upper end, the pass band of "
+            f"the resampling, but they are {lowest!r} and {highest!r} Hz: widen the range or set bands"
         )
     edges = [float(f) for f in torch.logspace(math.log2(lowest), math.log2(PASSED * highest), N_BANDS + 1, base=2)]
     edges = [round(f, 3) for f in edges]
@@ -164,6 +165,6 @@ def _checked(bands: Sequence[Sequence[float]]) -> list[tuple[float, float]]:
 
 
 def _rise(ratio: Tensor) -> Tensor:
-    """Rise from 0 to 1 within a quarter of an octave around a ratio of frequencies of 1."""
+    """Rise from 0 to 1 within a quarter of an octave around a frequency ratio of 1."""
     octaves = ratio.clamp_min(1e-9).log2().div(_EDGE).clamp(-0.5, 0.5)
     return torch.sin(torch.pi / 2 * (octaves + 0.5))

@@ -1,4 +1,4 @@
-"""What stands before an extractor and gives it other windows than those of the model."""
+"""The interface of stages, which transform the windows of a model for an extractor."""
 
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class Stage(nn.Module, ABC):
-    """Windows in, windows out, by a formula that learns nothing.
+    """Windows in, windows out, by a fixed formula: there is nothing to fit.
 
     Parameters
     ----------
@@ -21,14 +21,13 @@ class Stage(nn.Module, ABC):
     Attributes
     ----------
     name : str
-        What stands before the ``>`` in ``Discriminator(extractor="name>extractor")``.
+        Name before the ``>`` in ``Discriminator(extractor="name>extractor")``.
     out_channels, out_samples : int
         Shape of the windows that `forward` returns.
     out_rate : float
-        Their sampling rate in Hz.
+        Sampling rate in Hz of the windows that `forward` returns.
     transparent : bool
-        Tag: whether these windows have the components and frequencies of those that come in, so that what is known of
-        the one is true of the other.
+        Tag: whether `forward` keeps components and frequencies, so that the model's values still hold after the stage.
     """
 
     name: ClassVar[str]
@@ -42,8 +41,8 @@ class Stage(nn.Module, ABC):
 
     @abstractmethod
     def config(self) -> dict[str, Any]:
-        """Return the constructor's arguments besides the three of the base class, as JSON types."""
+        """Return the constructor's arguments, except the three of the base class, as JSON types."""
 
     @abstractmethod
     def forward(self, windows: Tensor) -> Tensor:
-        """Turn windows (B, C, T) into windows (B, out_channels, out_samples), both finite float32."""
+        """Transform windows (B, C, T) into windows (B, out_channels, out_samples), both finite float32."""

@@ -1,4 +1,4 @@
-"""Each component of a window in units of its own standard deviation."""
+"""Components of a window in units of their own standard deviation."""
 
 from typing import Any
 
@@ -11,20 +11,27 @@ from seisbench_lcl.waveforms.preprocessing import divide_by_std
 class ComponentStd(Stage):
     """Divide each component by its standard deviation, as the normalisation "component-std" of a model does.
 
-    For extractors joined by ``+``, of which one needs the amplitude ratios of components that another is better
-    without: the model then has a joint normalisation, and this stage stands before the other.
+    Use it for extractors joined by ``+`` if one needs the amplitude ratios of components and another is better without:
+    choose a joint normalisation for the model, and put this stage before the second extractor.
 
     Parameters
     ----------
     in_channels, in_samples, sampling_rate
         As in `Stage`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> windows = ComponentStd(1, 4, 100.0)(torch.tensor([[[5.0, 9.0, 5.0, 9.0]]]))
+    >>> windows.tolist()
+    [[[-1.0, 1.0, -1.0, 1.0]]]
     """
 
     name = "component-std"
     transparent = True
 
     def config(self) -> dict[str, Any]:
-        """Return nothing: there are no further arguments."""
+        """Return an empty dict: there are no further arguments."""
         return {}
 
     def forward(self, windows: Tensor) -> Tensor:

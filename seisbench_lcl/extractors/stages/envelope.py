@@ -1,4 +1,4 @@
-"""Windows to the logarithm of their envelopes in several frequency bands."""
+"""Log envelopes of windows in several frequency bands."""
 
 import math
 from collections.abc import Sequence
@@ -11,42 +11,42 @@ from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.extractors.stages.bands import BandPower, in_range, running_mean
 from seisbench_lcl.extractors.stages.base import Stage
 
-DYNAMIC_RANGE = 8.0  # decades of power below the largest of a channel; silence would be −∞
-_ROUNDING = 1e-13  # of a component's largest squared sample: what the transform leaves where a band holds nothing
+DYNAMIC_RANGE = 8.0  # decades of power below the maximum of a channel; silence would be −∞
+_ROUNDING = 1e-13  # of a component's largest squared sample: rounding left by the transform in an empty band
 
 
 class Envelope(Stage):
-    """Band-wise log envelopes: how the power of each band of each component rises and falls.
+    """Band-wise log envelopes: the rise and fall of the power of each component in each band.
 
-    ``y = log10(max(m, 10⁻⁸ of its largest)) − mean of y``, with m the mean over `width` of the squared amplitude of the
-    band's analytic signal (`BandPower`). The bands become channels: component 1 in all bands, component 2 in all bands,
-    and so on. Where a band holds nothing but rounding errors of single precision, y is zero.
+    ``y = log10(max(m, 10⁻⁸ max m))`` minus its mean over the window, where m is the running mean over `width` of the
+    squared amplitude of the band's analytic signal (`BandPower`). The bands become channels: component 1 in all bands,
+    component 2 in all bands, and so on. Where a band holds only rounding errors of single precision, y is zero.
 
-    The mean over the window is taken off each channel, so neither units, nor the spectrum of source, path and site, nor
-    the ratio of components remain: only the shape in time of each band. A model that has learnt the spectrum of its
-    training network does not recognise another network's events; arrivals and coda have the same shape in both.
+    Removing the mean of each channel removes units, the spectrum of source, path and site, and the ratio of components;
+    only the shape in time of each band remains. A model that has learned the spectrum of its training network does not
+    recognise events of another network, but arrivals and coda have the same shape in both.
 
     Parameters
     ----------
     in_channels, in_samples, sampling_rate
         As in `Stage`.
     bands : sequence of (float, float), optional
-        Lowest and highest frequency of each band in Hz, below half the sampling rate of all records of the training
-        data: above that of a record, its channel would hold what the resampling leaves. By default four of equal width
-        in octaves over `frequency_range`.
+        Lowest and highest frequency of each band in Hz, below half the sampling rate of all training records: above it,
+        a channel would hold only residuals of the resampling. By default four bands of equal width in octaves over
+        `frequency_range`.
     rate : float
-        Of the envelopes, in Hz: the sampling rate is divided by a whole number that leaves at least as much, and as
-        much as the widest band needs.
+        Minimum sampling rate of the envelopes in Hz. The actual rate is the sampling rate of the windows divided by a
+        whole number, and high enough for the widest band.
     width : float
-        Length of the running mean in seconds; one of less than a sample of the envelopes takes no mean.
+        Length of the running mean in seconds; below one sample of the envelopes there is no averaging.
     frequency_range : (float, float)
         Lowest and highest frequency of the windows in Hz, for the default bands.
 
     Raises
     ------
     ConfigurationError
-        If a band is not 0 < lowest < highest <= half the sampling rate, or there is none; if `rate` is not positive or
-        above the sampling rate, or `width` not positive.
+        Unless there is a band and all have 0 < lowest < highest <= half the sampling rate; if `rate` is not positive or
+        above the sampling rate, or `width` is not positive.
     WindowError
         If the window is not longer than two periods of the lowest frequency.
 
@@ -54,6 +54,13 @@ class Envelope(Stage):
     ----------
     Envelopes of bands as the input of classifiers of events: Joswig (1990), Pattern recognition for earthquake
     detection, BSSA 80.
+
+    Examples
+    --------
+    >>> import torch
+    >>> stage = Envelope(in_channels=3, in_samples=2000, sampling_rate=100.0)
+    >>> stage(torch.randn(8, 3, 2000)).shape, stage.out_rate
+    (torch.Size([8, 12, 400]), 20.0)
     """
 
     name = "envelope"
@@ -88,7 +95,7 @@ class Envelope(Stage):
         return {"bands": [list(band) for band in self.power.bands], "rate": self.power.rate, "width": self.width}
 
     def forward(self, windows: Tensor) -> Tensor:
-        """Return log envelopes (B, C × bands, T'), each of mean zero; zero throughout where a component is dead."""
+        """Return log envelopes (B, C × bands, out_samples), each of mean zero; all zero for a dead component."""
         power = self.power(in_range(windows, over=(-1,)))
         power = running_mean(power, max(1, round(self.width * self.out_rate)))
         floor = (power.amax(dim=-1, keepdim=True) * 10**-DYNAMIC_RANGE).clamp_min(_ROUNDING)

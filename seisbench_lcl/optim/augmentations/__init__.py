@@ -1,7 +1,6 @@
-"""Augmentations: random changes of windows that leave unchanged what a window shows."""
+"""Augmentations: random changes of windows that keep their class."""
 
-from seisbench_lcl.optim.augmentations.band_pass import BandPass
-from seisbench_lcl.optim.augmentations.band_stop import BandStop
+from seisbench_lcl.optim.augmentations.bands import BandPass, BandStop
 from seisbench_lcl.optim.augmentations.base import Augmentation
 from seisbench_lcl.optim.augmentations.chain import AUGMENTATIONS, Chain
 from seisbench_lcl.optim.augmentations.component_drop import ComponentDrop

@@ -1,4 +1,4 @@
-"""Augmentations by name, and one after another."""
+"""Augmentations by name, and chains of augmentations."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -8,8 +8,7 @@ from torch import Tensor
 from typing_extensions import Self
 
 from seisbench_lcl.errors import ConfigurationError
-from seisbench_lcl.optim.augmentations.band_pass import BandPass
-from seisbench_lcl.optim.augmentations.band_stop import BandStop
+from seisbench_lcl.optim.augmentations.bands import BandPass, BandStop
 from seisbench_lcl.optim.augmentations.base import Augmentation
 from seisbench_lcl.optim.augmentations.component_drop import ComponentDrop
 from seisbench_lcl.optim.augmentations.noise import Noise
@@ -26,7 +25,7 @@ AUGMENTATIONS: dict[str, type[Augmentation]] = {
 
 @dataclass(frozen=True)
 class Chain:
-    """Augmentations that are applied one after another.
+    """Several augmentations, applied in order.
 
     Parameters
     ----------
@@ -44,12 +43,12 @@ class Chain:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Mapping[str, Any]]) -> Self:
-        """Make a chain from names and arguments, in the order of the mapping.
+        """Create a chain from names and arguments, in the order of the mapping.
 
         Parameters
         ----------
         config : mapping from name to arguments
-            Names are the keys of `AUGMENTATIONS`; arguments that are left out have their defaults.
+            Names are the keys of `AUGMENTATIONS`; missing arguments have their defaults.
 
         Raises
         ------
@@ -59,16 +58,16 @@ class Chain:
         return cls(tuple(_made(name, arguments) for name, arguments in config.items()))
 
     def config(self) -> dict[str, dict[str, Any]]:
-        """Return what `from_config` takes, as JSON types."""
+        """Return the argument of `from_config`, as JSON types."""
         return {step.name: step.config() for step in self.steps}
 
     def check(self, in_channels: int, in_samples: int, sampling_rate: float) -> None:
-        """Refuse windows that a step cannot augment.
+        """Refuse windows that one of the augmentations cannot change.
 
         Raises
         ------
         ConfigurationError
-            From the first such step.
+            From the first such augmentation.
         """
         for step in self.steps:
             step.check(in_channels, in_samples, sampling_rate)
@@ -94,7 +93,7 @@ class Chain:
 
 def _made(name: str, arguments: Mapping[str, Any]) -> Augmentation:
     if name not in AUGMENTATIONS:
-        raise ConfigurationError(f"there is no augmentation {name!r}; known are {', '.join(AUGMENTATIONS)}")
+        raise ConfigurationError(f"there is no augmentation {name!r}; available: {', '.join(AUGMENTATIONS)}")
     known = [field.name for field in fields(AUGMENTATIONS[name])]
     if unknown := set(arguments) - set(known):
         raise ConfigurationError(

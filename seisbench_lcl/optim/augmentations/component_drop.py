@@ -1,4 +1,4 @@
-"""A station that lacks components."""
+"""An augmentation that drops components."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,14 +11,21 @@ from seisbench_lcl.optim.augmentations.base import Augmentation
 
 @dataclass(frozen=True, kw_only=True)
 class ComponentDrop(Augmentation):
-    """Set random components of each window to zero, as a component that was not recorded is.
+    """Set random components of each window to zero, like components that were not recorded.
 
-    Any number of them from one to all but one, equally often. A window of a single component stays as it is.
+    At least one component is dropped and at least one kept; all possible numbers are equally likely. A window with a
+    single component stays unchanged.
 
     Parameters
     ----------
     probability : float
-        Share of the windows that are changed.
+        Fraction of the windows that are changed.
+
+    Examples
+    --------
+    >>> dropped = ComponentDrop(probability=1)(torch.ones(1, 2, 4), sampling_rate=100)
+    >>> int((dropped == 0).all(dim=-1).sum())
+    1
     """
 
     name: ClassVar[str] = "component_drop"

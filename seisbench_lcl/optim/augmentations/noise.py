@@ -1,4 +1,4 @@
-"""Another signal-to-noise ratio."""
+"""An augmentation that adds noise."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,23 +11,27 @@ from seisbench_lcl.optim.augmentations.base import Augmentation, uniform
 
 @dataclass(frozen=True, kw_only=True)
 class Noise(Augmentation):
-    """Add stationary Gaussian noise that has the amplitude spectrum of the component it is added to.
+    """Add stationary Gaussian noise with the amplitude spectrum of the component.
 
-    White noise would lie mostly outside the band that the preprocessing has left, where a network that is in use never
-    meets any energy, and where it need not look to tell noise from signal.
+    White noise would be mostly outside the band of the preprocessing, where windows in use have no energy and noise is
+    easily separated from signal.
 
     Parameters
     ----------
     level : (float, float)
-        Smallest and largest standard deviation of the noise, uniform between them, as a multiple of that of the
-        component.
+        Smallest and largest standard deviation of the noise, in units of the component's; drawn uniformly.
     probability : float
-        Share of the windows that are changed.
+        Fraction of the windows that are changed.
 
     Raises
     ------
     ConfigurationError
-        If the range descends or begins below 0.
+        If the range descends or starts below 0.
+
+    Examples
+    --------
+    >>> Noise(level=(0.1, 0.3))(torch.randn(8, 3, 500), sampling_rate=100).shape
+    torch.Size([8, 3, 500])
     """
 
     name: ClassVar[str] = "noise"
@@ -39,7 +43,7 @@ class Noise(Augmentation):
 
     def _augment(self, windows: Tensor, sampling_rate: float) -> Tensor:
         amplitudes = torch.fft.rfft(windows).abs()
-        # The spectrum of white noise of variance 1 has the mean square T: divided by it, amplitudes are kept.
+        # The spectrum of unit white noise has a mean square of T; dividing by its root preserves amplitudes.
         white = torch.fft.rfft(torch.randn_like(windows)) / windows.shape[-1] ** 0.5
         coloured = torch.fft.irfft(amplitudes * white, n=windows.shape[-1])
         return windows + uniform(windows, (len(windows), 1, 1), self.level) * coloured

@@ -1,4 +1,4 @@
-"""Amplitudes: of whole windows, and of their components against one another."""
+"""An augmentation that scales windows and components."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -12,10 +12,10 @@ _SMALLEST = 1e-3
 
 @dataclass(frozen=True, kw_only=True)
 class Scaling(Augmentation):
-    """Multiply each window by a factor, and each of its components by a further one.
+    """Multiply each window, and each of its components, by a random factor.
 
-    The factors are log-uniform. To a network that divides windows by their own scale, as `SimCLR` does, only those of
-    the components make a difference.
+    The factors are log-uniform. For a network that divides windows by their own scale, such as `SimCLR`, only the
+    factors of the components matter.
 
     Parameters
     ----------
@@ -24,12 +24,18 @@ class Scaling(Augmentation):
     component : (float, float)
         Smallest and largest factor of a component.
     probability : float
-        Share of the windows that are changed.
+        Fraction of the windows that are changed.
 
     Raises
     ------
     ConfigurationError
-        If a range descends or begins below 0.001.
+        If a range descends or starts below 0.001.
+
+    Examples
+    --------
+    >>> import torch
+    >>> Scaling(component=(0.8, 1.25))(torch.randn(8, 3, 500), sampling_rate=100).shape
+    torch.Size([8, 3, 500])
     """
 
     name: ClassVar[str] = "scaling"

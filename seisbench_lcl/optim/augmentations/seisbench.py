@@ -1,4 +1,4 @@
-"""The augmentations of SeisBench, which work on one numpy window at a time."""
+"""The augmentations of SeisBench, which process one numpy window at a time."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -22,27 +22,27 @@ _KNOWN: dict[str, Callable[..., Any]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class FromSeisBench(Augmentation):
-    """Augmentations of `seisbench.generate`, one after another.
+    """Augmentations of `seisbench.generate`, applied in order.
 
-    They are given each window under the key "X", with its order of components and sampling rate as metadata. What they
-    draw from numpy's global generator is seeded from torch's, so that training repeats; numpy's is left as it was. A
-    window at a time, they are slower than the other augmentations of this package. What JSON cannot describe, such as
-    the dataset of ``RealNoise``, cannot be given here.
+    Each window is passed under the key "X", with component order and sampling rate as metadata. numpy's global
+    generator is seeded from torch's, so that training is reproducible, and then restored. Processing one window at a
+    time is slower than the other augmentations of this package. Arguments must be JSON types, which excludes the
+    dataset of ``RealNoise``.
 
     Parameters
     ----------
     augmentations : mapping from name to arguments
-        Such as ``{"RotateHorizontalComponents": {}, "GaussianNoise": {"scale": [0, 0.1]}}``.
+        For example ``{"RotateHorizontalComponents": {}, "GaussianNoise": {"scale": [0, 0.1]}}``.
     component_order : str
         Component codes of the windows.
     probability : float
-        Share of the windows that are changed.
+        Fraction of the windows that are changed.
 
     Raises
     ------
     ConfigurationError
-        If none is given, or SeisBench does not know one or refuses its arguments; from `check`, if one cannot
-        augment the windows, or changes their shape.
+        If there are no augmentations, or SeisBench lacks one or refuses its arguments; from `check`, if an augmentation
+        fails on the windows or changes their shape.
 
     References
     ----------
@@ -70,15 +70,15 @@ class FromSeisBench(Augmentation):
         try:
             with torch.random.fork_rng(devices=[]):
                 found = self._augment(windows, sampling_rate).shape
-        except Exception as error:  # the code of others, on arguments of others
+        except Exception as error:  # code and arguments from outside this package
             raise ConfigurationError(
                 f"seisbench: {', '.join(self.augmentations)} cannot augment windows of {in_channels} components and "
-                f"{in_samples} samples as {self.component_order}: {error}"
+                f"{in_samples} samples with component_order {self.component_order}: {error}"
             ) from error
         if found != windows.shape:
             raise ConfigurationError(
                 f"seisbench: {', '.join(self.augmentations)} must keep the shape {tuple(windows.shape[1:])} of a "
-                f"window, but make it {tuple(found[1:])}"
+                f"window, but changed it to {tuple(found[1:])}"
             )
 
     def _built(self) -> list[Callable[[dict[str, Any]], None]]:
@@ -86,7 +86,7 @@ class FromSeisBench(Augmentation):
         for name, arguments in self.augmentations.items():
             if name not in _KNOWN:
                 raise ConfigurationError(
-                    f"seisbench.generate has no augmentation {name!r}; it has: {', '.join(sorted(_KNOWN))}"
+                    f"seisbench.generate has no augmentation {name!r}; available: {', '.join(sorted(_KNOWN))}"
                 )
             try:
                 built.append(_KNOWN[name](**arguments))
@@ -97,7 +97,7 @@ class FromSeisBench(Augmentation):
     def _augment(self, windows: Tensor, sampling_rate: float) -> Tensor:
         augmented = []
         with _numpy_seeded():
-            for window in windows.cpu().numpy().copy():  # many of them write into what they are given
+            for window in windows.cpu().numpy().copy():  # many augmentations change their input
                 metadata = {"trace_component_order": self.component_order, "trace_sampling_rate_hz": sampling_rate}
                 state = {"X": (window, metadata)}
                 for augment in self._built():

@@ -1,4 +1,4 @@
-"""A plugin as it is written anew: files with names to fill in, and what fills them."""
+"""Templates of a new plugin, and the function that fills them in."""
 
 from seisbench_lcl.plugins.template.new import Kind, write_plugin
 

@@ -1,4 +1,4 @@
-"""A new plugin on disk, which passes its own tests as it stands."""
+"""Write a new plugin that passes its own tests without changes."""
 
 import shutil
 from importlib import resources
@@ -18,13 +18,13 @@ Kind = Literal["extractor", "head"]
 
 _PREFIX = "seisbench-lcl-"
 _LONGEST = 60
-_IMPORTED = ("Any", "ConfigurationError", "FeatureExtractor", "Head", "NotFittedError", "Tensor", "TrainingError")
+_IMPORTED = ("Any", "FeatureExtractor", "Head", "Tensor", "TrainingError")
 _OF_KIND = {
     "extractor": {
         "base": "FeatureExtractor",
         "base_package": "extractors",
         "hook": "register_feature_extractors",
-        "summary": "A feature extractor for seisbench_lcl: how the energy of a window is spread over its length.",
+        "summary": "A feature extractor for seisbench_lcl: the distribution of energy over a window.",
         "pair": 'extractor="$name", head="ridge", labels=["earthquake", "quarry blast"]',
         "options": "--extractor $name --head ridge",
     },
@@ -32,7 +32,7 @@ _OF_KIND = {
         "base": "Head",
         "base_package": "heads",
         "hook": "register_heads",
-        "summary": "A cluster head for seisbench_lcl: windows that are as unlike each other as can be.",
+        "summary": "A cluster head for seisbench_lcl: clusters around the most different windows.",
         "pair": 'extractor="minirocket", head="$name", clusters=8',
         "options": "--extractor minirocket --head $name --clusters 8",
     },
@@ -40,49 +40,49 @@ _OF_KIND = {
 
 
 def write_plugin(name: str, kind: Kind, into: Path) -> list[Path]:
-    """Write a distribution of its own with one extractor or head, and tests that use the conformance kit.
+    """Write a distribution with one extractor or head, and tests that use the conformance kit.
 
     Parameters
     ----------
     name : str
-        Of the extractor or head: small letters, digits and dashes. The distribution is called
-        ``seisbench-lcl-<name>``, and so is its folder.
+        Name of the extractor or head: lower-case letters, digits and dashes. The distribution and its folder are called
+        ``seisbench-lcl-<name>``.
     kind : {"extractor", "head"}
     into : Path
-        Where the folder is made.
+        Parent of the new folder.
 
     Returns
     -------
     list of Path
-        The files, beginning with the one to change.
+        The written files; the first is the one to edit.
 
     Raises
     ------
     ConfigurationError
-        If the name cannot be one, or is taken.
+        If the name is not valid, or is taken.
     OutputError
-        If the folder is there already, or cannot be written; nothing is left behind.
+        If the folder exists, or cannot be written; nothing is left behind.
     """
     name = name.removeprefix(_PREFIX)
     words = name.replace("-", "_").split("_")
     module = "_".join(words)
     if not (NAME.fullmatch(name) and all(words) and module.isidentifier()):
         raise ConfigurationError(
-            f"a plugin is named by small letters, digits and single dashes, beginning with a letter, such as "
-            f"'wavelet-energy'; found {name!r}"
+            "the name of a plugin must begin with a letter and consist of lower-case letters, digits and single "
+            f"dashes, such as 'wavelet-energy', but is {name!r}"
         )
     cls = "".join(word.capitalize() for word in words)
     if iskeyword(module) or iskeyword(cls) or module == "plugin" or cls in _IMPORTED or len(name) > _LONGEST:
         raise ConfigurationError(
-            f"{name!r} cannot be the name of a plugin: it is a word of Python or of the plugin's own files, or longer "
-            f"than {_LONGEST} characters"
+            f"a plugin must not be called {name!r}: choose a name of at most {_LONGEST} characters that is not a "
+            "keyword of Python and is not used in the files of the plugin"
         )
     classes = registry().classes
     if name in (classes.extractors if kind == "extractor" else classes.heads):
-        raise ConfigurationError(f"the name {name!r} is taken by another {kind}: choose another name")
+        raise ConfigurationError(f"another {kind} is called {name!r}: choose another name")
     folder = into / (_PREFIX + "-".join(words))
     if folder.exists():
-        raise OutputError(f"{folder} is there already: remove it, or choose another name")
+        raise OutputError(f"{folder} already exists: remove it, or choose another name")
     own = {key: Template(text).substitute(name=name) for key, text in _OF_KIND[kind].items()}
     fill = own | {
         "api": str(PLUGIN_API_VERSION),
@@ -104,10 +104,10 @@ def write_plugin(name: str, kind: Kind, into: Path) -> list[Path]:
 
 
 def _files(kind: Kind, module: str, package: str) -> dict[str, str]:
-    there = resources.files("seisbench_lcl.plugins.template")
+    templates = resources.files("seisbench_lcl.plugins.template")
 
     def text(name: str) -> str:
-        return there.joinpath(name).read_text(encoding="utf-8")
+        return templates.joinpath(name).read_text(encoding="utf-8")
 
     return {
         f"{package}/{module}.py": text(f"{kind}/module.py.txt"),
@@ -121,7 +121,7 @@ def _files(kind: Kind, module: str, package: str) -> dict[str, str]:
 
 
 def _write(files: dict[str, str], folder: Path) -> None:
-    """Write all files beside their place, and give them their folder at once."""
+    """Write all files to a temporary folder, and rename it at the end."""
     temporary = Path(mkdtemp(prefix=".new-plugin-", dir=folder.parent))
     try:
         temporary.chmod(0o755)

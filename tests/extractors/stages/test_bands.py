@@ -123,14 +123,14 @@ def test_windows_hold_more_than_two_periods():
         ({"bands": [(1, 2, 3)]}, "pairs of frequencies"),
         ({"bands": 3}, "pairs of frequencies"),
         ({"bands": [(1, 1.0001)]}, "too narrow for windows of 2.5 s"),
-        ({"frequency_range": (10, 11)}, "between 0 and 85% of the second.* 10 and 11 Hz"),
-        ({"frequency_range": (0, 11)}, "between 0 and 85% of the second"),
-        ({"rate": 0}, "above 0 and up to the 100 Hz"),
-        ({"rate": 101}, "above 0 and up to the 100 Hz"),
-        ({"rate": float("nan")}, "above 0 and up to the 100 Hz"),
+        ({"frequency_range": (10, 11)}, "between 0 and 85% of the upper end.* 10 and 11 Hz"),
+        ({"frequency_range": (0, 11)}, "between 0 and 85% of the upper end"),
+        ({"rate": 0}, "above 0 and at most 100 Hz"),
+        ({"rate": 101}, "above 0 and at most 100 Hz"),
+        ({"rate": float("nan")}, "above 0 and at most 100 Hz"),
     ],
 )
-def test_what_is_no_band_or_rate(arguments, message):
+def test_invalid_bands_and_rates_are_refused(arguments, message):
     with pytest.raises(ConfigurationError, match=message):
         BandPower(250, 100, **arguments)
 
@@ -153,7 +153,7 @@ def test_zeros_stay_zeros_after_a_large_sample():
 
 
 @given(st.floats(-44, 38), st.integers(0, 1000))
-def test_what_is_brought_into_range_is_multiplied_by_a_power_of_two(power, seed):
+def test_in_range_multiplies_by_a_power_of_two(power, seed):
     scale = 10**power
     x = gaussian(2, 3, 20, seed=seed)
     x = x / x.abs().amax() * scale

@@ -38,7 +38,7 @@ def test_the_formula_written_out(width):
 
 
 def test_the_slope_of_a_coda():
-    """Energy that falls as exp(−2t/τ) has the logarithm −2t/(τ ln 10), in all bands that hold it."""
+    """Energy that decays as exp(−2t/τ) has the log envelope −2t/(τ ln 10)."""
     t = torch.arange(1000) / 100
     coda = torch.exp(-t / 2) * torch.sin(2 * torch.pi * 5.5 * t)
     y = Envelope(1, 1000)(coda[None, None].float())[0, 2]
@@ -94,7 +94,7 @@ def test_channels_are_finite_whatever_the_window_holds():
 @pytest.mark.parametrize("in_channels", [1, 2, 3])
 @pytest.mark.parametrize("in_samples", [250, 399, 400, 401])
 @pytest.mark.parametrize(("rate", "highest"), [(20.0, 9.0), (40.0, 18.0), (50.0, 18.0), (100.0, 45.0)])
-def test_the_attributes_say_what_comes_out(in_channels, in_samples, rate, highest):
+def test_the_attributes_describe_the_output(in_channels, in_samples, rate, highest):
     stage = Envelope(in_channels, in_samples, rate, frequency_range=(1, highest))
     x = gaussian(2, in_channels, in_samples)
     assert stage(x).shape == (2, stage.out_channels, stage.out_samples)
@@ -121,11 +121,11 @@ def test_a_window_does_not_depend_on_its_batch():
     torch.testing.assert_close(torch.cat([stage(window[None]) for window in x]), stage(x), atol=1e-5, rtol=0)
 
 
-def test_what_is_no_envelope():
+def test_invalid_arguments_are_refused():
     with pytest.raises(ConfigurationError, match=r"must not exceed 10 Hz, half the sampling rate .* but bands are"):
         Envelope(3, N, 20)
     for width in (0, -1, float("nan"), float("inf")):
         with pytest.raises(ConfigurationError, match="width must be a positive number of seconds"):
             Envelope(3, N, width=width)
-    with pytest.raises(WindowError, match="take longer windows or higher bands"):
+    with pytest.raises(WindowError, match="use longer windows or higher bands"):
         Envelope(3, 150)

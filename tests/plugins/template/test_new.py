@@ -1,4 +1,4 @@
-"""A new plugin on disk; that it works is tested by the commands of docs/plugins.md."""
+"""A new plugin on disk; the test of docs/plugins.md shows that it works."""
 
 import ast
 
@@ -12,7 +12,7 @@ from seisbench_lcl.plugins.template import write_plugin
 
 @pytest.mark.parametrize("kind", ["extractor", "head"])
 @pytest.mark.parametrize("name", ["part-energy", "seisbench-lcl-part-energy", "part_energy"])
-def test_names_follow_from_one(tmp_path, kind, name):
+def test_all_names_follow_from_one(tmp_path, kind, name):
     files = write_plugin(name, kind, tmp_path / "new")
     folder = tmp_path / "new" / "seisbench-lcl-part-energy"
     assert files[0] == folder / "seisbench_lcl_part_energy" / "part_energy.py"
@@ -32,24 +32,24 @@ def test_names_follow_from_one(tmp_path, kind, name):
 
 
 @pytest.mark.parametrize("name", ["", "Wavelet", "two words", "9lives", "a--b", "-a", "a-", "../a", "a/b", "a.b", "ä"])
-def test_what_cannot_be_a_name_is_refused(tmp_path, name):
-    with pytest.raises(ConfigurationError, match="small letters, digits and single dashes"):
+def test_wrong_names_are_refused(tmp_path, name):
+    with pytest.raises(ConfigurationError, match="lower-case letters, digits and single dashes"):
         write_plugin(name, "extractor", tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize("name", ["class", "lambda", "none", "plugin", "head", "tensor", "a" * 61])
-def test_words_of_python_and_of_the_files_themselves_are_refused(tmp_path, name):
-    with pytest.raises(ConfigurationError, match="cannot be the name of a plugin"):
+def test_keywords_and_names_used_in_the_files_are_refused(tmp_path, name):
+    with pytest.raises(ConfigurationError, match="a plugin must not be called"):
         write_plugin(name, "head", tmp_path / "new")
     assert not (tmp_path / "new").exists()
 
 
-def test_names_that_are_taken_are_refused(tmp_path):
-    with pytest.raises(ConfigurationError, match="the name 'ridge' is taken by another head"):
+def test_taken_names_are_refused(tmp_path):
+    with pytest.raises(ConfigurationError, match="another head is called 'ridge'"):
         write_plugin("ridge", "head", tmp_path)
-    write_plugin("ridge", "extractor", tmp_path)  # extractors and heads have names of their own
-    with pytest.raises(OutputError, match="seisbench-lcl-ridge is there already"):
+    write_plugin("ridge", "extractor", tmp_path)  # extractors and heads may share a name
+    with pytest.raises(OutputError, match="seisbench-lcl-ridge already exists"):
         write_plugin("ridge", "extractor", tmp_path)
 
 

@@ -1,0 +1,145 @@
+"""``classify``: recordings to tables and figures."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import obspy
+import pandas as pd
+import pytest
+from command_tools import is_png, saved_models, strict
+from conftest import START, Done, ground_motion
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture
+def run(run: Callable[..., Done]) -> Callable[..., Done]:
+    return strict(run)
+
+
+@pytest.fixture
+def weights(dataset_folder: Path) -> Path:
+    return saved_models(dataset_folder)
+
+
+@pytest.fixture
+def sac_files(tmp_path: Path) -> list[Path]:
+    """The bundled seismogram as three SAC files, one for each component."""
+    files = []
+    for trace in obspy.read():
+        files.append(tmp_path / f"{trace.id}.sac")
+        trace.write(str(files[-1]), "SAC")
+    return files
+
+
+@pytest.fixture
+def recording(tmp_path: Path) -> Path:
+    """A "high" event, and then spikes, which are unlike the training data."""
+    rng = np.random.default_rng(0)
+    motion = np.concatenate(
+        [
+            ground_motion(7, np.arange(60 * 40) / 40, "high"),
+            1e6 * (np.arange(60 * 40) % 90 == 0) + rng.normal(size=(3, 60 * 40)),
+        ],
+        axis=1,
+    )
+    header = {"sampling_rate": 40, "starttime": START, "station": "A", "network": "XX"}
+    stream = obspy.Stream([obspy.Trace(x, header | {"channel": f"HH{c}"}) for c, x in zip("ZNE", motion, strict=True)])
+    stream.write(str(tmp_path / "a.mseed"), "MSEED")
+    return tmp_path / "a.mseed"
+
+
+def test_components_in_separate_files(run: Callable[..., Done], sac_files: list[Path], tmp_path: Path) -> None:
+    done = run("classify", *sac_files, "--weights", "mixed-3c", "--out", "t/windows.csv", "--plot", "figure.pdf")
+    assert "11 windows of 1 station" in done.stdout
+    frame = pd.read_csv(tmp_path / "t" / "windows.csv")
+    assert frame["label"].iloc[0] == "earthquake"
+    assert (tmp_path / "figure.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_a_broken_file_is_reported_and_the_rest_is_done(
+    run: Callable[..., Done], weights: Path, sac_files: list[Path], tmp_path: Path
+) -> None:
+    (tmp_path / "broken.mseed").write_bytes(b"\x00not a seismogram" * 40)
+    files = ("broken.mseed", *sac_files, "absent.sac")
+    done = run("classify", *files, "--weights", weights / "rocket", "--stride", 2, expect=1)
+    assert "12 windows of 1 station" in done.stdout
+    assert "cannot read broken.mseed: TypeError" in done.stderr
+    assert "cannot read absent.sac: FileNotFoundError" in done.stderr
+    assert "2 of 5 files could not be read" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["absent.sac"], "cannot read absent.sac"),
+        (["Z.sac", "--weights", "unheard-of"], "available: mixed-3c, mixed-3c-fast, pnw-z-experimental"),
+        (["Z.sac", "--weights", "folder/w.json"], "no weights file"),
+        (["Z.sac", "--weights", "mixed-3c", "--model", "PhaseNet"], "no model is called 'PhaseNet'; installed: "),
+        (["Z.sac", "--stride", "0.001"], "at least one sample, 0.025 s"),
+        (["Z.sac", "--stride", "nan"], "at least one sample"),
+        (["Z.sac", "--out", "Z.sac/t.csv"], "cannot write"),
+        (["Z.sac", "--out", "Z.sac"], "is one of the recordings"),
+        (["Z.sac", "--plot", "figure.xyz"], "use one of the suffixes"),
+        (["Z.sac", "--plot", "."], "is a folder"),
+        (["H.sac"], "has components H, but the model needs ZNE"),
+        (["Z.sac", "--max-novelty", 0], "max_novelty must be a positive number, or None, but is 0.0"),
+        (["Z.sac", "--max-novelty", "nan"], "max_novelty must be a positive number"),
+        (["Z.sac", "--reject-below", 1], "reject_below must be a number from 0 to below 1, but is 1.0"),
+        (["Z.sac", "--reject-below", -0.5], "reject_below must be a number from 0 to below 1, but is -0.5"),
+    ],
+)
+def test_errors_are_one_message_and_status_2(
+    run: Callable[..., Done], weights: Path, tmp_path: Path, arguments: list[Any], message: str
+) -> None:
+    trace = obspy.read()[0]
+    trace.write(str(tmp_path / "Z.sac"), "SAC")
+    trace.stats.channel = "BDH"
+    trace.write(str(tmp_path / "H.sac"), "SAC")
+    before = sorted(tmp_path.iterdir())
+    given = () if "--weights" in arguments else ("--weights", weights / "both")
+    assert message in run("classify", *arguments, *given, expect=2).stderr
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_a_station_without_a_decision_is_listed(run: Callable[..., Done], weights: Path, sac_files: list[Path]) -> None:
+    done = run("classify", sac_files[0], "--weights", weights / "rocket")
+    assert "component N, E missing: found Z of ZNE" in done.stdout
+
+
+def test_abstention_by_novelty_and_probability(
+    run: Callable[..., Done], weights: Path, recording: Path, tmp_path: Path
+) -> None:
+    def tables(*arguments: object) -> tuple[pd.DataFrame, pd.DataFrame]:
+        run(
+            *("classify", recording, "--weights", weights / "rocket", *arguments),
+            *("--out", "windows.csv", "--detections", "detections.csv"),
+        )
+        return pd.read_csv(tmp_path / "windows.csv"), pd.read_csv(tmp_path / "detections.csv")
+
+    free, _ = tables("--max-novelty", "inf")
+    assert free["label"].notna().all()
+    assert free.loc[28, "label"] == "high"
+    assert free["novelty"][62:].min() > 1 > free["novelty"].min()
+    found, detections = tables()
+    beyond = free["novelty"] > 1
+    assert (found["label"].isna() == beyond).all()
+    assert found["reason"][beyond].str.startswith("unlike the training data (novelty ").all()
+    assert (detections["start_time"] < str(START.datetime + pd.Timedelta(seconds=60))).all()
+    limit = float(free[["high", "low"]].max(axis=1).median())
+    unsure, _ = tables("--max-novelty", "inf", "--reject-below", limit)
+    doubtful = free[["high", "low"]].max(axis=1) < limit
+    assert doubtful.any()
+    assert (unsure["label"].isna() == doubtful).all()
+    assert unsure["reason"][doubtful].str.startswith("not sure enough (").all()
+
+
+def test_an_ensemble(run: Callable[..., Done], weights: Path, recording: Path, tmp_path: Path) -> None:
+    outputs = ("--out", "w.csv", "--plot", "f.png")
+    done = run("classify", recording, "--weights", weights / "both", "--max-novelty", "inf", *outputs)
+    assert "113 windows of 1 station" in done.stdout
+    frame = pd.read_csv(tmp_path / "w.csv")
+    assert frame[["high", "low", "spread", "novelty"]].notna().all(axis=None)
+    assert is_png(tmp_path / "f.png")

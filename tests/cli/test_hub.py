@@ -1,0 +1,197 @@
+"""``hub`` and its commands: output, files and exit status."""
+
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import Done
+from small_hub import BODY, FOLDER, NAME, contents, describe, fitted, head, left_in, make_hub, save, use_hubs
+
+from seisbench_lcl.hub import weights
+from seisbench_lcl.hub.head import join
+
+
+@pytest.fixture(autouse=True)
+def _no_hubs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No hubs, and a package without weights; each test names its own hubs."""
+    package = tmp_path / "package"
+    package.mkdir()
+    (package / "registry.json").write_text('{"schema_version": 1, "weights": {}}')
+    monkeypatch.setattr(weights, "bundled", lambda: package)
+    use_hubs(monkeypatch)
+
+
+@pytest.fixture
+def run(run: Callable[..., Done], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
+    """Run ``hub``, expect an exit status, and join the lines of the output."""
+    monkeypatch.setenv("COLUMNS", "300")
+
+    def call(*arguments: object, expect: int = 0) -> Done:
+        done = run("hub", *arguments)
+        assert done.returncode == expect, done.stderr
+        assert "Traceback" not in done.stderr
+        return Done(done.returncode, *(" ".join(text.split()) for text in (done.stdout, done.stderr)))
+
+    return call
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Path:
+    return make_hub(tmp_path / "hub", "1", "2")
+
+
+def test_list(run: Callable[..., Done], hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert run("list").stdout == "model name version MB licence hub"
+    listed = f"WaveformKMeans tiny 1 0.0 CC0-1.0 {hub} WaveformKMeans tiny 2 0.0 CC0-1.0 {hub}"
+    assert run("list", "--hub", hub).stdout.endswith(listed.replace("\n", " "))
+    use_hubs(monkeypatch, tmp_path / "nobody", hub)
+    done = run("list")
+    assert done.stdout.endswith(listed)
+    assert f"{tmp_path / 'nobody'} does not answer: " in done.stderr
+
+
+def test_show(run: Callable[..., Done], hub: Path, cache: Path) -> None:
+    newest = run("show", NAME, "--hub", hub).stdout
+    assert "Version 2, for tests only." in newest
+    assert "quarry blast" in newest
+    assert "Noise in two clusters." in newest
+    assert "Version 1" in run("show", f"WaveformKMeans/{NAME}", "--version", "1", "--hub", hub.as_uri()).stdout
+    assert not cache.exists()
+
+
+def test_pull(run: Callable[..., Done], hub: Path, cache: Path) -> None:
+    done = run("pull", NAME, "--version", "1", "--hub", hub)
+    assert done.stdout == f"wrote {cache / FOLDER / NAME}.{{json,safetensors,pt,md}}.v1"
+    assert left_in(cache) == [f"{FOLDER}/{NAME}.{kind}.v1" for kind in ("json", "md", "pt", "safetensors")]
+    run("pull", NAME, "--hub", hub)
+    assert len(left_in(cache)) == 8
+
+
+def test_verify(run: Callable[..., Done], hub: Path, cache: Path, tmp_path: Path) -> None:
+    run("pull", NAME, "--hub", hub)
+    done = run("verify", "--hub", hub)
+    assert done.stdout == (
+        f"good {hub}: WaveformKMeans tiny 1 good {hub}: WaveformKMeans tiny 2 good cache: WaveformKMeans tiny 2"
+    )
+    in_hub, in_cache = hub / FOLDER / f"{NAME}.safetensors.v1", cache / FOLDER / f"{NAME}.pt.v2"
+    for file in (in_hub, in_cache):
+        content = bytearray(file.read_bytes())
+        content[len(content) // 2] ^= 1
+        file.write_bytes(content)
+    done = run("verify", "--hub", hub, expect=1)
+    assert f"failed {hub}: WaveformKMeans tiny 1 cannot download" in done.stdout
+    assert f"good {hub}: WaveformKMeans tiny 2" in done.stdout
+    assert f"failed cache: WaveformKMeans tiny 2 {in_cache}" in done.stdout
+    assert done.stderr == "2 checks failed"
+    assert run("verify", expect=1).stdout.startswith("failed cache:")  # the package alone, and the cache
+
+
+def test_verify_reports_a_hub_that_does_not_answer_and_a_missing_plugin(
+    run: Callable[..., Done], hub: Path, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted().save(cache / FOLDER / NAME, version_str="7")
+    for file in ("registry.json", f"{FOLDER}/{NAME}.json.v1"):
+        assert (hub / file).exists()
+    text = (hub / "registry.json").read_text().replace("WaveformKMeans", "OfAPlugin").replace(FOLDER, "ofaplugin")
+    (hub / "registry.json").write_text(text)
+    (hub / FOLDER).rename(hub / "ofaplugin")
+    use_hubs(monkeypatch, tmp_path / "nobody", hub)
+    done = run("verify", expect=1)
+    assert f"failed {hub}: OfAPlugin tiny 1" in done.stdout
+    assert "good cache: WaveformKMeans tiny 7" in done.stdout
+    assert done.stderr.endswith("3 checks failed")
+    assert "OfAPlugin" in run("pull", NAME, expect=2).stderr
+
+
+def test_add(run: Callable[..., Done], tmp_path: Path) -> None:
+    path, card = save(tmp_path / "made")
+    own = ("add", "--weights", f"{path}.json.v1", "--card", card, "--hub", "new", "--mirror", "https://example.org/x")
+    assert run(*own).stdout == f"added WaveformKMeans/{NAME} to new"
+    assert run(*own).stdout == f"WaveformKMeans/{NAME} is in new already"
+    fitted().save(tmp_path / "plain")
+    card.write_text(join(head() | {"name": "plain"}, BODY))
+    assert run("add", "--weights", tmp_path / "plain", "--card", card, "--hub", "new").stdout.startswith("added")
+    assert "plain 1" in run("list", "--hub", "new").stdout
+
+
+def test_add_lists_all_that_an_incomplete_card_lacks(run: Callable[..., Done], tmp_path: Path) -> None:
+    path, card = save(tmp_path / "made")
+    card.write_text(join({key: value for key, value in head().items() if key not in ("citation", "task")}, BODY))
+    done = run("add", "--weights", f"{path}.json.v1", "--card", card, "--hub", "new", expect=2)
+    assert "citation: is missing" in done.stderr
+    assert "task: is missing" in done.stderr
+    assert not (tmp_path / "new").exists()
+
+
+def test_export(run: Callable[..., Done], hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = run("export", "--out", "stick", "--hub", hub).stdout
+    assert said.startswith("copied 2 sets of weights to stick to use them on another machine, copy this folder there")
+    assert said.endswith("set SEISBENCH_LCL_HUBS to its path")
+    assert contents(tmp_path / "stick") == contents(hub)
+    use_hubs(monkeypatch, hub, make_hub(tmp_path / "later", "1", "3", seed=1))  # hub hides its first version
+    assert run("export", "--out", "all").stdout.startswith("copied 3 sets of weights to all")
+    assert contents(tmp_path / "all").items() >= {k: v for k, v in contents(hub).items() if FOLDER in k}.items()
+    assert run("verify", "--hub", "all").stdout.count("good") == 3
+    assert run("export", NAME, "--out", "some", "--hub", "stick").stdout.startswith("copied 2 sets")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("list", "--hub", "nowhere"), "has no file registry.json"),
+        (("list", "--hub", "gopher://x"), "is not an address of a hub"),
+        (("show", "other", "--hub", "hub"), "no hub has weights called other: hub list shows all weights"),
+        (("show", f"MiniRocketRidge/{NAME}", "--hub", "hub"), f"no hub has weights called MiniRocketRidge/{NAME}"),
+        (("show", f"../{NAME}", "--hub", "hub"), "no hub has weights called"),
+        (("pull", NAME, "--version", "3", "--hub", "hub"), "tiny has no version '3'; available: 1, 2"),
+        (("pull", NAME), "no hub has weights called tiny"),
+        (("add", "--weights", "none", "--card", "none.md", "--hub", "new"), "no weights file"),
+        (
+            ("add", "--weights", "made/tiny.json.v1", "--card", "none.md", "--hub", "new"),
+            "cannot read the card",
+        ),
+        (("export", "--out", "hub/registry.json", "--hub", "hub"), "cannot"),
+        (("export", "other", "--out", "new", "--hub", "hub"), "no hub has weights called other"),
+        (("serve", "."), "is not a hub, because it has no registry.json: make one with hub add or hub export"),
+        (("serve", "nowhere"), "nowhere is not a hub"),
+        (("serve", "hub", "--port", "70000"), "cannot listen on 127.0.0.1, port 70000"),
+        (("serve", "hub", "--host", "256.0.0.1", "--port", "0"), "cannot listen on 256.0.0.1, port 0"),
+    ],
+)
+def test_refusals_are_one_message_and_status_2(
+    arguments: tuple[str, ...], message: str, run: Callable[..., Done], tmp_path: Path, cache: Path
+) -> None:
+    make_hub(tmp_path / "hub", "1", "2")
+    save(tmp_path / "made")
+    done = run(*arguments, expect=2)
+    assert message in done.stderr
+    assert done.stderr.count("rror") <= 2, done.stderr
+    assert done.stdout == ""
+    assert not (tmp_path / "new").exists()
+    assert not cache.exists()
+
+
+def test_one_name_of_two_classes(run: Callable[..., Done], hub: Path, tmp_path: Path) -> None:
+    registry = (hub / "registry.json").read_text()
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "registry.json").write_text(
+        registry.replace("WaveformKMeans", "MiniRocketKMeans").replace(FOLDER, "minirocketkmeans")
+    )
+    both = ("--hub", hub, "--hub", tmp_path / "other")
+    done = run("show", NAME, *both, expect=2)
+    assert f"{NAME} are weights of MiniRocketKMeans, WaveformKMeans: write MiniRocketKMeans/{NAME}" in done.stderr
+    assert "Version 2" in run("show", f"WaveformKMeans/{NAME}", *both).stdout
+
+
+def test_a_port_that_is_taken(run: Callable[..., Done], hub: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = run("serve", hub, "--port", taken.getsockname()[1], expect=2)
+    assert "cannot listen on 127.0.0.1" in done.stderr
+
+
+def test_refused_weights_are_not_kept(run: Callable[..., Done], hub: Path, cache: Path) -> None:
+    describe(hub, lambda metadata: metadata.update(version="9"))
+    done = run("pull", NAME, "--version", "1", "--hub", hub, expect=2)
+    assert "is declared as version 1, but is version 9" in done.stderr
+    assert left_in(cache) == []

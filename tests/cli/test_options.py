@@ -1,0 +1,50 @@
+"""Options that several commands share."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import obspy
+import pytest
+from command_tools import few_traces, saved_models, strict
+from conftest import Done
+
+from seisbench_lcl import load
+
+pytestmark = pytest.mark.timeout(120)
+
+MODELS = {
+    "MiniRocketRidge": "rocket",
+    "ResNet18": "network",
+    "MiniRocketKMeans": "four",
+    "DiscriminatorEnsemble": "two",
+}
+
+
+def test_every_command_takes_weights_as_model_and_name(
+    run: Callable[..., Done], dataset_folder: Path, tmp_path: Path, cache: Path
+) -> None:
+    """Four classes have weights of one name, so that the name alone is ambiguous."""
+    run, data = strict(run), ("--dataset", few_traces(dataset_folder))
+    for model, name in MODELS.items():
+        load(saved_models(dataset_folder) / name).save(cache / model.lower() / "mine", version_str="1")
+    obspy.read().write(str(tmp_path / "a.mseed"), "MSEED")
+    commands = {
+        ("classify", "a.mseed"): "DiscriminatorEnsemble",
+        ("evaluate", *data, "--split", "train"): "MiniRocketRidge",
+        ("fine-tune", *data, "--out", "tuned"): "MiniRocketRidge",
+        ("name", *data, "--out", "named"): "MiniRocketKMeans",
+    }
+    ambiguous = "mine are weights of several models: choose one of DiscriminatorEnsemble/mine, MiniRocketKMeans/mine, "
+    for command, model in commands.items():
+        run(*command, "--weights", f"{model}/mine")
+        assert ambiguous in run(*command, "--weights", "mine", expect=2).stderr
+        other = run(*command, "--weights", f"{model}/mine", "--model", "ResNet18", expect=2)
+        assert f"{model}/mine are weights of {model}, not of ResNet18" in other.stderr
+    run("classify", "a.mseed", "--weights", "mine", "--model", "MiniRocketRidge")
+    clusters = ("clusters", *data, "--out", "report", "--split", "test")  # stops before the figures, which are slow
+    assert ambiguous in run(*clusters, "--weights", "mine", expect=2).stderr
+    assert "no usable window is in split test" in run(*clusters, "--weights", "MiniRocketKMeans/mine", expect=2).stderr
+    run("ensemble", "--weights", "ResNet18/mine", "--weights", "MiniRocketRidge/mine", "--out", "joined")
+    assert load(tmp_path / "joined").labels == ["high", "low"]
+    assert load(tmp_path / "tuned").name == "MiniRocketRidge"
+    assert set(load(tmp_path / "named").labels) >= {"high", "low"}
