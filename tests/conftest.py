@@ -1,5 +1,6 @@
 """Streams, datasets and models for several tests; nothing here needs a network."""
 
+import io
 import os
 import subprocess
 import sys
@@ -15,6 +16,8 @@ import pandas as pd
 import pytest
 import seisbench
 from hypothesis import settings
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from obspy import UTCDateTime
 from seisbench.data import WaveformDataWriter
 
@@ -209,3 +212,21 @@ def laboratory(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]
         return done
 
     return run
+
+
+@pytest.fixture
+def png() -> Callable[[Figure], bytes]:
+    """Draw a figure as a small PNG image."""
+
+    def draw(figure: Figure) -> bytes:
+        file = io.BytesIO()
+        figure.savefig(file, format="png", dpi=40)
+        return file.getvalue()
+
+    return draw
+
+
+@pytest.fixture
+def legend() -> Callable[[Axes], list[str]]:
+    """Return the texts of the legend of a panel."""
+    return lambda axes: [text.get_text() for text in axes.get_legend().get_texts()]

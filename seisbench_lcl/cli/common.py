@@ -1,4 +1,4 @@
-"""What several commands share: models with clusters, output files, the terminal."""
+"""Helpers of several commands: models with clusters, output files, the terminal."""
 
 import json
 import warnings

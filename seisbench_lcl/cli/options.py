@@ -53,7 +53,7 @@ Logs = Annotated[
 def read_dataset(
     dataset: str | WaveformDataset, preprocessing: Preprocessing, columns: Columns, split: str = ALL, **settings: Any
 ) -> LabelledWindows:
-    """Read the windows of a split, and say what was left out; `settings` go to `read_windows`."""
+    """Read the windows of a split, and report left-out traces; `settings` go to `read_windows`."""
     if isinstance(dataset, str):
         dataset = open_dataset(dataset, preprocessing.component_order)
     data = columns.read(dataset, preprocessing, progress=progress("reading windows"), **settings)

@@ -1,4 +1,4 @@
-"""What ``train`` and ``fine-tune`` write: weights and curves."""
+"""Outputs of ``train`` and ``fine-tune``: weights and curves."""
 
 import os
 from pathlib import Path

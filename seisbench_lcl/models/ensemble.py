@@ -313,14 +313,14 @@ def _check_alike(members: Sequence[Discriminator]) -> None:
     first = members[0]
     for i, member in enumerate(members):
         if member.clusters:
-            raise ConfigurationError(f"member {i}, a {member.name}, learns without labels: clusters cannot vote")
+            raise ConfigurationError(f"member {i} ({member.name}) learns without labels: clusters cannot vote")
         if any(member is other for other in members[:i]):
-            raise ConfigurationError(f"member {i}, a {member.name}, occurs twice: each model has one vote")
+            raise ConfigurationError(f"member {i} ({member.name}) occurs twice: each model has one vote")
         pairs = {"labels": (first.labels, member.labels), "event_types": (first.event_types, member.event_types)}
         pairs |= {key: (getattr(first.preprocessing, key), getattr(member.preprocessing, key)) for key in _ALIKE}
         for key, (expected, found) in pairs.items():
             if expected != found:
                 raise ConfigurationError(
-                    f"members of an ensemble must agree in {key}, but member {i}, a {member.name}, has {found}, and "
-                    f"member 0, a {first.name}, has {expected}"
+                    f"members of an ensemble must agree in {key}, but member {i} ({member.name}) has {found}, and "
+                    f"member 0 ({first.name}) has {expected}"
                 )

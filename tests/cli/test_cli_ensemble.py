@@ -42,10 +42,10 @@ def test_weights_as_one_model(run: Callable[..., Done], weights: Path, tmp_path:
     ("names", "message"),
     [
         (["network"], "an ensemble needs at least two members, but got 1"),
-        (["network", "clusters"], "member 1, a WaveformKMeans, learns without labels: clusters cannot vote"),
+        (["network", "clusters"], "member 1 (WaveformKMeans) learns without labels: clusters cannot vote"),
         (
             ["network", "mixed-3c"],
-            "must agree in labels, but member 1, a EnvelopePhysicalRidge, has ['earthquake', 'noise'",
+            "must agree in labels, but member 1 (EnvelopePhysicalRidge) has ['earthquake', 'noise'",
         ),
         (["network", "absent"], "no weights file"),
         (["network", "broken"], "is truncated or changed"),

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from seisbench_lcl.errors import WindowError
@@ -175,7 +175,6 @@ class OneWindow:
         }
 
 
-@settings(max_examples=25, deadline=None)
 @given(
     seed=st.integers(0, 10_000),
     n_samples=st.integers(150, 500),

@@ -3,7 +3,7 @@ import copy
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
@@ -35,7 +35,6 @@ def test_components_are_the_leading_right_singular_vectors(n, n_features, n_comp
     torch.testing.assert_close(pca(x).mean(dim=0), torch.zeros(n_components), atol=1e-5, rtol=0)
 
 
-@settings(max_examples=20, deadline=None)
 @given(n=st.integers(6, 60), n_features=st.integers(4, 80), seed=st.integers(0, 1000))
 def test_projection_does_not_depend_on_batches_or_the_order_of_training_rows(n, n_features, seed):
     x = rows(n, n_features, seed)

@@ -4,7 +4,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from seisbench_lcl.errors import ConfigurationError, NotFittedError, WindowError
@@ -60,7 +60,6 @@ def test_groups_come_in_the_order_they_are_asked_for():
     assert names == ["complexity", "S-P"]
 
 
-@settings(max_examples=20, deadline=None)
 @given(st.floats(-9, 9), st.integers(0, 1000))
 def test_gain_does_not_matter(power, seed):
     x = torch.cat([events(3, seed=seed), noise(2, seed=seed)])

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from seisbench_lcl.errors import ConfigurationError, NotFittedError
@@ -15,7 +15,6 @@ def windows(n, n_components=3, n_samples=20, seed=0):
     return torch.from_numpy(rng.normal(size=(n, n_components, n_samples)).astype(np.float32))
 
 
-@settings(max_examples=20, deadline=None)
 @given(shape=st.tuples(st.integers(1, 8), st.integers(1, 4), st.integers(1, 30)), rate=st.floats(0.1, 1000))
 def test_features_are_the_samples_component_after_component(shape, rate):
     x = windows(*shape)

@@ -3,7 +3,7 @@ import json
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load_file, save_file
 
@@ -69,13 +69,12 @@ def test_features_are_of_unit_length_and_those_of_windows_one_by_one(fitted):
     assert features.shape == (7, fitted.n_features)
     assert features.dtype == torch.float32
     torch.testing.assert_close(features.norm(dim=1), torch.ones(7))
-    torch.testing.assert_close(torch.cat([fitted(window[None]) for window in windows]), features, rtol=0, atol=1e-6)
+    torch.testing.assert_close(torch.cat([fitted(window[None]) for window in windows]), features, rtol=0, atol=2e-6)
     assert fitted(windows[:0]).shape == (0, fitted.n_features)
     assert not fitted.training
 
 
 @given(exponent=st.floats(-12, 12))
-@settings(max_examples=25, deadline=None)
 def test_the_scale_of_a_window_does_not_matter(fitted, exponent):
     windows = signals(3, seed=2)[0]
     torch.testing.assert_close(fitted(10**exponent * windows), fitted(windows), rtol=0, atol=1e-5)

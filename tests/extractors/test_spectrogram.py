@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from seisbench_lcl.errors import ConfigurationError
@@ -38,7 +38,6 @@ def test_an_image_is_the_tapered_fourier_transform_frame_by_frame(in_samples, ra
     np.testing.assert_allclose(images.numpy(), slow(windows, rate, spectrogram), atol=2e-3)
 
 
-@settings(deadline=None, max_examples=15)
 @given(
     seconds=st.floats(5, 120),
     rate=st.sampled_from([20.0, 31.25, 40.0, 100.0, 200.0]),

@@ -1,4 +1,4 @@
-"""Models for another region: what fine-tuning changes, what it leaves, and what it refuses."""
+"""Fine-tuning for another region: changed and unchanged state, and refusals."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -35,7 +35,7 @@ TINY: dict[str, dict[str, Any]] = {
 
 
 def region(seed: int, shift: float = 0.0, n_events: int = 24) -> tuple[NDArray[np.float32], list[str], list[str]]:
-    """Two windows of each event; a class is a frequency, which a region shifts."""
+    """Two windows per event; each class has a frequency, which a region shifts."""
     rng = np.random.default_rng(seed)
     labels = [LABELS[event % 3] for event in range(n_events) for _ in range(2)]
     groups = [f"event {event}" for event in range(n_events) for _ in range(2)]
@@ -55,7 +55,7 @@ def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
 
 @pytest.fixture(scope="module")
 def models(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], lcl.Discriminator]:
-    """Return a function that gives a trained model of a kind, read from its weights each time."""
+    """Return a function that loads a trained model of a kind."""
     folder = tmp_path_factory.mktemp("trained")
 
     def get(kind: str) -> Any:
@@ -68,13 +68,13 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], lcl.Disc
 
 
 @pytest.mark.parametrize("kind", TINY)
-def test_the_adapted_model_knows_the_new_region_and_travels(
+def test_the_adapted_model_is_calibrated_again_and_saved(
     models: Callable[[str], Any], kind: str, tmp_path: Path
 ) -> None:
     model = models(kind)
     before = state(model)
     windows, labels, groups = region(1, shift=2.5)
-    assert model.fine_tune(windows, labels, groups, **({} if kind == "MiniRocketRidge" else {"epochs": 4})) is model
+    assert model.fine_tune(windows, labels, groups, **({} if kind == "MiniRocketRidge" else {"epochs": 1})) is model
     assert not model.training
     probabilities = model.predict_proba(windows)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
@@ -111,8 +111,8 @@ def test_networks_learn_the_new_region(models: Callable[[str], Any]) -> None:
 
 @pytest.mark.parametrize("kind", ["ResNet18", "SpectrogramCNN"])
 @pytest.mark.parametrize("freeze", [1, 2, -1])
-def test_frozen_stages_stay_as_they_are(models: Callable[[str], Any], kind: str, freeze: int) -> None:
-    """Their running statistics, too."""
+def test_frozen_stages_stay_unchanged(models: Callable[[str], Any], kind: str, freeze: int) -> None:
+    """Including their running statistics."""
     model = models(kind)
     before = state(model.extractor)
     head = model.head.weight.detach().clone()
@@ -154,7 +154,7 @@ def test_windows_from_a_file_give_the_same(models: Callable[[str], Any]) -> None
         assert same(one.state_dict(), other.state_dict())
 
 
-def test_a_network_before_another_head_stays_as_it_is() -> None:
+def test_a_network_before_another_head_stays_unchanged() -> None:
     model = lcl.Discriminator("resnet18", "ridge", labels=LABELS, **SHAPE, **TINY["ResNet18"]).fit(*region(0))
     before = state(model.extractor)
     model.fine_tune(*region(1, shift=2))
@@ -183,7 +183,7 @@ def bad_windows(what: str) -> NDArray[np.float32]:
         ("components", r"needs windows of shape \(B, 2, 200\).*got \(48, 1, 200\)"),
     ],
 )
-def test_windows_that_do_not_fit_leave_the_model_as_it_is(
+def test_unsuitable_windows_leave_the_model_unchanged(
     models: Callable[[str], Any], kind: str, what: str, message: str
 ) -> None:
     model = models(kind)
@@ -206,7 +206,7 @@ def test_windows_that_do_not_fit_leave_the_model_as_it_is(
         (["quake", "slide"] * 24, [[1]] * 48, "one name or number per window"),
     ],
 )
-def test_labels_that_do_not_allow_it_leave_the_model_as_it_is(
+def test_unsuitable_labels_leave_the_model_unchanged(
     models: Callable[[str], Any], kind: str, labels: list[str], groups: Any, message: str
 ) -> None:
     model = models(kind)
@@ -238,7 +238,7 @@ def test_arguments_out_of_range(models: Callable[[str], Any], arguments: dict[st
 
 
 @pytest.mark.parametrize("kind", TINY)
-def test_what_has_learnt_nothing_cannot_be_adapted(kind: str) -> None:
+def test_unfitted_models_cannot_be_adapted(kind: str) -> None:
     model = getattr(lcl, kind)(labels=LABELS, **SHAPE, **TINY[kind])
     with pytest.raises(NotFittedError, match=r"call fit"):
         model.fine_tune(*region(1))
@@ -258,8 +258,8 @@ def test_heads_that_cannot_be_adapted_say_so() -> None:
 
 
 @pytest.mark.parametrize("method", ["fit", "fine_tune"])
-def test_an_interrupted_training_leaves_the_model_as_it_was(models: Callable[[str], Any], method: str) -> None:
-    """In what it says, too: batch normalisation must not be left in training mode."""
+def test_an_interrupted_training_leaves_the_model_unchanged(models: Callable[[str], Any], method: str) -> None:
+    """Including its predictions: batch normalisation must not stay in training mode."""
     model = models("ResNet18")
     windows = region(0)[0]
     before, expected = state(model), model.predict_proba(windows[:5])
@@ -293,7 +293,7 @@ def test_an_error_in_the_middle_of_an_epoch_leaves_evaluation_mode(
     np.testing.assert_array_equal(model.predict_proba(region(0)[0][:5]), expected)
 
 
-def test_an_interrupted_fine_tuning_goes_on_to_the_same_end(models: Callable[[str], Any], tmp_path: Path) -> None:
+def test_an_interrupted_fine_tuning_continues_to_the_same_state(models: Callable[[str], Any], tmp_path: Path) -> None:
     straight = models("ResNet18").fine_tune(*region(1, shift=2))
     seen = []
 

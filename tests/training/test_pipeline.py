@@ -129,7 +129,7 @@ def test_requests_that_contradict_themselves(changes: dict[str, Any], error: typ
         ({"split": "test"}, DatasetError, "no usable window is in split test"),
         ({"columns": Columns(label="kind")}, DatasetError, "no column 'kind'"),
         ({"labels": ["high", "blast"]}, DatasetError, "no trace is labelled"),
-        ({"min_snr": 200.0}, DatasetError, "lower the minimum signal-to-noise ratio"),
+        ({"min_snr": 200.0}, DatasetError, "has a signal-to-noise ratio of 200 dB"),
     ],
 )
 def test_datasets_that_do_not_fit(

@@ -2,7 +2,7 @@ from math import pi
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from obspy import Stream, Trace, UTCDateTime
 
@@ -345,7 +345,6 @@ def test_array_that_cannot_be_used_is_refused(rate, value, error):
         read_array(data, rate, PRE)
 
 
-@settings(max_examples=50, deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 3), st.integers(1, 60), st.data())
 def test_windows_and_coverage_agree_with_plain_loops(seed, n_components, n, data):
     rng = np.random.default_rng(seed)

@@ -2,7 +2,7 @@ from math import ceil
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import i0
 
@@ -57,7 +57,6 @@ def test_polyphase_equals_the_plain_convolution(rate, target, highest, offset):
     np.testing.assert_allclose(out, slow_resample(data, rate, target, highest, offset, len(out)), atol=1e-9)
 
 
-@settings(max_examples=30, deadline=None)
 @given(
     st.integers(0, 2**32),
     st.integers(1, 400),

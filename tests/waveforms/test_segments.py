@@ -3,7 +3,7 @@
 import numpy as np
 import obspy
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from obspy import UTCDateTime
 
@@ -16,7 +16,6 @@ def trace(data, start=0.0, rate=100.0):
     return obspy.Trace(np.asanyarray(data), {"starttime": T0 + start, "sampling_rate": rate, "station": "ABC"})
 
 
-@settings(deadline=None)
 @given(st.lists(st.booleans(), max_size=40), st.sampled_from([np.int32, np.float64]))
 def test_gapless_yields_each_unmasked_stretch_with_its_start_and_without_a_copy(mask, dtype):
     original = trace(np.ma.array(np.arange(len(mask)), mask=mask, dtype=dtype))
@@ -58,7 +57,6 @@ def slow_join(pieces):
     return joined
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 30), st.integers(1, 12), st.sampled_from([0, 0, 0, 1])), min_size=1, max_size=8),
     st.floats(-0.004, 0.004),
@@ -94,7 +92,6 @@ def slow_dead_runs(data, n_least):
     return runs
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(1, 9), st.integers(-2, 2)), min_size=1, max_size=12),
     st.sampled_from([np.int32, np.float32, np.float64]),

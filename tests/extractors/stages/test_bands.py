@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from seisbench_lcl.errors import ConfigurationError, WindowError
@@ -38,7 +38,6 @@ def reference(window, model, rate, band):
     return (np.abs(analytic) ** 2)[period : period + len(window)][:: model.step][: len(window) // model.step]
 
 
-@settings(max_examples=25, deadline=None)
 @given(
     seed=st.integers(0, 1000),
     n_samples=st.integers(140, 420),
@@ -135,7 +134,6 @@ def test_invalid_bands_and_rates_are_refused(arguments, message):
         BandPower(250, 100, **arguments)
 
 
-@settings(deadline=None)
 @given(seed=st.integers(0, 1000), n_samples=st.integers(1, 40), n=st.integers(1, 60))
 def test_the_running_mean_written_out(seed, n_samples, n):
     x = gaussian(2, n_samples, seed=seed).abs()

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from seisbench_lcl.errors import ConfigurationError, WindowError
@@ -46,7 +46,6 @@ def test_the_slope_of_a_coda():
     assert slope == pytest.approx(-2 / (2 * np.log(10)), rel=0.02)
 
 
-@settings(max_examples=25, deadline=None)
 @given(st.integers(0, 1000), st.lists(st.floats(-9, 9), min_size=3, max_size=3))
 def test_the_gain_of_a_component_does_not_matter(seed, powers):
     stage = Envelope(3, N)
