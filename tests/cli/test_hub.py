@@ -8,6 +8,7 @@ import pytest
 from conftest import Done
 from small_hub import BODY, FOLDER, NAME, contents, describe, fitted, head, left_in, make_hub, save, use_hubs
 
+from seisbench_lcl.cli.common import console
 from seisbench_lcl.hub import weights
 from seisbench_lcl.hub.head import join
 
@@ -25,7 +26,7 @@ def _no_hubs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def run(run: Callable[..., Done], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Done]:
     """Run ``hub``, expect an exit status, and join the lines of the output."""
-    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setattr(console, "width", 300)
 
     def call(*arguments: object, expect: int = 0) -> Done:
         done = run("hub", *arguments)

@@ -9,6 +9,7 @@ import pytest
 from command_tools import SHORT, description, few_traces
 from conftest import Done
 
+from seisbench_lcl.cli.common import console
 from seisbench_lcl.testing import Outcome
 
 GOOD = """
@@ -41,7 +42,7 @@ GOOD = """
 @pytest.fixture
 def _installed(install: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A good plugin, one that cannot be imported, and one whose name is taken."""
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(console, "width", 200)
     monkeypatch.setenv("SEISBENCH_LCL_PLUGINS", "peak,broken,copy")
     install("lcl-test-copy", GOOD, version="2.0", entry="copy")
     install("lcl-test-broken", "import a_module_that_is_not_there", version="0.3", entry="broken")
