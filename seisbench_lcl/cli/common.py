@@ -11,12 +11,12 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.progress import track
 
+from seisbench_lcl import storage
 from seisbench_lcl.errors import ConfigurationError, OutputError
 from seisbench_lcl.evaluation.sections import Section
 from seisbench_lcl.models import Discriminator
 from seisbench_lcl.models.lookup import find_model
 from seisbench_lcl.models.model import Model
-from seisbench_lcl.storage.files import replace
 
 T = TypeVar("T")
 
@@ -71,10 +71,7 @@ def write_file(path: Path, write: Callable[[Path], Any]) -> None:
     OutputError
         If the folder cannot be written to.
     """
-    try:
-        replace(path, write)
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error}") from error
+    storage.write_file(path, write)
     say(f"wrote {path}")
 
 

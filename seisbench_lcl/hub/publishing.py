@@ -20,7 +20,7 @@ from seisbench_lcl.hub.hubs import Hub, Offer
 from seisbench_lcl.hub.names import REGISTRY, implied_paths
 from seisbench_lcl.hub.pulling import check, download
 from seisbench_lcl.hub.schema import Entry, File, HubRegistry
-from seisbench_lcl.storage.files import replace
+from seisbench_lcl.storage.files import replace, write_text
 
 _PULL_AGAIN = "pull it again with force"
 
@@ -100,7 +100,7 @@ def add(
         text = registry.to_text()
         for kind, source in sources.items():
             _copy(source, folder / entry.files[kind].path)  # type: ignore[index]
-    write_registry(folder, text)
+    write_text(folder / REGISTRY, text)
     added = cls.__name__, head.name, head.version
     offers = Hub.at(str(folder)).offers()
     return next(offer for offer in offers if (offer.model, offer.name, offer.version) == added)
@@ -171,21 +171,8 @@ def export(offers: Iterable[Offer], folder: Path, progress: bool = True) -> int:
     for offer, entry in leaving:
         for kind, file in offer.entry.files.items():
             fetch(offer.sources, file, folder / entry.files[kind].path, progress)
-    write_registry(folder, text)
+    write_text(folder / REGISTRY, text)
     return len(leaving)
-
-
-def write_registry(folder: Path, text: str) -> None:
-    """Write the registry of a hub, whole or not at all.
-
-    Raises
-    ------
-    OutputError
-    """
-    try:
-        replace(folder / REGISTRY, lambda file: file.write_text(text, encoding="utf-8"))
-    except OSError as error:
-        raise OutputError(f"cannot write {folder / REGISTRY}: {error}") from error
 
 
 def _entry(

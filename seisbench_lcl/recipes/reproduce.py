@@ -1,6 +1,5 @@
 """From a recipe to weights and their card: train, name, score, describe."""
 
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from seisbench_lcl.recipes.cards import card_of, configuration, scores_of
 from seisbench_lcl.recipes.commits import committed
 from seisbench_lcl.recipes.datasets import open_datasets
 from seisbench_lcl.recipes.recipe import ORIGIN, Recipe
-from seisbench_lcl.storage.files import replace
+from seisbench_lcl.storage.files import write_text
 from seisbench_lcl.training import Training, training_sections
 from seisbench_lcl.training.pipeline import Progress
 
@@ -113,11 +112,11 @@ def reproduce(
     card = card_of(described, recipe.stem, source, model, read, learnt, scores)
     # Weights are written together with their complete card.
     _save(model, described, files)
-    card.check_against(weights.read(_base(files), described.version)[0])
+    metadata, _ = weights.read(_base(files), described.version)
+    card.check_against(metadata)
     text = _text(described, sections, trained + configuration(described, request, model))
-    _write(files["card"], card.to_text(f"{introduction}{text}"))
-    digest = hashlib.sha256(files["safetensors"].read_bytes()).hexdigest()
-    return Reproduced(model, card, files, digest)
+    write_text(files["card"], card.to_text(f"{introduction}{text}"))
+    return Reproduced(model, card, files, metadata["seisbench_lcl"]["sha256"])
 
 
 def _introduction(recipe: Path) -> str:
@@ -176,10 +175,3 @@ def _text(recipe: Recipe, sections: list[list[Section]], trained: str) -> str:
     texts = ["\n".join(section.markdown for section in parts) + "\n" for parts in sections]
     first = 1 if recipe.evaluate.by else 0
     return "".join([*texts[:first], trained, *texts[first:]])
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        replace(path, lambda file: file.write_text(text, encoding="utf-8"))
-    except OSError as error:
-        raise OutputError(f"cannot write {path}: {error}") from error

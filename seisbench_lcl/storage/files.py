@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from seisbench_lcl.errors import OutputError
+
 
 def replace(target: Path, write: Callable[[Path], Any]) -> None:
     """Let `write` fill a temporary file in the target's folder, sync it, and rename it to the target.
@@ -44,6 +46,31 @@ def replace(target: Path, write: Callable[[Path], Any]) -> None:
         os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_text(target: Path, text: str) -> None:
+    """Write a text file as `replace` does.
+
+    Raises
+    ------
+    OutputError
+        If the folder is not writable.
+    """
+    write_file(target, lambda file: file.write_text(text, encoding="utf-8"))
+
+
+def write_file(target: Path, write: Callable[[Path], Any]) -> None:
+    """Let `write` fill a file as `replace` does.
+
+    Raises
+    ------
+    OutputError
+        If the folder is not writable.
+    """
+    try:
+        replace(target, write)
+    except OSError as error:
+        raise OutputError(f"cannot write {target}: {error}") from error
 
 
 def sync(file: Path) -> None:

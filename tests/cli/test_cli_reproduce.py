@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 from command_tools import few_traces, files_in
 from conftest import Done
+from small_recipe import CARD
 
 from seisbench_lcl.hub import weights
 from seisbench_lcl.hub.card import Card
 
 pytestmark = pytest.mark.timeout(120)
 
-RECIPE = """
+RECIPE = f"""
 dataset = "dataset"
 model = "MiniRocketRidge"
 sampling-rate = 40.0
@@ -23,24 +24,7 @@ description = "Made up."
 
 [extractor-arg]
 max_features = 84
-
-[card]
-task = "Tell high from low"
-state = "experimental"
-summary = "Tells high frequencies from low ones."
-calibration = "temperature"
-not-for = ["Anything."]
-licence = "GPL-3.0-or-later"
-citation = ["Nobody (2024)"]
-
-[card.valid-ranges]
-"native sampling rate" = "40 Hz or more"
-
-[[card.training-data]]
-name = "dataset"
-sources = ["a generator of random numbers"]
-licence = "none"
-"""
+{CARD}"""
 
 
 def test_weights_and_card_of_a_committed_recipe(run: Callable[..., Done], dataset_folder: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from small_recipe import CARD
 
 from seisbench_lcl import MiniRocketRidge
 from seisbench_lcl.errors import ConfigurationError, DatasetError, OutputError
@@ -13,7 +14,7 @@ from seisbench_lcl.hub.card import Card, RecipeReference
 from seisbench_lcl.recipes import reproduce
 from seisbench_lcl.recipes.commits import committed
 
-RECIPE = """
+RECIPE = f"""
 dataset = "dataset"
 model = "MiniRocketRidge"
 length = 5.0
@@ -30,24 +31,7 @@ max_features = 168
 [evaluate]
 folds = 2
 by = "region"
-
-[card]
-task = "Tell high from low"
-state = "experimental"
-summary = "Tells high frequencies from low ones."
-calibration = "temperature"
-not-for = ["Anything."]
-licence = "GPL-3.0-or-later"
-citation = ["Nobody (2024)"]
-
-[card.valid-ranges]
-"native sampling rate" = "40 Hz or more"
-
-[[card.training-data]]
-name = "dataset"
-sources = ["a generator of random numbers"]
-licence = "none"
-"""
+{CARD}"""
 
 SOURCE = RecipeReference(path="r.toml", commit="1" * 40)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from small_recipe import CARD
 
 import seisbench_lcl as lcl
 from seisbench_lcl.datasets import Cuts, open_dataset, read_windows
@@ -16,7 +17,7 @@ from seisbench_lcl.recipes import reproduce
 from seisbench_lcl.training import Columns, Training, TrainingRequest, recorded_cuts, training_sections
 
 SMALL: dict[str, Any] = {"length": 5.0, "before": 1.0, "extractor_args": {"max_features": 168}}
-RECIPE = """
+RECIPE = f"""
 dataset = "dataset"
 model = "MiniRocketRidge"
 length = 5.0
@@ -24,22 +25,7 @@ before = 1.0
 
 [extractor-arg]
 max_features = 168
-
-[card]
-task = "Tell high from low"
-state = "experimental"
-summary = "Tells high frequencies from low ones."
-calibration = "temperature"
-not-for = ["Anything."]
-licence = "GPL-3.0-or-later"
-citation = ["Nobody (2024)"]
-valid-ranges = { "native sampling rate" = "40 Hz or more" }
-
-[[card.training-data]]
-name = "dataset"
-sources = ["a generator of random numbers"]
-licence = "none"
-"""
+{CARD}"""
 
 
 def train(folder: Path, **changes: Any) -> Training:
