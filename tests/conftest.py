@@ -32,6 +32,12 @@ settings.register_profile("large", max_examples=300, deadline=None)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "small"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start the slow tests with the longest time limits first, else one worker ends with the longest alone."""
+    limits = {item: item.get_closest_marker("timeout") for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: -limits[item].args[0] if limits.get(item) else 0)
+
+
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty SeisBench cache, so that no test sees what lies on the machine."""
