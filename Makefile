@@ -43,7 +43,6 @@ lint: $(VENV)/.extra-lint ## ruff: rules and format
 
 types: $(VENV)/.extra-lint ## mypy, strict
 	$(BIN)/mypy
-	$(BIN)/mypy $(wildcard plugins/*/seisbench_lcl_*)
 
 docs: $(VENV)/.extra-docs ## build the documentation in docs/_build/html; warnings are errors
 	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html

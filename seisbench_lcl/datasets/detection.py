@@ -196,7 +196,7 @@ def _passes(
         if not filled:
             continue
         span = min(stats.starttime for stats in filled), max(stats.endtime for stats in filled)
-        if last and (span[0] < last[0] or span[1] <= last[1]):
+        if last and (span <= last or span[1] < last[1]):
             raise WaveformError(
                 f"streams must be in order of time, each with all stations, but a stream from {span[0]} to {span[1]} "
                 f"follows one from {last[0]} to {last[1]}"

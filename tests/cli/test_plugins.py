@@ -118,25 +118,6 @@ def test_outcomes_of_checks(
     assert lines == [*expected, last]
 
 
-@pytest.mark.slow
-def test_all_checks_run(run: Callable[..., Done], install: Callable[..., str]) -> None:
-    """Some of them in another process."""
-    install("lcl-test-good", GOOD)
-    done = run("plugins", "--check", "peak")
-    assert done.returncode == 0, done.stdout
-    assert "passed  another process" in done.stdout
-    assert done.stdout.endswith("all checks passed\n")
-
-
-@pytest.mark.slow
-def test_a_check_that_fails_says_why(run: Callable[..., Done], install: Callable[..., str]) -> None:
-    install("lcl-test-bad", GOOD.replace('{"floor": self.floor}', "{}"))
-    done = run("plugins", "--check", "peak")
-    assert done.returncode == 1
-    assert "failed  configuration\n        config lacks floor of the constructor" in done.stdout
-    assert done.stdout.endswith("1 check failed\n")
-
-
 @pytest.mark.usefixtures("_installed")
 @pytest.mark.parametrize(
     ("arguments", "message"),

@@ -6,7 +6,7 @@ import numpy as np
 import obspy
 import pandas as pd
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from obspy import UTCDateTime
 from scipy.signal import butter, lfilter
@@ -113,6 +113,7 @@ def onsets_of_events(dataset: object) -> list[float]:
     borders=st.lists(st.floats(200, 1000), min_size=1, max_size=3, unique=True),
     overlap=st.sampled_from([0, 5, 150]),
 )
+@example(borders=[999.996, 1000.0], overlap=0)  # a stream of one sample, which the stream before it ends with
 def test_consecutive_streams_give_the_same_dataset_as_one(
     tmp_path_factory: pytest.TempPathFactory, borders: list[float], overlap: float
 ) -> None:
