@@ -49,7 +49,7 @@ docs: $(VENV)/.extra-docs ## build the documentation in docs/_build/html; warnin
 
 wheel: $(VENV)/.build ## build the wheels of the package and of the plugins in dist/
 	rm -rf dist
-	set -e; for project in . $(PLUGINS); do $(BIN)/python -m build --wheel --outdir dist $$project; done
+	set -e; for project in . $(PLUGINS); do $(BIN)/python -m build --no-isolation --wheel --outdir dist $$project; done
 
 clean: ## remove the outputs of the other targets, except .venv
 	rm -rf demo-output dist docs/_build .hypothesis .mypy_cache .pytest_cache .ruff_cache
@@ -71,7 +71,7 @@ $(VENV)/.extra-%: $(VENV)/.base
 $(VENV)/.everything: pyproject.toml constraints.txt $(wildcard plugins/*/pyproject.toml)
 	$(PYTHON) -m venv $(VENV)
 	$(INSTALL) torch
-	$(INSTALL) --editable '.[test,lint,docs]' build
+	$(INSTALL) --editable '.[test,lint,docs]' build hatchling
 	$(INSTALL) --no-deps $(addprefix --editable ./,$(PLUGINS))
 	touch $(addprefix $(VENV)/,.base .extra-test .extra-lint .extra-docs .plugins .build .everything)
 
@@ -80,5 +80,5 @@ $(VENV)/.plugins: $(VENV)/.extra-test $(wildcard plugins/*/pyproject.toml)
 	touch $@
 
 $(VENV)/.build: $(VENV)/.base
-	$(INSTALL) build
+	$(INSTALL) build hatchling
 	touch $@
