@@ -1,16 +1,18 @@
 """Class labels: free text, their QuakeML event types, and their indices in training."""
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from obspy.core.event.header import EventType
 from torch import Tensor
 
-from seisbench_lcl.errors import ConfigurationError, TrainingError
+from seisbench_lcl.errors import ConfigurationError, SeisBenchLCLError, TrainingError
 
 NOISE = "noise"
 """The label that is not an event: it has no QuakeML type and no detections."""
@@ -40,13 +42,48 @@ _CLUSTER = re.compile(r"cluster \d+")
 _RESERVED = {"station", "start_time", "end_time", "label", "reason", "coverage", "novelty", "spread"}
 
 
+def folded(label: str) -> str:
+    """Return a label without the differences in capitals, blanks and underscores that do not make another class."""
+    return " ".join(unicodedata.normalize("NFKC", label).replace("_", " ").casefold().split())
+
+
+def check_spelling(labels: Iterable[str], error: type[SeisBenchLCLError], wanted: Iterable[str] | None = None) -> None:
+    """Refuse labels that differ only by capitals, blanks or underscores, and labels that begin or end with a blank.
+
+    Parameters
+    ----------
+    labels : iterable of str
+        Labels that occur together.
+    error : type
+        The exception to raise.
+    wanted : iterable of str, optional
+        Check these labels only; by default all.
+
+    Raises
+    ------
+    SeisBenchLCLError
+        Of the given type; the message names both spellings.
+    """
+    distinct = sorted(set(labels))
+    chosen = {folded(label) for label in (distinct if wanted is None else wanted)}
+    first: dict[str, str] = {}
+    for label in (label for label in distinct if folded(label) in chosen):
+        other = first.setdefault(folded(label), label)
+        if other != label:
+            raise error(f"labels {other!r} and {label!r} differ only by capitals or blanks: use one spelling")
+    for label in first.values():
+        if label != label.strip():
+            raise error(f"label {label!r} begins or ends with a blank: write {label.strip()!r}")
+
+
 def check_labels(labels: Sequence[str] | None) -> list[str]:
     """Return the labels of a model as a list.
 
     Raises
     ------
     ConfigurationError
-        If they are not at least two distinct names, or one is a column name of the results.
+        If they are not at least two distinct names, two differ only by capitals or blanks, or one is a column name of
+        the results.
     """
     if labels is None or isinstance(labels, str) or len(labels) < 2:
         raise ConfigurationError(
@@ -57,6 +94,7 @@ def check_labels(labels: Sequence[str] | None) -> list[str]:
         raise ConfigurationError(f"labels must be non-empty text, but are {list(labels)}")
     if len(set(names)) < len(names):
         raise ConfigurationError(f"labels must be distinct, but are {names}")
+    check_spelling(names, ConfigurationError)
     if clash := sorted(_RESERVED & set(names)):
         raise ConfigurationError(f"labels {clash} are column names of the results: choose others")
     return names
@@ -140,7 +178,7 @@ def quakeml_types(labels: Sequence[str], mapping: Mapping[str, str | None] | Non
         raise ConfigurationError(f"event_types maps {unknown}, but the labels are {list(labels)}")
     types: dict[str, str | None] = {}
     for label in labels:
-        name = label.lower().replace("_", " ")
+        name = folded(label)
         default = None if name in (NOISE, UNKNOWN) else _COMMON.get(name, str(EventType(name) or OTHER))
         default = UNNAMED if _CLUSTER.fullmatch(name) else default
         chosen = mapping.get(label, default)
@@ -166,6 +204,7 @@ def encode(
     ----------
     labels : iterable of N str
     groups : iterable of N hashables, optional
+        A window without event (None, NaN or blank) is its own event.
     known : sequence of str
         The labels of the model.
     n_windows : int
@@ -182,10 +221,11 @@ def encode(
         If lengths disagree, a label is unknown, a class has no window or a single event, or an event has windows of
         two labels.
     """
-    names = [str(label) for label in labels]
+    names = [str(label) for label in as_list(labels)]
     events = _events(groups, n_windows)
     if len(names) != n_windows:
         raise TrainingError(f"{n_windows} windows came with {len(names)} labels")
+    check_spelling({*names, *known}, TrainingError, wanted=names)
     if unknown := sorted(set(names) - set(known)):
         raise TrainingError(f"the model does not know the labels {unknown}; its labels are {list(known)}")
     absent = [label for label in known if label not in set(names)]
@@ -208,7 +248,7 @@ def encode(
 
 
 def encode_groups(groups: Iterable[Any] | None, n_windows: int) -> Tensor | None:
-    """Turn the events of training windows into indices (N,).
+    """Turn the events of training windows into indices (N,); a window without event is its own event.
 
     Raises
     ------
@@ -222,12 +262,18 @@ def encode_groups(groups: Iterable[Any] | None, n_windows: int) -> Tensor | None
 def _events(groups: Iterable[Any] | None, n_windows: int) -> list[Any] | None:
     if groups is None:
         return None
-    events = groups.tolist() if isinstance(groups, np.ndarray) else list(groups)
+    events = as_list(groups)
     if len(events) != n_windows:
         raise TrainingError(f"{n_windows} windows came with {len(events)} groups")
     if not all(isinstance(event, Hashable) for event in events):
         raise TrainingError("groups must be one name or number per window")
-    return events
+    # An object equals nothing but itself.
+    return [object() if pd.isna(event) is True or str(event).isspace() or event == "" else event for event in events]
+
+
+def as_list(values: Iterable[Any]) -> list[Any]:
+    """Return the elements of a list, array, tensor or series, as Python's own numbers and text."""
+    return values.tolist() if hasattr(values, "tolist") else list(values)
 
 
 def _indices(events: list[Any]) -> Tensor:

@@ -1,11 +1,15 @@
+from collections.abc import Callable
+
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from obspy.core.event.header import EventType
 
 from seisbench_lcl.errors import ConfigurationError, TrainingError
-from seisbench_lcl.labels import _COMMON, check_labels, encode_groups, named_clusters, quakeml_types
+from seisbench_lcl.labels import _COMMON, check_labels, encode, encode_groups, named_clusters, quakeml_types
 
 
 def test_defaults_know_quakeml_and_common_names():
@@ -21,6 +25,8 @@ def test_defaults_know_quakeml_and_common_names():
         "rumble": "other event",
         "noise": None,
         "Noise": None,
+        "noise ": None,
+        "quarry  blast": "quarry blast",
     }
     assert quakeml_types(list(expected)) == expected
 
@@ -68,6 +74,11 @@ def test_labels_become_a_list():
         (["earthquake"], "at least two"),
         (["a", "b", "a"], "distinct"),
         (["a", "station", "coverage"], r"\['coverage', 'station'\]"),
+        (["earthquake", "b", "Earthquake"], "'Earthquake' and 'earthquake' differ only by capitals or blanks"),
+        (["quarry blast", "quarry_blast"], "'quarry blast' and 'quarry_blast' differ only"),
+        (["quarry blast", "quarry\u00a0 blast"], "differ only"),
+        (["\u00e9boulement", "e\u0301boulement"], "differ only"),
+        (["earthquake", "noise "], "'noise ' begins or ends with a blank: write 'noise'"),
     ],
 )
 def test_labels_that_cannot_name_classes_are_refused(labels, message):
@@ -90,7 +101,35 @@ def test_clusters_without_a_name_are_not_reported():
     assert quakeml_types(["cluster 0", "b"], {"cluster 0": "slide"})["cluster 0"] == "slide"
 
 
-@given(st.lists(st.one_of(st.integers(), st.text(), st.booleans()), min_size=1))
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("a b", r"does not know the labels \['a b'\]"),
+        ("Noise", "'Noise' and 'noise' differ only"),
+        ("noise ", "'noise' and 'noise ' differ only"),
+        ("low ", "'low ' begins or ends with a blank"),
+    ],
+)
+def test_labels_of_windows_are_spelt_as_those_of_the_model(given: str, message: str) -> None:
+    with pytest.raises(TrainingError, match=message):
+        encode(["noise", "quake", given], None, ["noise", "quake"], 3)
+
+
+@pytest.mark.parametrize("nothing", [None, float("nan"), np.nan, pd.NA, pd.NaT, "", " "])
+@pytest.mark.parametrize("kind", [list, pd.Series, lambda events: np.array(events, dtype=object)])
+def test_windows_without_event_are_their_own_events(nothing: object, kind: Callable) -> None:
+    events = kind(["a", nothing, "b", nothing, "a", nothing])
+    assert encode_groups(events, 6).tolist() == [0, 1, 2, 3, 0, 4]
+    labels = ["quake", "noise", "quake", "noise", "quake", "noise"]
+    assert encode(labels, events, ["noise", "quake"], 6)[1].tolist() == [0, 1, 2, 3, 0, 4]
+
+
+@pytest.mark.parametrize("kind", [np.array, torch.tensor, pd.Series, iter])
+def test_numbers_of_events_come_in_any_container(kind: Callable) -> None:
+    assert encode_groups(kind([7, 3, 7, 3]), 4).tolist() == [0, 1, 0, 1]
+
+
+@given(st.lists(st.one_of(st.integers(), st.text("ab", min_size=1), st.booleans()), min_size=1))
 def test_events_become_indices_in_order_of_appearance(events):
     indices = encode_groups(iter(events), len(events)).tolist()
     assert [indices[i] == indices[j] for i in range(len(events)) for j in range(i)] == [

@@ -1,6 +1,11 @@
 """The application that holds the commands."""
 
+import io
+import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import typer
 
@@ -46,9 +51,30 @@ app.add_typer(hub, name="hub")
 
 def main() -> None:
     """Run the application; an expected error is one message on standard error, and exit status 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # an ASCII terminal cannot show all names
     try:
-        app()
-    except SeisBenchLCLError as error:
+        with _ended_by_sigterm():
+            app()
+    except (SeisBenchLCLError, OSError) as error:
+        if not isinstance(error, SeisBenchLCLError):  # such as a full device, which also fails when Python exits
+            _discard_output()
         errors.print("[bold red]error:[/] ", end="")
         say(f"{type(error).__name__}: {error}", errors)
         sys.exit(2)
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Turn SIGTERM into an exit, so that temporary files and folders are removed."""
+    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _discard_output() -> None:
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,20 +1,31 @@
 """``seisbench-lcl classify``: files in, table and figure out."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import obspy
 import typer
 
-from seisbench_lcl.cli.common import check_figure, errors, read_files, say, write_file
+from seisbench_lcl import storage
+from seisbench_lcl.cli.common import (
+    check_figure,
+    check_writable,
+    errors,
+    find_files,
+    read_files,
+    remark,
+    say,
+)
 from seisbench_lcl.cli.options import Weights
 from seisbench_lcl.errors import ConfigurationError, OutputError
 from seisbench_lcl.models.lookup import find_model
 from seisbench_lcl.models.model import Model
 from seisbench_lcl.models.results import WindowList
 from seisbench_lcl.plotting import MAX_STATIONS, plot_stations
+from seisbench_lcl.waveforms import StationId
 
 
 def classify(
@@ -36,39 +47,59 @@ def classify(
 ) -> None:
     """Classify recordings. All files are read together, so components may be in separate files.
 
-    Omitted limits use the values stored with the weights, otherwise those in brackets.
+    A name is a pattern only if no file has this name. Omitted limits use the values stored with the weights, otherwise
+    those in brackets.
 
-    Exit status 0: all files were read; 1: some files could not be read; 2: nothing was classified.
+    Exit status 0: all files were read and all stations classified; 1: a file was not read completely, or a station not
+    classified; 2: nothing was classified.
     """
     discriminator: Model = find_model(weights, model)
-    _check_outputs(files, out, detections, plot)
-    stream, broken = read_files(files)
-    if stream:
-        asked = {
-            "threshold": threshold,
-            "min_coverage": min_coverage,
-            "max_novelty": max_novelty,
-            "reject_below": reject_below,
-        }
-        limits = {name: value for name, value in asked.items() if value is not None}  # others as stored in the weights
-        classify_stream(discriminator, stream, stride, limits, out, detections, plot)
-    for name, reason in broken.items():
-        say(f"cannot read {name}: {reason}", errors)
-    if broken:
-        errors.print(f"{len(broken)} of {len(files)} files could not be read")
+    paths, lost = find_files(files)
+    count = len(paths) + len(lost)
+    _check_outputs(paths, out, detections, plot)
+    stream, unread = read_files(paths)
+    lost += unread
+    undecided: list[str] = []
+    try:
+        if stream:
+            asked = {
+                "threshold": threshold,
+                "min_coverage": min_coverage,
+                "max_novelty": max_novelty,
+                "reject_below": reject_below,
+            }
+            limits = {name: value for name, value in asked.items() if value is not None}  # others as in the weights
+            windows = classify_stream(discriminator, stream, stride, limits, out, detections, plot)
+            undecided = _undecided(windows)
+    finally:
+        for line in [*lost, *undecided]:
+            remark(line)
+        if lost:
+            remark(f"{len(lost)} of {count} files could not be read completely")
+    if lost or undecided:
         raise typer.Exit(1 if stream else 2)
 
 
-def _check_outputs(files: list[str], *outputs: Path | None) -> None:
+def _check_outputs(inputs: list[Path], *outputs: Path | None) -> None:
     """Refuse an output that would overwrite an input or cannot be written; the last output is the figure."""
-    inputs = {Path(name).resolve() for name in files}
+    recordings = {path.resolve() for path in inputs}
     for output in filter(None, outputs):
-        if output.resolve() in inputs:
+        if output.resolve() in recordings:
             raise OutputError(f"{output} is one of the recordings: choose another name for the output")
-        if output.is_dir():
-            raise OutputError(f"{output} is a folder: name a file in it")
+    check_writable(*filter(None, outputs))
     if plot := outputs[-1]:
         check_figure(plot)
+
+
+def _undecided(windows: WindowList) -> list[str]:
+    """Return a message for each station of which the model computed no window, such as one without a component."""
+    computed: dict[StationId, bool] = {}
+    reasons: dict[StationId, str] = {}
+    for block in windows.blocks:
+        any_value = block.decided.any() or any((~np.isnan(values)).any() for values in block.diagnostics.values())
+        computed[block.station] = computed.get(block.station, False) or bool(any_value)
+        reasons.setdefault(block.station, block.reasons[0])
+    return [f"{station} was not classified: {reasons[station]}" for station, done in computed.items() if not done]
 
 
 def classify_stream(
@@ -79,10 +110,11 @@ def classify_stream(
     out: Path | None,
     detections: Path | None,
     plot: Path | None,
-) -> None:
-    """Classify a stream, print the results, and write the requested files.
+) -> WindowList:
+    """Classify a stream, write the requested files, and only then print the results.
 
-    `limits` are arguments of `StreamModel.classify`.
+    `limits` are arguments of `StreamModel.classify`. Files are written first, because a closed pipe ends the command
+    at the first line that it prints. One that cannot be written stops neither the others nor the results.
     """
     samples = round(stride * model.sampling_rate) if math.isfinite(stride) else 0
     if samples < 1:
@@ -91,16 +123,33 @@ def classify_stream(
         )
     with errors.status("classifying"):
         result = model.classify(stream, stride=samples, **limits)
+
+    def draw(file: Path) -> None:
+        plot_stations(stream, result.windows, model.preprocessing, result.detections).savefig(file, dpi=120)
+
+    outputs: list[tuple[Path | None, Callable[[Path], Any]]] = [
+        (out, lambda file: result.windows.to_dataframe().to_csv(file, index=False)),
+        (detections, lambda file: result.detections.to_dataframe().to_csv(file, index=False)),
+        (plot, draw),
+    ]
+    written: list[Path] = []
+    failures: list[OutputError] = []
+    for path, write in outputs:
+        if path:
+            try:
+                storage.write_file(path, write)
+                written.append(path)
+            except OutputError as error:
+                failures.append(error)
     say(str(result.windows))
     say(str(result.detections))
-    if out:
-        write_file(out, lambda file: result.windows.to_dataframe().to_csv(file, index=False))
-    if detections:
-        write_file(detections, lambda file: result.detections.to_dataframe().to_csv(file, index=False))
+    for path in written:
+        say(f"wrote {path}")
     if plot:
-        figure = plot_stations(stream, result.windows, model.preprocessing, result.detections)
-        write_file(plot, lambda file: figure.savefig(file, dpi=120))
         _mention_missing_stations(result.windows)
+    if failures:
+        raise OutputError("; ".join(map(str, failures)))
+    return result.windows
 
 
 def _mention_missing_stations(windows: WindowList) -> None:

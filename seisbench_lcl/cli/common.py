@@ -1,7 +1,7 @@
 """Helpers of several commands: models with clusters, output files, the terminal."""
 
 import json
-import warnings
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,11 +12,12 @@ from rich.console import Console
 from rich.progress import track
 
 from seisbench_lcl import storage
-from seisbench_lcl.errors import ConfigurationError, OutputError
+from seisbench_lcl.errors import ConfigurationError, OutputError, WaveformError
 from seisbench_lcl.evaluation.sections import Section
 from seisbench_lcl.models import Discriminator
 from seisbench_lcl.models.lookup import find_model
 from seisbench_lcl.models.model import Model
+from seisbench_lcl.waveforms.reading import matching_files, read_recording
 
 T = TypeVar("T")
 
@@ -75,6 +76,25 @@ def write_file(path: Path, write: Callable[[Path], Any]) -> None:
     say(f"wrote {path}")
 
 
+def check_writable(*paths: Path) -> None:
+    """Refuse, before the work, outputs that cannot be written, and two outputs in one file.
+
+    Raises
+    ------
+    OutputError
+        If a path is a folder or used twice, or its folder is not writable.
+    """
+    for i, path in enumerate(paths):
+        if path.is_dir():
+            raise OutputError(f"{path} is a folder: name a file in it")
+        is_device = path.exists() and not path.is_file()
+        if not is_device and path.resolve() in [other.resolve() for other in paths[:i]]:
+            raise OutputError(f"{path} is named for two outputs: name two files")
+        folder = next(folder for folder in path.resolve().parents if folder.exists())
+        if not is_device and not (folder.is_dir() and os.access(folder, os.W_OK)):
+            raise OutputError(f"cannot write {path}: {folder} is not a writable folder")
+
+
 def check_figure(path: Path) -> None:
     """Refuse a figure that cannot be written.
 
@@ -95,20 +115,38 @@ def progress(description: str) -> Callable[[Iterable[T]], Iterable[T]]:
     return lambda items: track(list(items), description, console=errors, transient=True)
 
 
-def read_files(files: list[str]) -> tuple[obspy.Stream, dict[str, str]]:
-    """Read all files into one stream; also return the reason for each file that cannot be read."""
-    stream = obspy.Stream()
-    broken: dict[str, str] = {}
-    for name in progress("reading")(files):
+def find_files(names: Iterable[str]) -> tuple[list[Path], list[str]]:
+    """Return the named files, and a message for each name without a file; a name may also be a pattern."""
+    files: list[Path] = []
+    absent: list[str] = []
+    for name in names:
         try:
-            with warnings.catch_warnings(record=True) as caught:
-                warnings.simplefilter("always")
-                stream += obspy.read(name)
-            for warning in caught:
-                say(f"{name}: {warning.message}", errors)
-        except Exception as error:  # ObsPy's readers raise any error of the libraries below
-            broken[name] = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return stream, broken
+            found = matching_files(name)
+        except WaveformError as error:
+            absent.append(f"cannot read {name}: {error}")
+            continue
+        if found != [Path(name)]:
+            remark(f"no file is called {name}: reading the {len(found)} that match it as a pattern")
+        files += found
+    return list(dict.fromkeys(files)), absent
+
+
+def read_files(files: list[Path]) -> tuple[obspy.Stream, list[str]]:
+    """Read all files into one stream, and return a message for each file that was not read completely."""
+    stream = obspy.Stream()
+    lost: list[str] = []
+    for file in progress("reading")(files):
+        try:
+            recording = read_recording(file)
+        except WaveformError as error:
+            lost.append(f"cannot read {file}: {error}")
+            continue
+        stream += recording.stream
+        if recording.remarks:
+            remark(f"{file}: {'; '.join(recording.remarks)}")
+        if recording.losses:
+            lost.append(f"read {file} in part: {'; '.join(recording.losses)}")
+    return stream, lost
 
 
 def parse_pairs(settings: list[str], option: str) -> dict[str, str]:

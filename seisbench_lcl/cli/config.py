@@ -20,7 +20,7 @@ else:
     import tomli as tomllib
 
 # Outputs and the memory of the machine: these do not change the results.
-_NOT_KEPT = frozenset({"out", "report", "curves", "checkpoints", "logs", "memory"})
+_NOT_KEPT = frozenset({"out", "overwrite", "report", "curves", "checkpoints", "logs", "memory"})
 _PLACES = frozenset({"dataset", "weights"})
 
 

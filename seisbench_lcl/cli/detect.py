@@ -1,5 +1,6 @@
 """``seisbench-lcl detect``: make a training dataset from continuous records."""
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
@@ -8,7 +9,7 @@ import obspy
 import typer
 from obspy import UTCDateTime
 
-from seisbench_lcl.cli.common import errors, read_files, say
+from seisbench_lcl.cli.common import check_writable, errors, find_files, read_files, remark, say
 from seisbench_lcl.datasets.detection import detect_windows, read_archive
 from seisbench_lcl.errors import ConfigurationError, OutputError
 
@@ -38,20 +39,24 @@ def detect(
 ) -> None:
     """Detect events by STA/LTA in continuous records, and write them as a dataset to train on without labels.
 
-    Files are read together, an archive day by day. Exit status 0: everything was read; 1: some files could not be read;
-    2: nothing was written.
+    Files are read together, an archive day by day. A name is a pattern only if no file has this name. Exit status 0:
+    everything was read; 1: a file was not read completely; 2: nothing was written.
     """
-    broken: list[str] = []
+    if os.path.lexists(out):
+        raise OutputError(f"{out} exists already: choose another folder, or remove it")
+    check_writable(out)
+    lost: list[str] = []
     waveforms: obspy.Stream | Iterable[obspy.Stream]
     if archive is None:
         if not files or station or start or end:
             raise ConfigurationError("pass files, or --archive with --station, --start and --end")
-        waveforms, unread = read_files(files)
-        broken += [f"{name}: {reason}" for name, reason in unread.items()]
+        paths, lost = find_files(files)
+        waveforms, unread = read_files(paths)
+        lost += unread
     else:
         if files or not (station and start and end):
             raise ConfigurationError("--archive needs --station, --start and --end, and takes no files")
-        waveforms = read_archive(archive, station, _time(start), _time(end), on_error=broken.append)
+        waveforms = read_archive(archive, station, _time(start), _time(end), on_error=lost.append)
     summary = None
     try:
         if archive or waveforms:
@@ -77,12 +82,12 @@ def detect(
     except OSError as error:
         raise OutputError(f"cannot write {out}: {error}") from error
     finally:
-        for reason in broken:
-            say(f"cannot read {reason}", errors)
+        for line in dict.fromkeys(lost):
+            remark(line)
     if summary:
         say(str(summary))
         say(f"wrote {out}")
-    if broken:
+    if lost:
         raise typer.Exit(1 if summary else 2)
 
 

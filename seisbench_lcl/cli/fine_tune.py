@@ -21,7 +21,7 @@ from seisbench_lcl.cli.options import (
     Weights,
     read_dataset,
 )
-from seisbench_lcl.cli.outputs import check_outputs, draw_curves, save
+from seisbench_lcl.cli.outputs import Overwrite, check_outputs, check_weights, draw_curves, save
 from seisbench_lcl.datasets import open_dataset
 from seisbench_lcl.datasets.windows import labels_in
 from seisbench_lcl.models.lookup import find_model
@@ -50,6 +50,7 @@ def fine_tune(
     epochs: Annotated[int | None, typer.Option(help="epochs of a network; by default those of its training")] = None,
     description: Annotated[str, typer.Option(help="description of the weights, stored in their file")] = "",
     version: Version = None,
+    overwrite: Overwrite = False,
     report: Report = None,
     curves: Curves = None,
     checkpoints: Checkpoints = None,
@@ -57,6 +58,7 @@ def fine_tune(
     config: Config = None,
 ) -> None:
     """Adapt weights to another region: train a network further, or refit a ridge regression in closed form."""
+    check_weights(out, version, overwrite)
     check_outputs(out, report, curves)
     tuned: Model = find_model(weights, model)
     columns = Columns(label=label_column, group=group_column, split=split_column, pick=pick_column)
@@ -72,6 +74,8 @@ def fine_tune(
         tuned.fine_tune(
             data.windows, data.labels, data.groups, **{key: value for key, value in given.items() if value is not None}
         )
+    if tuned.training_windows:
+        tuned.training_windows["windows"] = len(data)
     save(tuned, out, description or f"Fine-tuned. Before: {tuned.weights_docstring or ''}", version)
     draw_curves(tuned, curves)
     scores = show(training_sections(tuned, data))

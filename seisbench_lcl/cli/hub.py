@@ -12,12 +12,14 @@ from seisbench_lcl.cli.common import console, errors, say
 from seisbench_lcl.errors import HubError, OutputError, SeisBenchLCLError
 from seisbench_lcl.hub import publishing, serving
 from seisbench_lcl.hub import weights as weights_files
+from seisbench_lcl.hub.card import Card
 from seisbench_lcl.hub.card_view import render
 from seisbench_lcl.hub.hubs import Hub, Offer, known_hubs
 from seisbench_lcl.hub.names import REGISTRY
 from seisbench_lcl.hub.pulling import pull as pull_weights
 from seisbench_lcl.hub.pulling import read_card
-from seisbench_lcl.models.lookup import model_class, model_classes
+from seisbench_lcl.hub.pulling import remove as remove_weights
+from seisbench_lcl.models.lookup import describe_weights, load, model_class, model_classes
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -47,19 +49,72 @@ def list_weights(hub: _HubOption = None) -> None:
 
 
 @app.command()
-def show(what: _What, version: _Version = "latest", hub: _HubOption = None) -> None:
-    """Show the card of weights: their purpose, scores and limits."""
-    card, body = read_card(_chosen(what, version, hub))
-    console.print(render(card, body))
+def show(
+    what: Annotated[
+        str, typer.Argument(metavar="[MODEL/]NAME|PATH", help="weights on a hub, or path of saved weights or of a card")
+    ],
+    version: _Version = "latest",
+    hub: _HubOption = None,
+) -> None:
+    """Show the card of weights: their purpose, scores and limits.
+
+    An existing file is always meant literally. Weights without a card are described by their own file.
+    """
+    stem, suffix = weights_files.resolve(what)
+    if weights_files.paths(stem, suffix)["json"].is_file():
+        model = load(stem, suffix)
+        cards = (stem.with_name(f"{stem.name}.md{end}") for end in (f".v{suffix}", ""))
+        say(describe_weights(model))
+        if found := next((card for card in cards if card.is_file()), None):
+            console.print(render(*Card.read(found)))
+        else:
+            say(f"labels: {', '.join(model.labels)}\n{model.weights_docstring or 'no description'}")
+    elif Path(what).is_file():
+        console.print(render(*Card.read(what)))
+    else:
+        offer = _chosen(what, version, hub)
+        card, body = read_card(offer)
+        say(f"{_place(offer.hub)}, sha256 {offer.entry.files['safetensors'].sha256[:12]}")
+        console.print(render(card, body))
 
 
 @app.command()
-def pull(what: _What, version: _Version = "latest", hub: _HubOption = None) -> None:
+def pull(
+    what: _What,
+    version: _Version = "latest",
+    hub: _HubOption = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="replace other weights of the same name and version, also in the package")
+    ] = False,
+) -> None:
     """Download weights into SeisBench's cache, where from_pretrained finds them without a network."""
     offer = _chosen(what, version, hub)
     cls = model_class(offer.model)
-    path = pull_weights(cls, offer, cls._model_path())
+    path = pull_weights(cls, offer, cls._model_path(), force=force)
     say(f"wrote {path}.{{json,safetensors,pt,md}}.v{offer.version}")
+
+
+@app.command()
+def remove(
+    what: _What,
+    version: Annotated[str | None, typer.Option(help="needed if the cache has several versions")] = None,
+) -> None:
+    """Remove weights from SeisBench's cache; those in the package and on hubs stay."""
+    model, _, name = what.rpartition("/")
+    cached = {
+        (cls, number)
+        for cls in map(model_class, [model] if model else _cached_classes())
+        for number in weights_files.available([cls._model_path()]).get(name, {})
+        if version in (None, number)
+    }
+    listed = sorted(f"{cls.__name__}/{name} --version {number}" for cls, number in cached)
+    if not cached:
+        raise HubError(f"SeisBench's cache has no weights {what}{f', version {version}' if version else ''}")
+    if len(cached) > 1:
+        raise HubError(f"SeisBench's cache has several weights {what}: choose one of {'; '.join(listed)}")
+    ((cls, number),) = cached
+    remove_weights(cls, name, number)
+    say(f"removed {cls._model_path() / name}.{{json,safetensors,pt,md}}.v{number}")
 
 
 @app.command()
@@ -88,18 +143,16 @@ def verify(hub: _HubOption = None) -> None:
 
 @app.command()
 def add(
-    weights: Annotated[Path, typer.Option(help="path of saved weights without suffix, or their JSON file")],
+    weights: Annotated[Path, typer.Option(help="path of saved weights without suffix, or one of their files")],
     card: Annotated[Path, typer.Option(help="card: Markdown with a YAML head")],
     hub: Annotated[Path, typer.Option(help="folder of the hub")],
     mirror: Annotated[list[str] | None, typer.Option(help="another address of the files (repeatable)")] = None,
 ) -> None:
     """Add weights and their card to a hub in a folder."""
-    stem, _, version = weights.name.partition(".json")
-    path = weights.with_name(stem)
-    suffix = version.removeprefix(".v") or None
-    model, source = weights_files.origin(path, suffix)
-    offer = publishing.add(model_class(model, source), path, suffix, card, hub, mirror or [])
-    say(f"{model}/{stem} is in {hub} already" if offer is None else f"added {model}/{offer.name} to {hub}")
+    path, version = weights_files.resolve(weights)
+    model, source = weights_files.origin(path, version)
+    offer = publishing.add(model_class(model, source), path, version, card, hub, mirror or [])
+    say(f"{model}/{path.name} is in {hub} already" if offer is None else f"added {model}/{offer.name} to {hub}")
 
 
 @app.command()

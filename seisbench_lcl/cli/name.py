@@ -1,20 +1,29 @@
 """``seisbench-lcl name``: name the clusters of a model."""
 
 from collections import Counter
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from seisbench_lcl.cli.common import load_discriminator, parse_event_types, parse_pairs, say
-from seisbench_lcl.cli.options import GroupColumn, LabelColumn, PickColumn, SplitColumn, Weights, read_dataset
+from seisbench_lcl.cli.options import (
+    GroupColumn,
+    LabelColumn,
+    Out,
+    PickColumn,
+    SplitColumn,
+    Version,
+    Weights,
+    read_dataset,
+)
+from seisbench_lcl.cli.outputs import Overwrite, check_weights, save
 from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.training import Columns
 
 
 def name(
     weights: Weights,
-    out: Annotated[Path, typer.Option(help="path of the new weights, without suffix")],
+    out: Out,
     model: Annotated[str | None, typer.Option(help="class of the weights; by default MiniRocketSCAN")] = None,
     cluster: Annotated[
         list[str] | None, typer.Option(help="cluster and name, such as 0=earthquake (repeatable)")
@@ -28,9 +37,11 @@ def name(
     label: Annotated[list[str] | None, typer.Option(help="class to use (repeatable); by default all")] = None,
     event_type: Annotated[list[str] | None, typer.Option(help="LABEL=QuakeML type, or none (repeatable)")] = None,
     description: Annotated[str | None, typer.Option(help="description of the weights; by default unchanged")] = None,
-    version: Annotated[str | None, typer.Option(help="version of the weights, appended to the file names")] = None,
+    version: Version = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Name the clusters of a model, by labelled windows or by hand."""
+    check_weights(out, version, overwrite)
     discriminator = load_discriminator(model, weights, "MiniRocketSCAN")
     if bool(cluster) == bool(dataset):
         raise ConfigurationError("use --dataset to name clusters by labels, or --cluster to name them by hand")
@@ -50,5 +61,4 @@ def name(
             say(f"cluster {k} holds: {', '.join(f'{count} {title}' for title, count in counts) or 'no window'}")
     for k, title in enumerate(discriminator.clusters):
         say(f"cluster {k}: {title} (QuakeML: {discriminator.event_types[title]})")
-    discriminator.save(out, discriminator.weights_docstring or "" if description is None else description, version)
-    say(f"wrote {out}.{{json,safetensors,pt}}{'' if version is None else '.v' + version}")
+    save(discriminator, out, discriminator.weights_docstring or "" if description is None else description, version)

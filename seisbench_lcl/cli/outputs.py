@@ -1,12 +1,30 @@
-"""Outputs of ``train`` and ``fine-tune``: weights and curves."""
+"""Outputs of commands that make weights: weights, report and curves."""
 
 import os
 from pathlib import Path
+from typing import Annotated
+
+import typer
 
 from seisbench_lcl.cli.common import check_figure, errors, say, write_file
 from seisbench_lcl.errors import OutputError
+from seisbench_lcl.hub import weights
 from seisbench_lcl.models.model import Model
 from seisbench_lcl.plotting import loss_curves
+
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="replace existing weights")]
+
+
+def check_weights(out: Path, version: str | None, overwrite: bool) -> None:
+    """Refuse, before the work, to replace existing weights unless the user asks for it.
+
+    Raises
+    ------
+    OutputError
+    """
+    existing = [file for file in weights.paths(out, version).values() if file.exists()]
+    if existing and not overwrite:
+        raise OutputError(f"{existing[0]} exists already: change --out or --version, or replace it with --overwrite")
 
 
 def check_outputs(out: Path, report: Path | None, curves: Path | None) -> None:
@@ -15,8 +33,11 @@ def check_outputs(out: Path, report: Path | None, curves: Path | None) -> None:
     Raises
     ------
     OutputError
-        If a folder cannot be written to, the report is a folder, or the suffix of the figure is unknown.
+        If a folder cannot be written to, the report is a folder, the suffix of the figure is unknown, or report and
+        figure are one file.
     """
+    if report and curves and report.resolve() == curves.resolve():
+        raise OutputError(f"{report} cannot be both the report and the figure: name two files")
     if curves:
         check_figure(curves)
     if report and report.is_dir():

@@ -21,19 +21,24 @@ def reproduce(
     out: Annotated[Path, typer.Option(help="folder for the weights and their card")] = Path("reproduced"),
     memory: Annotated[float, typer.Option(help="windows to keep in memory, in GB; more go to temporary files")] = 1.0,
 ) -> None:
-    """Train the weights of a recipe, score them, and write them with their card."""
+    """Train the weights of a recipe, score them, and write them with their card.
+
+    Exit status 1: the package has other weights of this name and version.
+    """
     check_outputs(out / recipe.stem, None, None)
     made = made_by(recipe, data, out, memory=memory, tell=lambda text: say(text, errors), progress=progress)
     for path in made.files.values():
         say(f"wrote {path}")
-    say(f"sha256 of the tensors: {made.sha256}{_beside_bundled(made)}")
+    known = _bundled_digest(made)
+    say(f"sha256 of the tensors: {made.sha256}{', as in the package' if known == made.sha256 else ''}")
+    if known not in (None, made.sha256):
+        say(f"these are not the weights of the package, whose sha256 is {known}", errors)
+        raise typer.Exit(1)
 
 
-def _beside_bundled(made: Reproduced) -> str:
-    """Say whether the package holds the same weights; empty if it has no weights of this name."""
-    name, version = made.card.name, made.card.version
-    base = weights.bundled() / made.card.model.lower() / name
-    if not weights.paths(base, version)["json"].exists():
-        return ""
-    known = weights.read(base, version)[0]["seisbench_lcl"]["sha256"]
-    return ", as in the package" if known == made.sha256 else f", but {known} in the package"
+def _bundled_digest(made: Reproduced) -> str | None:
+    """Return the digest of the weights of this name and version in the package; None if it has none."""
+    base = weights.bundled() / made.card.model.lower() / made.card.name
+    if not weights.paths(base, made.card.version)["json"].exists():
+        return None
+    return str(weights.read(base, made.card.version)[0]["seisbench_lcl"]["sha256"])

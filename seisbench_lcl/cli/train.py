@@ -23,7 +23,7 @@ from seisbench_lcl.cli.options import (
     SplitColumn,
     Version,
 )
-from seisbench_lcl.cli.outputs import check_outputs, draw_curves, save
+from seisbench_lcl.cli.outputs import Overwrite, check_outputs, check_weights, draw_curves, save
 from seisbench_lcl.datasets import open_dataset
 from seisbench_lcl.training import Columns, Training, TrainingRequest, training_sections
 
@@ -75,6 +75,7 @@ def train(
     members: Annotated[int, typer.Option(help="train N models with different seeds and average them")] = 1,
     description: Annotated[str, typer.Option(help="description of the weights, stored in their file")] = "",
     version: Version = None,
+    overwrite: Overwrite = False,
     report: Report = None,
     curves: Curves = None,
     checkpoints: Checkpoints = None,
@@ -111,6 +112,7 @@ def train(
         head_args=parse_settings(head_arg or [], "--head-arg"),
         memory=memory,
     )
+    check_weights(out, version, overwrite)
     check_outputs(out, report, curves)
     training = Training(request, open_dataset(dataset, components), tell=remark, progress=progress)
     training.read()

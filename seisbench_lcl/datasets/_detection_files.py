@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
@@ -15,13 +16,15 @@ import pandas as pd
 import seisbench
 from numpy.typing import NDArray
 from obspy import UTCDateTime
-from obspy.clients.filesystem.sds import Client
 from seisbench.data import WaveformDataWriter
 from seisbench.data.base import GeometricBucketer
 from tqdm import tqdm
 
 from seisbench_lcl.datasets._triggers import SECOND, Remark, Trigger, cut
 from seisbench_lcl.errors import ConfigurationError, OutputError, WaveformError, check_arguments
+from seisbench_lcl.waveforms.reading import read_recording
+
+_BORDER = 600.0  # seconds by which a day file may reach beyond midnight
 
 
 def read_archive(
@@ -45,8 +48,8 @@ def read_archive(
     span : float
         Seconds to hold in memory at once.
     on_error : callable, optional
-        Receives a message for each channel and span that cannot be read, which is skipped. By default such a file
-        raises an error.
+        Receives a message for each file that cannot be read, and is left out, or is damaged and read in part. By
+        default the first raises an error, the second a warning.
 
     Yields
     ------
@@ -65,38 +68,53 @@ def read_archive(
     if not start < end:
         raise ConfigurationError(f"start must be before end, but they are {start} and {end}")
     check_arguments("", ("span must be a positive number of seconds", span > 0, span))
-    client = Client(str(root))
     patterns = []
     for station in stations:
         parts = station.split(".")
         if not 2 <= len(parts) <= 4:
             raise ConfigurationError(f"a station must be NET.STA or NET.STA.LOC.CHA, but is {station}")
         patterns.append([*parts, *"*" * (4 - len(parts))])
-        if not client.has_data(*patterns[-1]):
+        if not any(_matches(path, patterns[-1:]) for path in Path(root).glob("*/*/*/*.D/*.D.*")):
             raise ConfigurationError(f"the archive {root} has no files for {station}")
     while start < end:
         stop = min(start + span, end)
         stream = obspy.Stream()
-        for codes in _channels(client, patterns, start, stop):
+        for path in _files(Path(root), patterns, start, stop):
             try:
-                stream += client.get_waveforms(*codes, start, stop, merge=None)
-            except Exception as error:  # the libraries behind ObsPy's readers raise errors of any type
-                message = f"{'.'.join(codes)} from {start} to {stop}: {type(error).__name__}: {error}"
+                recording = read_recording(path, starttime=start, endtime=stop)
+            except WaveformError as error:
                 if on_error is None:
-                    raise WaveformError(f"cannot read {message}") from error
-                on_error(message)
+                    raise WaveformError(f"cannot read {path}: {error}") from error
+                on_error(f"cannot read {path}: {error}")
+                continue
+            stream.extend([trace for trace in recording.stream if trace.id.split(".") == _codes(path)])
+            if recording.losses:
+                message = f"read {path} in part: {'; '.join(recording.losses)}"
+                if on_error is None:
+                    warnings.warn(message, stacklevel=2)
+                else:
+                    on_error(message)
         if stream:
             yield stream
         start = stop
 
 
-def _channels(
-    client: Client, patterns: list[list[str]], start: UTCDateTime, stop: UTCDateTime
-) -> list[tuple[str, str, str, str]]:
-    """List each channel of the days from start to stop, so that a broken file affects only its own channel."""
-    days = [*np.arange(0, stop - start, 86400), stop - start]
-    available = {codes for day in days for codes in client.get_all_nslc(datetime=start + day)}
-    return sorted(codes for codes in available if any(all(map(fnmatchcase, codes, pattern)) for pattern in patterns))
+def _files(root: Path, patterns: list[list[str]], start: UTCDateTime, stop: UTCDateTime) -> list[Path]:
+    """List the day files of a time span; ObsPy's client for SDS would take the root for a pattern."""
+    first, last = start - _BORDER, stop + _BORDER
+    days = [*(first + seconds for seconds in np.arange(0, last - first, 86400)), last]
+    dates = sorted({(day.year, day.julday) for day in days})
+    found = [path for year, day in dates for path in root.glob(f"{year}/*/*/*.D/*.D.{year}.{day:03}")]
+    return sorted((path for path in found if _matches(path, patterns)), key=_codes)
+
+
+def _codes(path: Path) -> list[str]:
+    """Return network, station, location and channel of a day file."""
+    return path.name.split(".")[:4]
+
+
+def _matches(path: Path, patterns: list[list[str]]) -> bool:
+    return any(all(map(fnmatchcase, _codes(path), pattern)) for pattern in patterns)
 
 
 @contextmanager

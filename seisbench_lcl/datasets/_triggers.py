@@ -15,24 +15,31 @@ from scipy.signal import butter, sosfilt
 
 from seisbench_lcl.errors import WaveformError, check_arguments
 from seisbench_lcl.waveforms import StationId
+from seisbench_lcl.waveforms.flaws import Flaw, bridge, find_flaws, runs
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
-from seisbench_lcl.waveforms.segments import dead_runs, gapless, join
+from seisbench_lcl.waveforms.segments import gapless, join
 
 SECOND = 10**9  # times are integer nanoseconds since the epoch, as in UTCDateTime.ns
 _FILTER_PERIODS = 5  # periods of the lowest frequency after which the causal filter has forgotten the start
 _FULL_WEIGHT = 30  # LTA lengths after which an average has its full weight in double precision
 _MISALIGNED = 0.1  # samples between components
+_BRIDGED = 0.1  # s: longer gaps end a stretch
+_DEAD = 2.0  # s: longer flaws end a stretch, shorter ones are bridged
 
 Remark = Callable[[str, Any], None]  # takes a remark, and the station, stretch or trigger that it counts
 
 
 @dataclass(frozen=True)
 class Stretch:
-    """Samples of one component without gaps, dead channel or conflicts; `start` in nanoseconds."""
+    """Samples of one component without gaps, dead channel or conflicts; `start` in nanoseconds.
+
+    `data` are raw; in `clean`, spikes and other short flaws are bridged, so that they do not trigger.
+    """
 
     start: int
     rate: float
     data: NDArray[Any]
+    clean: NDArray[Any]
 
     @property
     def end(self) -> int:
@@ -157,7 +164,7 @@ def _of_station(
         elif len(stretch.data) <= method.settled * stretch.rate:
             note(f"stretches left out: shorter than {method.settled:g} s, in which the averages settle", stretch.end)
         else:
-            for index, ratio, was_on in method.onsets(stretch.data, stretch.rate):
+            for index, ratio, was_on in method.onsets(stretch.clean, stretch.rate):
                 time = stretch.time(index)
                 if not done <= time < horizon:
                     continue
@@ -176,16 +183,22 @@ def _stretches(traces: list[obspy.Trace], note: Callable[[str, int], None] | Non
     segments = [segment for trace in traces for segment in gapless(_masked(trace))]
     if not segments:
         return
-    joined = sorted(
-        (Stretch(stats.starttime.ns, stats.sampling_rate, data) for data, stats in join(segments)),
-        key=lambda stretch: stretch.start,
-    )
-    live = [np.ones(len(stretch.data), dtype=bool) for stretch in joined]
+    joined: list[Stretch] = []
+    live: list[NDArray[np.bool_]] = []
+    for data, missing, stats in sorted(join(segments, _BRIDGED), key=lambda segment: segment.stats.starttime.ns):
+        rate = stats.sampling_rate
+        flaws = find_flaws(data, rate, missing)
+        flaws[flaws == Flaw.CLIPPED] = 0  # clipped motion triggers
+        one = Stretch(stats.starttime.ns, rate, data, bridge(data, flaws) if flaws.any() else data)
+        alive = np.ones(len(data), dtype=bool)
+        for first, end in zip(*runs(flaws > 0), strict=True):
+            if end - first >= _DEAD * rate - 1:
+                alive[first:end] = False
+                if note:
+                    note("stretches left out: dead channel", one.time(int(end)))
+        joined.append(one)
+        live.append(alive)
     for i, one in enumerate(joined):
-        for run in dead_runs(one.data, one.rate):
-            live[i][run] = False
-            if note:
-                note("stretches left out: dead channel", one.time(run.stop))
         later = takewhile(lambda pair: pair[1].start < one.end, islice(enumerate(joined), i + 1, None))  # noqa: B023
         for j, other in later:
             end = min(one.end, other.end)
@@ -198,7 +211,7 @@ def _stretches(traces: list[obspy.Trace], note: Callable[[str, int], None] | Non
                 note("overlaps of conflicting traces, treated as gaps", end)
     for stretch, mask in zip(joined, live, strict=True):
         for span in np.ma.clump_unmasked(np.ma.masked_array(stretch.data, ~mask)):
-            yield Stretch(stretch.time(span.start), stretch.rate, stretch.data[span])
+            yield Stretch(stretch.time(span.start), stretch.rate, stretch.data[span], stretch.clean[span])
 
 
 def _masked(trace: obspy.Trace) -> obspy.Trace:

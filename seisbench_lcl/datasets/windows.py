@@ -1,8 +1,10 @@
 """Training windows from SeisBench datasets, with the same preprocessing as `annotate`."""
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -13,17 +15,20 @@ import pandas as pd
 import seisbench
 import seisbench.data
 from numpy.typing import NDArray
-from seisbench.data import WaveformDataset
+from seisbench.data import MultiWaveformDataset, WaveformDataset
 from typing_extensions import Self
 
 from seisbench_lcl.datasets.cuts import Cuts, signal_to_noise
-from seisbench_lcl.errors import DatasetError, WaveformError
+from seisbench_lcl.errors import DatasetError, SamplingRateError, WaveformError
+from seisbench_lcl.labels import check_spelling, quakeml_types
 from seisbench_lcl.storage.rows import RowFile
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
 from seisbench_lcl.waveforms.records import read_array
 
 _PICKS = ("trace_p_arrival_sample", "trace_P_arrival_sample", "trace_Pg_arrival_sample", "trace_Pn_arrival_sample")
 _AS_PICKED = Cuts()
+
+logger = logging.getLogger("seisbench")
 
 
 @dataclass(frozen=True)
@@ -142,10 +147,11 @@ def labels_in(dataset: WaveformDataset, column: str) -> list[str]:
     Raises
     ------
     DatasetError
-        If the column is missing or has no labels.
+        If the column is missing or has no labels, or two labels differ only by capitals or blanks.
     """
     _check_columns(dataset.metadata, column)
     labels = set(dataset.metadata[column].dropna().astype(str)) - {""}
+    check_spelling(labels, DatasetError)
     if not labels:
         raise DatasetError(f"no trace has a label in {column!r}")
     return sorted(labels)
@@ -170,13 +176,16 @@ def read_windows(
 
     Each trace gives one window, followed by the shifted copies of `cuts`. If the trace has a P pick, the window starts
     `preprocessing.before` seconds before it; otherwise, as for noise, it is cut from the middle. Traces without a
-    complete window (sampling rate too low for the band, missing component, too short, gap, NaN) are left out. A trace
-    without event becomes its own event. `notes` counts all these cases, except copies that do not fit into the trace.
+    complete window (sampling rate unknown or too low for the band, missing component, too short, gap, NaN) are left
+    out, and so are rows that repeat trace and pick of an earlier row. A trace without event becomes its own event.
+    `notes` counts all these cases, except copies that do not fit into the trace. A warning names the classes of events
+    that are cut from the middle, because the model would learn which classes have picks.
 
     Parameters
     ----------
     dataset : seisbench.data.WaveformDataset
-        Its waveforms are read as stored, each at its native sampling rate.
+        Its waveforms are read as stored, each at its native sampling rate, however the dataset was opened. Components 1
+        and 2 replace N and E, as in `classify`.
     preprocessing : Preprocessing
         Preprocessing of the model.
     label_column, group_column, split_column : str
@@ -207,13 +216,15 @@ def read_windows(
     ConfigurationError
         If `cuts` would move P out of the window.
     DatasetError
-        If a column is missing or unusable, or a requested label does not occur or gives no window.
+        If a column is missing or unusable, or a requested label does not occur, gives no window, or differs from
+        another only by capitals or blanks; if repeated rows have different labels; if there is no column of P arrivals
+        for labelled events.
     """
     cuts.check(preprocessing)
     metadata = dataset.metadata.reset_index(drop=True)  # a filtered dataset renumbers its waveforms
     if unlabelled and label_column not in metadata:
         metadata[label_column] = None
-    _check_columns(metadata, label_column, group_column, *filter(None, [pick_column]))
+    _check_columns(metadata, label_column, group_column, "trace_sampling_rate_hz", *filter(None, [pick_column]))
     names = metadata[label_column]
     names = (names.fillna("") if unlabelled else names.dropna()).astype(str)
     wanted = sorted(set(names) - {""}) if labels is None else list(labels)
@@ -224,14 +235,28 @@ def read_windows(
         raise DatasetError(
             f"no trace is labelled {', '.join(absent)} in {label_column!r}; available: {', '.join(sorted(set(names)))}"
         )
+    check_spelling(names, DatasetError, wanted)
+    events = [label for label, kind in quakeml_types(wanted).items() if label and kind]
     picks = metadata[[pick_column] if pick_column else [column for column in _PICKS if column in metadata]]
+    if events and not unlabelled and not len(picks.columns):
+        similar = ", ".join(name for name in metadata if "arrival" in name or "pick" in name) or "none"
+        raise DatasetError(
+            f"no P arrivals for {', '.join(events)}: the dataset has none of the columns {', '.join(_PICKS)}; similar "
+            f"columns: {similar}. Name the column with pick_column, or add one, in samples; traces where it "
+            "is empty are cut from the middle"
+        )
     try:
         picks = picks.astype(float)
     except ValueError as error:
         raise DatasetError(f"column {', '.join(picks.columns)} must be P arrivals in samples: {error}") from error
     p_arrival = picks.bfill(axis=1).iloc[:, 0] if len(picks.columns) else pd.Series(np.nan, index=metadata.index)
     notes: Counter[str] = Counter()
-    indices = names.index[names.isin(wanted)].tolist()
+    unpicked: Counter[str] = Counter()
+    eligible = names.isin(wanted)
+    indices = _distinct(dataset, metadata, p_arrival, names[eligible])
+    if repeated := int(eligible.sum()) - len(indices):
+        notes["left out: repeats trace and pick of an earlier row"] = repeated
+    stored = _as_stored(dataset, preprocessing)
     shape = len(preprocessing.component_order), preprocessing.in_samples
     rows: list[int] = []
     shifts: list[float] = []
@@ -239,10 +264,13 @@ def read_windows(
     windows: list[NDArray[np.float32]] | RowFile = []
     if 4e-9 * len(indices) * (1 + cuts.copies) * prod(shape) > memory:
         windows = RowFile(*shape)
+    rates = pd.to_numeric(metadata["trace_sampling_rate_hz"], errors="coerce")
     for index in progress(indices):
         pick = float(p_arrival[index])
+        own = cuts.shifts(int(dataset.metadata.index[index]))  # a filtered dataset keeps this index
         try:
-            trace = _cut(dataset, index, metadata.loc[index], pick, preprocessing, cuts, min_coverage)
+            data = _components(stored, index, str(metadata["trace_component_order"][index]), preprocessing)
+            trace = _cut(data, float(rates[index]), pick, own, preprocessing, cuts, min_coverage)
         except WaveformError as error:
             notes[f"left out: {error.summary}"] += 1
             continue
@@ -252,19 +280,27 @@ def read_windows(
         snr += [trace.snr] * len(trace.windows)
         if np.isnan(pick):
             notes[f"no P arrival, cut from the middle: {names[index] or 'without label'}"] += 1
+            unpicked[names[index]] += 1
+    if blind := [f"{unpicked[label]} traces of {label}" for label in events if unpicked[label]]:
+        logger.warning(
+            "cut from the middle, without a P arrival in %s: %s; the model may learn which classes have picks",
+            ", ".join(picks.columns) or ", ".join(_PICKS),
+            ", ".join(blind),
+        )
     lost = [label for label in wanted if not names[rows].eq(label).any()]
     if lost and not (unlabelled and rows):  # a training without labels does not need every class
         of_class = f" of {', '.join(filter(None, lost))}" if any(lost) else ""
         raise DatasetError(f"no trace{of_class} gives a window: {dict(notes)}; choose other labels, or another band")
     chosen = metadata.loc[rows].reset_index(drop=True)
-    own = pd.Series([f"trace {index}" for index in rows])
-    if n_without := int(chosen[group_column].isna()[np.equal(shifts, 0)].sum()):
+    groups = chosen[group_column].astype(object)
+    without = groups.isna() | groups.astype(str).str.strip().eq("")
+    if n_without := int(without[np.equal(shifts, 0)].sum()):
         notes["no event, used as its own event"] = n_without
     splits = chosen[split_column].fillna("") if split_column in chosen else pd.Series([""] * len(chosen))
     return LabelledWindows(
         windows if isinstance(windows, RowFile) else np.stack(windows),
         names[rows].to_numpy(dtype=str),
-        chosen[group_column].astype(object).where(chosen[group_column].notna(), own).astype(str).to_numpy(dtype=str),
+        groups.mask(without, pd.Series([f"trace {index}" for index in rows])).astype(str).to_numpy(dtype=str),
         splits.astype(str).to_numpy(dtype=str),
         chosen,
         np.array(shifts, dtype=np.float32),
@@ -280,6 +316,46 @@ def _check_columns(metadata: pd.DataFrame, *columns: str) -> None:
             raise DatasetError(f"the dataset has no column {column!r}; it has: {', '.join(sorted(metadata.columns))}")
 
 
+def _distinct(dataset: WaveformDataset, metadata: pd.DataFrame, p_arrival: pd.Series, labels: pd.Series) -> list[int]:
+    """Return the rows with these labels that differ in trace or pick: one window may be in two splits otherwise."""
+    parts = dataset.datasets if isinstance(dataset, MultiWaveformDataset) else [dataset]
+    identity = metadata[["trace_chunk", "trace_name"]].assign(
+        pick=p_arrival, dataset=np.repeat(np.arange(len(parts)), [len(part) for part in parts])
+    )
+    identity = identity.loc[labels.index]
+    repeated = identity.duplicated()
+    contradicting = repeated & ~identity.assign(label=labels).duplicated()
+    if contradicting.any():
+        name = identity.loc[contradicting, "trace_name"].iloc[0]
+        found = ", ".join(labels[identity["trace_name"] == name].unique())
+        raise DatasetError(f"trace {name} has several rows with one pick and different labels ({found}): keep one row")
+    return labels.index[~repeated].tolist()
+
+
+def _as_stored(dataset: WaveformDataset, preprocessing: Preprocessing) -> WaveformDataset:
+    """Return a view of a dataset at native rates, with all components that the model can use."""
+    if isinstance(dataset, MultiWaveformDataset):
+        view = MultiWaveformDataset(dataset.datasets)
+    else:
+        view = copy(dataset)  # its own copy() copies the metadata too
+    codes = set("".join(map(str, dataset.metadata["trace_component_order"].unique())))
+    usable = preprocessing.component_rows(codes).keys() | codes & set(preprocessing.component_order)
+    view.dimension_order, view.sampling_rate, view.missing_components = "NCW", None, "pad"
+    view.component_order = "".join(sorted(usable))
+    return view
+
+
+def _components(stored: WaveformDataset, index: int, own: str, preprocessing: Preprocessing) -> NDArray[Any]:
+    """Return the samples (C, n) of a trace in the order of the model, where 1 and 2 may replace N and E."""
+    order = preprocessing.component_order
+    codes = {order[row]: code for code, row in preprocessing.component_rows(set(own)).items()}
+    codes |= {code: code for code in set(order) & set(own)}
+    if missing := set(order) - codes.keys():
+        raise WaveformError(f"component missing: {', '.join(sorted(missing))}")
+    samples: NDArray[Any] = stored.get_waveforms(index)[[stored.component_order.index(codes[code]) for code in order]]
+    return samples
+
+
 class _Trace(NamedTuple):
     windows: NDArray[np.float32]
     shifts: NDArray[np.float64]
@@ -287,20 +363,18 @@ class _Trace(NamedTuple):
 
 
 def _cut(
-    dataset: WaveformDataset,
-    index: int,
-    row: pd.Series,
+    data: NDArray[Any],
+    own_rate: float,
     pick: float,
+    shifts: NDArray[np.float64],
     preprocessing: Preprocessing,
     cuts: Cuts,
     min_coverage: float,
 ) -> _Trace:
-    if missing := set(preprocessing.component_order) - set(str(row["trace_component_order"])):
-        raise WaveformError(f"component missing: {', '.join(sorted(missing))}")
-    own_rate, rate = float(row["trace_sampling_rate_hz"]), preprocessing.sampling_rate
-    record = read_array(dataset.get_waveforms(index), own_rate, preprocessing)
+    if not 0 < own_rate < np.inf:
+        raise SamplingRateError(f"the sampling rate is {own_rate} Hz", summary="sampling rate unknown")
+    rate, record = preprocessing.sampling_rate, read_array(data, own_rate, preprocessing)
     length, found = preprocessing.in_samples, record.data.shape[1]
-    shifts = cuts.shifts(int(dataset.metadata.index[index]))  # a filtered dataset keeps this index
     if np.isnan(pick):
         arrival = np.nan
         starts = (found - length) // 2 + np.rint(shifts * rate)

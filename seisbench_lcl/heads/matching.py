@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
 from seisbench_lcl.errors import DatasetError, TrainingError
+from seisbench_lcl.labels import check_spelling
 
 UNKNOWN = -1  # truth of a row without label, and class of a cluster without labelled rows
 
@@ -107,12 +108,13 @@ def name_by_labels(
     Raises
     ------
     TrainingError
-        If the number of labels is wrong, or fewer than two labels are known.
+        If the number of labels is wrong, fewer than two labels are known, or two differ only by capitals or blanks.
     """
     given = ["" if pd.isna(label) else str(label) for label in labels]
     if len(given) != len(clusters):
         raise TrainingError(f"{len(clusters)} windows came with {len(given)} labels")
     known = sorted(set(given) - {""})
+    check_spelling(known, TrainingError)
     if len(known) < 2:
         raise TrainingError(f"naming clusters needs two labels or more, but the windows have {known}")
     truth = [known.index(label) if label else UNKNOWN for label in given]

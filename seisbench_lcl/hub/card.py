@@ -121,7 +121,7 @@ class Reject(_Part):
 
 
 class Card(_Part):
-    """Head of the card of one version of weights; every field is required, and no other is allowed.
+    """Head of the card of one version of weights; every field except the digest is required, and no other is allowed.
 
     Attributes
     ----------
@@ -150,6 +150,8 @@ class Card(_Part):
     citation : list of str
         Works to cite.
     state : "experimental" or "stable"
+    weights_sha256 : str or None
+        Digest of the safetensors file; None if the card does not state it.
 
     Examples
     --------
@@ -177,6 +179,7 @@ class Card(_Part):
     not_for: Annotated[list[Text], Field(min_length=1)]
     licence: Text
     citation: Annotated[list[Text], Field(min_length=1)]
+    weights_sha256: Sha256 | None = None
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> tuple[Self, str]:
@@ -225,7 +228,7 @@ class Card(_Part):
 
     def to_text(self, body: str) -> str:
         """Return the card as Markdown with a YAML head."""
-        return join(self.model_dump(), body)
+        return join(self.model_dump(exclude=None if self.weights_sha256 else {"weights_sha256"}), body)
 
     def check_against(self, metadata: Mapping[str, Any]) -> None:
         """Check that the card describes the weights of a JSON file.
@@ -239,8 +242,8 @@ class Card(_Part):
         Raises
         ------
         HubError
-            If class, version, labels, event types, preprocessing, calibration or rejection differ; the message lists
-            every difference.
+            If class, version, digest, number of training windows, labels, event types, preprocessing, calibration or
+            rejection differ; the message lists every difference.
         """
         differences = [
             f"\n  {field}: {stated!r} in the card, {found!r} in the weights"
@@ -249,17 +252,25 @@ class Card(_Part):
         ]
         if differences:
             raise HubError(
-                f"the card of {self.model} {self.name} does not describe these weights; fix the card:"
+                f"the card of {self.model} {self.name} does not describe these weights; fix it, or use their own card:"
                 f"{''.join(differences)}"
             )
 
     def _compared(self, metadata: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
         """Yield each field that card and weights share, with its value in the card and in the weights."""
         given = metadata["model_args"]
-        model = {**given, **given["members"][0]} if given.get("members") else given
+        model = given
+        if members := given.get("members"):
+            model = {**given, **members[0]}
+            if all("normalisation" in member for member in members):
+                model["normalisation"] = ", ".join(dict.fromkeys(member["normalisation"] for member in members))
         window = self.preprocessing
         yield "model", self.model, metadata["seisbench_lcl"].get("model")
         yield "version", self.version, metadata.get("version")
+        if self.weights_sha256:
+            yield "weights_sha256", self.weights_sha256, metadata["seisbench_lcl"].get("sha256")
+        if learnt := (metadata["seisbench_lcl"].get("training_windows") or {}).get("windows"):
+            yield "training_data, windows", sum(data.windows for data in self.training_data), learnt
         named = model.get("labels") or model.get("clusters")
         if isinstance(named, list):
             yield "labels", list(self.classes), list(dict.fromkeys(named))

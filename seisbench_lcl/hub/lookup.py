@@ -1,5 +1,6 @@
 """Look up pretrained weights: in SeisBench's cache, in the package, then on hubs."""
 
+import logging
 from pathlib import Path
 
 from seisbench.models import WaveformModel
@@ -8,6 +9,8 @@ from seisbench_lcl.errors import HubError, WeightsError
 from seisbench_lcl.hub import weights
 from seisbench_lcl.hub.hubs import Offer, forget_registries, known_hubs, offered
 from seisbench_lcl.hub.pulling import pull, read_card
+
+logger = logging.getLogger("seisbench")
 
 
 def find(
@@ -25,7 +28,7 @@ def find(
     update : bool
         Ask the hubs for a newer version.
     force : bool
-        Pull the weights again, and replace those in the cache.
+        Pull the weights again, and replace those in the cache, even by other weights of this name and version.
 
     Returns
     -------
@@ -58,8 +61,22 @@ def find(
             f"{name!r} has no version {chosen!r}; available: {', '.join(sorted(set(versions)))}{_silent_hubs()}"
         )
     if chosen in offers and (force or chosen not in known):
-        return pull(cls, offers[chosen], cls._model_path()), chosen
+        return pull(cls, offers[chosen], cls._model_path(), force=force), chosen
+    _warn_of_others(cls, name, chosen)
     return known[chosen], chosen
+
+
+def _warn_of_others(cls: type[WaveformModel], name: str, version: str) -> None:
+    """Warn if the weights in the cache, which come first, are not those of the package."""
+    cached, packaged = (folder / name for folder in folders(cls))
+    files = weights.paths(packaged, version)
+    digests = {kind: weights.file_digest(file) for kind, file in files.items() if file.exists()}
+    if {"json", "safetensors"} <= digests.keys() and weights.differ(cached, version, digests):
+        logger.warning(
+            "the weights %s/%s, version %s, in SeisBench's cache are used, but differ from those in the package: to "
+            "use those in the package, run seisbench-lcl hub remove %s/%s --version %s",
+            *(cls.__name__, name, version) * 2,
+        )
 
 
 def folders(cls: type[WaveformModel]) -> list[Path]:

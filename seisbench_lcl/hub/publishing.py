@@ -1,6 +1,5 @@
 """Publish weights in a hub folder: add, verify and export them."""
 
-import hashlib
 import shutil
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,7 +21,7 @@ from seisbench_lcl.hub.pulling import check, download
 from seisbench_lcl.hub.schema import Entry, File, HubRegistry
 from seisbench_lcl.storage.files import replace, write_text
 
-_PULL_AGAIN = "pull it again with force"
+_REPLACE = "replace these weights with hub pull --force, or remove them with hub remove"
 
 
 def registry_of(folder: Path) -> HubRegistry:
@@ -72,7 +71,8 @@ def add(
     Raises
     ------
     HubError
-        If the card is incomplete or describes other weights, or the hub holds other weights of this name and version.
+        If the card is incomplete or describes other weights, or the hub or the package holds other weights of this name
+        and version.
     WeightsError
         If the weights cannot be loaded.
     OutputError
@@ -89,6 +89,7 @@ def add(
         registry = registry_of(folder)
         names = registry.weights.setdefault(cls.__name__, {}).setdefault(head.name, {})
         entry = _entry(sources, cls.__name__, head, names, mirrors)
+        _check_not_of_package(entry, head)
         if (known := names.get(head.version)) is not None:
             if known == entry:
                 return None
@@ -183,12 +184,21 @@ def _entry(
         paths["card"] = paths["card"][1:]
     try:
         files = {
-            kind: File(path=paths[kind][0], sha256=_digest(file), size=file.stat().st_size)
+            kind: File(path=paths[kind][0], sha256=weights.file_digest(file), size=file.stat().st_size)
             for kind, file in sources.items()
         }
         return Entry(files=files, licence=head.licence, mirrors=list(mirrors))  # type: ignore[arg-type]
     except ValidationError as error:
         raise HubError(f"{model} {head.name} cannot go into a hub: {error.errors()[0]['msg']}") from error
+
+
+def _check_not_of_package(entry: Entry, head: Card) -> None:
+    """Refuse other weights under a name and version of the package, usually with the card of the package's weights."""
+    if weights.differ(weights.bundled() / head.model.lower() / head.name, head.version, entry.digests):
+        raise HubError(
+            f"the package holds other weights {head.model}/{head.name}, version {head.version}, and a version never "
+            "changes: write a card for these weights, with another name or version"
+        )
 
 
 def _adapted(versions: dict[str, Entry], offer: Offer) -> Entry:
@@ -209,8 +219,8 @@ def _compare(files: dict[str, Path], offer: Offer | None) -> None:
     for kind, declared in offer.entry.files.items() if offer else ():
         assert offer is not None
         file = files[kind]
-        if not file.exists() or _digest(file) != declared.sha256:
-            raise HubError(f"{file} differs from the declaration of the hub {offer.hub.address}: {_PULL_AGAIN}")
+        if not file.exists() or weights.file_digest(file) != declared.sha256:
+            raise HubError(f"{file} differs from the declaration of the hub {offer.hub.address}: {_REPLACE}")
 
 
 def _check_pickle(file: Path, model: WaveformModel) -> None:
@@ -219,7 +229,7 @@ def _check_pickle(file: Path, model: WaveformModel) -> None:
         fresh = Path(scratch, file.name)
         torch.save(dict(model.state_dict()), fresh)
         if _sums(file) != _sums(fresh):
-            raise HubError(f"{file} does not hold the tensors of its safetensors file: {_PULL_AGAIN}")
+            raise HubError(f"{file} does not hold the tensors of its safetensors file: {_REPLACE}")
 
 
 def _sums(file: Path) -> dict[str, int]:
@@ -229,12 +239,8 @@ def _sums(file: Path) -> dict[str, int]:
             damaged = archive.testzip()
             parts = {part.filename.partition("/")[2]: part.CRC for part in archive.infolist()}
     except (OSError, BadZipFile, NotImplementedError, RuntimeError, EOFError, zlib.error) as error:
-        raise HubError(f"{file} cannot be read: {error}; {_PULL_AGAIN}") from error
+        raise HubError(f"{file} cannot be read: {error}; {_REPLACE}") from error
     return {"damaged": 1} if damaged else {part: crc for part, crc in parts.items() if part.startswith("data")}
-
-
-def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -19,7 +19,7 @@ from seisbench_lcl.hub.sources import FileSource
 from seisbench_lcl.storage.files import sync
 
 
-def pull(cls: type[WaveformModel], offer: Offer, folder: Path, progress: bool = True) -> Path:
+def pull(cls: type[WaveformModel], offer: Offer, folder: Path, progress: bool = True, *, force: bool = False) -> Path:
     """Download weights, check them, and only then move them into a folder.
 
     Files arrive in a temporary folder, which checks digests and sizes. A model is then built from them, which checks
@@ -35,6 +35,8 @@ def pull(cls: type[WaveformModel], offer: Offer, folder: Path, progress: bool = 
         SeisBench's folder for weights of the class.
     progress : bool
         Draw a progress bar if standard error is a terminal.
+    force : bool
+        Replace other weights of the same name and version.
 
     Returns
     -------
@@ -45,9 +47,12 @@ def pull(cls: type[WaveformModel], offer: Offer, folder: Path, progress: bool = 
     ------
     HubError
         If no source serves the declared files, or the files do not hold these weights; nothing is left behind.
+        Without `force`, also if the folder or the package has other weights of this name and version.
     OutputError
         If the folder cannot be written to.
     """
+    if not force:
+        _check_unchanged(cls, offer, folder)
     arriving = folder / f".{uuid4().hex}"
     try:
         arriving.mkdir(parents=True)
@@ -58,6 +63,34 @@ def pull(cls: type[WaveformModel], offer: Offer, folder: Path, progress: bool = 
         raise OutputError(f"cannot write weights to {folder}: {error}") from error
     finally:
         shutil.rmtree(arriving, ignore_errors=True)
+
+
+def _check_unchanged(cls: type[WaveformModel], offer: Offer, folder: Path) -> None:
+    """Refuse weights that differ from those of the same name and version in the folder or in the package."""
+    for place, known in (("SeisBench's cache", folder), ("the package", weights.bundled() / cls.__name__.lower())):
+        if weights.differ(known / offer.name, offer.version, offer.entry.digests):
+            raise HubError(
+                f"{offer.hub.address} and {place} have different weights {offer.model}/{offer.name}, version "
+                f"{offer.version}, although a version never changes: to use those of the hub, pull them with force "
+                "(hub pull --force)"
+            )
+
+
+def remove(cls: type[WaveformModel], name: str, version: str) -> None:
+    """Remove weights from SeisBench's cache.
+
+    Raises
+    ------
+    OutputError
+        If a file cannot be removed.
+    """
+    base = cls._model_path() / name
+    try:
+        # The description goes first, because weights count as present while it exists.
+        for file in (*weights.paths(base, version).values(), base.with_name(f"{name}.md.v{version}")):
+            file.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"cannot remove weights from {base.parent}: {error}") from error
 
 
 def _pull(cls: type[WaveformModel], offer: Offer, folder: Path, arriving: Path, progress: bool) -> Path:

@@ -92,6 +92,11 @@ class Entry(BaseModel):
         list[Annotated[str, Field(max_length=1000), AfterValidator(_check_mirror)]], Field(max_length=16)
     ] = []
 
+    @property
+    def digests(self) -> dict[str, str]:
+        """The SHA-256 of each kind of file."""
+        return {kind: file.sha256 for kind, file in self.files.items()}
+
     @model_validator(mode="after")
     def _check_files(self) -> Self:
         missing = [kind for kind in LARGEST if kind not in self.files]

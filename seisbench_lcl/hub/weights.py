@@ -25,6 +25,7 @@ from seisbench_lcl.errors import WeightsError
 from seisbench_lcl.storage.files import replace
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_FILE = re.compile(r"(.+)\.(?:json|safetensors|pt)(?:\.v(.+))?")
 _AGAIN = "copy or download the weights again"
 
 
@@ -33,6 +34,8 @@ def paths(path: str | os.PathLike[str], version: str | None) -> dict[str, Path]:
     base = Path(path)
     if not base.name:
         raise WeightsError(f"{str(path)!r} does not name a weights file")
+    if version is not None and {"/", os.sep} & set(version):
+        raise WeightsError(f"{version!r} is not a version: leave out {os.sep!r}")
     suffix = "" if version is None else f".v{version}"
     return {kind: base.with_name(f"{base.name}.{kind}{suffix}") for kind in ("json", "safetensors", "pt")}
 
@@ -43,13 +46,12 @@ def resolve(path: str | os.PathLike[str]) -> tuple[Path, str | None]:
     Parameters
     ----------
     path : path
-        Path without suffix, or the JSON file of the weights. A path without suffix means the weights without a version
-        if these exist, otherwise the newest version.
+        Path without suffix, or one of the files of the weights. A path without suffix means the weights without a
+        version if these exist, otherwise the newest version.
     """
     given = Path(path)
-    stem, marker, version = given.name.partition(".json")
-    if marker and given.is_file():
-        return given.with_name(stem), version.removeprefix(".v") or None
+    if (file := _FILE.fullmatch(given.name)) and given.is_file():
+        return given.with_name(file[1]), file[2]
     versions = available([given.parent]).get(given.name, {})
     if not versions or paths(given, None)["json"].exists():
         return given, None
@@ -97,7 +99,7 @@ def read(path: str | os.PathLike[str], version: str | None) -> tuple[dict[str, A
             f"; {files['pt'].name} exists, but seisbench_lcl does not open pickles: save the model again with its save "
             "method"
             if pickled
-            else "; check the path, and leave out .json or .safetensors"
+            else "; check the path and the version"
         )
         raise WeightsError(f"no weights file {error.filename}{hint}") from error
     except (OSError, RecursionError, ValueError) as error:
@@ -180,9 +182,29 @@ def check_name(name: str) -> None:
     """
     if not _NAME.fullmatch(name):
         raise WeightsError(
-            f"{name!r} is not a name of pretrained weights: use letters, digits, '.', '_' and '-' only; to read a "
-            "file, call load(path)"
+            f"{name!r} is not a name of pretrained weights: use letters, digits, '.', '_' and '-' only; for saved "
+            "weights, use the path of an existing file"
         )
+
+
+def file_digest(file: Path) -> str:
+    """Return the SHA-256 of a file."""
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def differ(path: Path, version: str, digests: Mapping[str, str]) -> bool:
+    """Whether weights exist at a path, with other files than those with these digests.
+
+    Parameters
+    ----------
+    path : Path
+        Path without suffix.
+    version : str
+    digests : mapping
+        Digests of the files "json" and "safetensors".
+    """
+    files = paths(path, version)
+    return any(files[kind].exists() and file_digest(files[kind]) != digests[kind] for kind in ("json", "safetensors"))
 
 
 def newest(versions: Iterable[str]) -> str:

@@ -1,14 +1,16 @@
 """One fit: an extractor, a head and a novelty detector learn from the same windows."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from seisbench_lcl.errors import TrainingError
 from seisbench_lcl.extractors import FeatureExtractor
@@ -21,6 +23,22 @@ from seisbench_lcl.storage import RowFile
 _NOVELTY_ROWS = 4096  # windows whose features describe the training data
 
 logger = logging.getLogger("seisbench")
+
+
+@contextmanager
+def restored_on_error(model: nn.Module) -> Iterator[None]:
+    """Restore a model if its training fails or is interrupted: tensors, losses, and the events that it held out."""
+    tensors = deepcopy(model.state_dict())
+    attributes = [(module, vars(module).copy()) for module in model.modules()]
+    try:
+        yield
+    except BaseException:
+        for module, values in attributes:
+            vars(module).clear()
+            vars(module).update(values)
+        model.load_state_dict(tensors)
+        model.eval()  # training leaves networks in training mode
+        raise
 
 
 @dataclass(frozen=True)

@@ -18,25 +18,45 @@ Picks = ArrayLike | Tensor | None
 
 
 def as_windows(windows: ArrayLike | Tensor) -> Tensor:
-    """Return windows (N, C, T) as a float32 tensor.
+    """Return windows (N, C, T) as a float32 tensor, of any numeric array: strided, big-endian, read-only or masked.
 
     Raises
     ------
     WindowError
-        If they are not numbers, or a component of a window shows no motion.
+        If they are not numbers, or a window has NaN, infinite or masked samples, or a component without motion.
     """
+    x = windows.detach() if isinstance(windows, Tensor) else _tensor(windows)
+    if x.is_complex():
+        raise WindowError("windows must be real numbers of shape (N, components, samples), but are complex")
+    x = x.to(torch.float32)
+    if x.ndim == 3 and x.numel():
+        highest, lowest = x.amax(dim=-1), x.amin(dim=-1)  # NaN if any sample is NaN
+        hint = "; masked samples and amplitudes beyond single precision count too"
+        _refuse(~(highest.isfinite() & lowest.isfinite()), "hold NaN or infinite samples", hint)
+        _refuse(highest == lowest, "have a component without any motion")
+    return x
+
+
+def _tensor(windows: ArrayLike) -> Tensor:
     try:
-        x = torch.as_tensor(windows, dtype=torch.float32)
+        array = np.asanyarray(windows)
+        if array.dtype.kind not in "biufO":
+            raise TypeError(f"their type is {array.dtype}")
+        with np.errstate(over="ignore"):  # what overflows is refused as infinite
+            array = np.ma.filled(array.astype(np.float32, copy=False), np.nan)
+        return torch.from_numpy(np.require(array, requirements=("C", "W")))
     except (TypeError, ValueError, RuntimeError) as error:
         raise WindowError(f"windows must be numbers of shape (N, components, samples): {error}") from error
-    if x.ndim == 3 and x.numel():
-        dead = (x.amax(dim=-1) == x.amin(dim=-1)).any(dim=-1)
-        if dead.any():
-            raise WindowError(
-                f"{int(dead.sum())} of {len(x)} windows have a component without any motion, the first at index "
-                f"{int(dead.nonzero()[0])}: leave them out"
-            )
-    return x
+
+
+def _refuse(bad: Tensor, fault: str, hint: str = "") -> None:
+    """Refuse windows of which a component (N, C) is bad."""
+    rows = bad.any(dim=-1)
+    if rows.any():
+        raise WindowError(
+            f"{int(rows.sum())} of {len(rows)} windows {fault}, the first at index {int(rows.nonzero()[0])}: "
+            f"leave them out{hint}"
+        )
 
 
 def as_picks(n: int, s_arrivals: ArrayLike | Tensor) -> Tensor:
@@ -48,7 +68,8 @@ def as_picks(n: int, s_arrivals: ArrayLike | Tensor) -> Tensor:
         If they are not one number or NaN for each of n windows.
     """
     try:
-        picks = torch.from_numpy(np.array(s_arrivals, dtype=float))  # None becomes NaN
+        given = s_arrivals.detach().cpu() if isinstance(s_arrivals, Tensor) else s_arrivals
+        picks = torch.from_numpy(np.array(np.ma.filled(np.ma.array(given, dtype=float), np.nan)))  # None becomes NaN
     except (TypeError, ValueError) as error:
         raise WindowError(f"S arrivals must be seconds, or NaN without a pick: {error}") from error
     if picks.shape != (n,):

@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from copy import deepcopy
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -15,8 +14,18 @@ from seisbench_lcl.errors import ConfigurationError, SeisBenchLCLError, Training
 from seisbench_lcl.extractors import FeatureExtractor
 from seisbench_lcl.heads import Head
 from seisbench_lcl.heads.matching import name_by_labels
-from seisbench_lcl.labels import check_clusters, check_labels, encode, encode_groups, named_clusters, quakeml_types
-from seisbench_lcl.models._fitting import Fitting
+from seisbench_lcl.labels import (
+    as_list,
+    check_clusters,
+    check_labels,
+    encode,
+    encode_groups,
+    named_clusters,
+    quakeml_types,
+)
+from seisbench_lcl.models import _forking as _forking
+from seisbench_lcl.models._fitting import Fitting, restored_on_error
+from seisbench_lcl.models._plain import plain
 from seisbench_lcl.models._windows import Picks, Windows, as_picks, as_windows, batches
 from seisbench_lcl.models.novelty import NoveltyDetector
 from seisbench_lcl.models.prediction import Prediction
@@ -124,13 +133,21 @@ class Discriminator(StreamModel):
         head_args: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Define a named model: ``class MiniRocketRidge(Discriminator, extractor="minirocket", head="ridge")``."""
+        """Define a named model: ``class MiniRocketRidge(Discriminator, extractor="minirocket", head="ridge")``.
+
+        A subclass inherits what it does not set, but the defaults of a parent are meant for its own extractor and head.
+        """
         super().__init_subclass__(**kwargs)
+        if bool(extractor) != bool(head):
+            raise ConfigurationError(f"class {cls.__name__} must set both extractor and head, or neither")
+        defaults = {"default_normalisation": normalisation, "default_head_args": head_args}
+        for name, value in defaults.items():
+            if value is not None:
+                setattr(cls, name, value)
+            elif extractor and name not in vars(cls):
+                setattr(cls, name, getattr(Discriminator, name))
         if extractor and head:
             cls.pair = extractor, head
-            # The defaults of a parent are meant for its own extractor and head.
-            cls.default_normalisation = normalisation or Discriminator.default_normalisation
-            cls.default_head_args = head_args or {}
 
     def __init__(
         self,
@@ -152,6 +169,8 @@ class Discriminator(StreamModel):
         default_args: Mapping[str, Any] | None = None,
         citation: str | None = None,
     ) -> None:
+        sampling_rate, in_samples, band, before = plain((sampling_rate, in_samples, band, before))
+        novelty_rate, default_args = plain(novelty_rate), plain(default_args)
         pair = self._resolve_pair(extractor, head)
         head_class = registry().head(pair[1])
         outputs = (
@@ -186,8 +205,8 @@ class Discriminator(StreamModel):
         }
         shape = len(component_order), in_samples, sampling_rate
         try:
-            self.extractor = registry().build_extractor(pair[0], shape, extractor_args or {}, known)
-            own = {**self.default_head_args, **(head_args or {})}
+            self.extractor = registry().build_extractor(pair[0], shape, plain(extractor_args or {}), known)
+            own = {**self.default_head_args, **plain(head_args or {})}
             if head_class.takes_blocks:
                 own.setdefault("blocks", self.extractor.blocks)
             self.head = head_class(self.extractor.n_features, len(outputs), **own)
@@ -226,7 +245,7 @@ class Discriminator(StreamModel):
             A head that learns without labels ignores them with a warning.
         groups : iterable of N hashables, optional
             Event of each window. Windows of one event are held out together; a cluster head may use the fact that
-            they show the same source.
+            they show the same source. A window without event (None, NaN or blank) is its own event.
         s_arrivals : (N,) array_like, optional
             S picks in seconds after the first sample of each window; NaN without a pick. Physical discriminants use
             them; without picks, S is where most energy follows P, as in `classify`. If only some classes have picks,
@@ -235,15 +254,15 @@ class Discriminator(StreamModel):
         Returns
         -------
         Discriminator
-            Itself.
+            Itself. If the fit fails or is interrupted, the model stays as it was.
 
         Raises
         ------
         WindowError
             If the windows have the wrong shape, hold NaN or infinite values, or a component without motion.
         TrainingError
-            If labels are missing or unknown, a class has no window or only one event, or an event has windows of two
-            labels; if there are fewer windows than clusters.
+            If labels are missing or unknown, two differ only by capitals or blanks, a class has no window or only one
+            event, or an event has windows of two labels; if there are fewer windows than clusters.
         """
         return self._learn(windows, labels, groups, s_arrivals)
 
@@ -337,13 +356,9 @@ class Discriminator(StreamModel):
             lambda rows: self.preprocessing.normalise(as_windows(rows)),
             self._feature_rows,
         )
-        before = deepcopy(self.state_dict())
-        try:
+        with restored_on_error(self):  # else the new extractor would be followed by the old head
             self.held_out = fitting.run(x, y, events, s_arrivals, tuning)
-        except BaseException:
-            self.load_state_dict(before)  # else the new extractor would be followed by the old head
-            self.eval()  # an interrupted training leaves its networks in training mode
-            raise
+        self._forget_weights()
         return self.eval()
 
     def _encode(
@@ -352,7 +367,7 @@ class Discriminator(StreamModel):
         if self.learns_from_labels:
             if labels is None:
                 raise TrainingError(f"{self.name} learns from labels: call fit(windows, labels)")
-            labels = list(labels)
+            labels = as_list(labels)
             # A network in front of a cluster head learns from the classes in the data.
             known = self.labels if self.head.supervised else sorted({str(label) for label in labels})
             return encode(labels, groups, known, n_windows, every_class)
@@ -362,6 +377,21 @@ class Discriminator(StreamModel):
                 stacklevel=4,
             )
         return None, encode_groups(groups, n_windows)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Move or cast the model (``to``, ``cuda``, ``double``), unless its weights would change (``half``).
+
+        Raises
+        ------
+        ConfigurationError
+            If the new type is less precise than float32: casting back would not restore the weights.
+        """
+        cast = fn(torch.zeros(1, device=self.device)).dtype
+        if cast not in (torch.float32, torch.float64):
+            raise ConfigurationError(
+                f"{self.name} cannot be cast to {cast}, which would change its weights for good: use float32 or float64"
+            )
+        return super()._apply(fn, recurse)
 
     # Prediction -----------------------------------------------------------------------------------------------------
 
@@ -506,6 +536,7 @@ class Discriminator(StreamModel):
         known = {label: kind for label, kind in self.event_types.items() if label in distinct}
         self.event_types = quakeml_types(distinct, known | dict(event_types or {}))
         self._set_clusters(names)
+        self.weights_origin = None  # which has other labels
         return self
 
     def _set_clusters(self, names: list[str]) -> None:

@@ -1,7 +1,7 @@
 """Soft voting: the mean probability of several discriminators, and how far they agree."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from copy import deepcopy
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,6 +13,8 @@ from typing_extensions import Self
 from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.extractors import FeatureExtractor
 from seisbench_lcl.heads import Head
+from seisbench_lcl.labels import as_list
+from seisbench_lcl.models._fitting import restored_on_error
 from seisbench_lcl.models._windows import Picks, Windows
 from seisbench_lcl.models.discriminator import Discriminator
 from seisbench_lcl.models.lookup import model_class
@@ -21,6 +23,7 @@ from seisbench_lcl.models.pretrained import PretrainedModel
 from seisbench_lcl.models.seeds import with_seed, without_seeds
 from seisbench_lcl.models.stream_model import StreamModel
 from seisbench_lcl.optim import History, session_part
+from seisbench_lcl.waveforms.preprocessing import Preprocessing
 from seisbench_lcl.waveforms.records import Record
 
 _ALIKE = ("sampling_rate", "in_samples", "component_order", "band", "before")
@@ -45,6 +48,8 @@ class DiscriminatorEnsemble(StreamModel):
     Attributes
     ----------
     members : nn.ModuleList of Discriminator
+    preprocessing : Preprocessing
+        That of the members. If their normalisations differ, it names all of them, as "component-std, joint-peak".
     held_out : (N, K) float32 ndarray or None
         Mean probabilities of the training windows over the members that held them out; NaN where none did. Not saved.
 
@@ -94,7 +99,7 @@ class DiscriminatorEnsemble(StreamModel):
             grouping="instrument",
             citation=citation,
         )
-        self.preprocessing = first.preprocessing
+        self.preprocessing = _shared_preprocessing(built)
         self.event_types = first.event_types
         self.members = nn.ModuleList(built)
         self.held_out: NDArray[np.float32] | None = None
@@ -131,7 +136,7 @@ class DiscriminatorEnsemble(StreamModel):
         s_arrivals: Picks = None,
     ) -> Self:
         """Fit each member to all windows; parameters and errors are those of `Discriminator.fit`."""
-        names, events = _list(labels), _list(groups)
+        names, events = (None if values is None else as_list(values) for values in (labels, groups))
         return self._teach(lambda member: member.fit(windows, names, events, s_arrivals))
 
     def fine_tune(
@@ -141,7 +146,7 @@ class DiscriminatorEnsemble(StreamModel):
 
         Arguments of networks go to the members that are networks.
         """
-        names, events = list(labels), _list(groups)
+        names, events = as_list(labels), None if groups is None else as_list(groups)
         networks = [member for member in self._members if member.trains_jointly]
         if arguments and not networks:
             raise ConfigurationError(f"no member is a network, so {', '.join(arguments)} cannot be used")
@@ -228,17 +233,14 @@ class DiscriminatorEnsemble(StreamModel):
         return list(self.members)  # type: ignore[arg-type]
 
     def _teach(self, learn: Callable[[Discriminator], object]) -> Self:
-        before = deepcopy(self.state_dict())
-        try:
+        with restored_on_error(self):  # else some members would be of this fit and some of an earlier one
             for i, member in enumerate(self._members):
                 with session_part(f"member-{i}"):
                     learn(member)
-        except BaseException:
-            self.load_state_dict(before)  # else some members would be of this fit and some of an earlier one
-            raise
         found = [member.held_out for member in self._members if member.held_out is not None]
         mean = np.ma.masked_invalid(np.stack(found)).mean(axis=0) if found else None
         self.held_out = None if mean is None else mean.filled(np.nan).astype(np.float32)
+        self._forget_weights()
         return self
 
     def _votes(self, windows: Windows, s_arrivals: Picks) -> NDArray[np.float32]:
@@ -276,10 +278,6 @@ def _spread(votes: Tensor, mean: Tensor) -> Tensor:
     return (chosen - chosen.mean(dim=0)).square().mean(dim=0).sqrt()  # std warns if there is no window
 
 
-def _list(values: Iterable[Any] | None) -> list[Any] | None:
-    return None if values is None else list(values)
-
-
 def _build(i: int, member: Discriminator | Mapping[str, Any]) -> Discriminator:
     if isinstance(member, Discriminator):
         return member
@@ -295,6 +293,27 @@ def _build(i: int, member: Discriminator | Mapping[str, Any]) -> Discriminator:
     if not issubclass(cls, Discriminator):
         raise ConfigurationError(f"member {i} is an ensemble: list its members one by one")
     return cls(**arguments)
+
+
+@dataclass(frozen=True)
+class _MemberPreprocessing(Preprocessing):
+    """Preprocessing of records for members that normalise windows in different ways."""
+
+    def __post_init__(self) -> None:
+        """Accept several normalisations; the members have checked all values."""
+
+    def normalise(self, windows: Tensor) -> Tensor:
+        raise ConfigurationError(
+            f"the members normalise windows in different ways ({self.normalisation}): use the preprocessing of a member"
+        )
+
+
+def _shared_preprocessing(members: Sequence[Discriminator]) -> Preprocessing:
+    first = members[0].preprocessing
+    normalisations = dict.fromkeys(member.preprocessing.normalisation for member in members)
+    if len(normalisations) == 1:
+        return first
+    return _MemberPreprocessing(**vars(first) | {"normalisation": ", ".join(normalisations)})
 
 
 def _common_arguments(members: Sequence[Discriminator]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 from seisbench_lcl.errors import ConfigurationError, WeightsError
@@ -86,7 +87,7 @@ def load(path: str | os.PathLike[str], version_str: str | None = None) -> Any:
     Parameters
     ----------
     path : path
-        Without suffix, or the JSON file of the weights.
+        Without suffix, or one of the files of the weights.
     version_str : str, optional
         As given to `save`.
 
@@ -128,9 +129,23 @@ def find_model(weights: str, model: str | None = None, default: str = DEFAULT_MO
             raise WeightsError(f"{weights} holds weights of {found.name}, not of {model}: leave the model out")
         return found
     prefix, _, _ = weights.rpartition("/")
-    if os.sep in weights and prefix not in model_classes():
+    if Path(weights).is_file() or (os.sep in weights and prefix not in model_classes()):
         return load(weights)  # whose error names the missing file
     return from_pretrained(weights, model=model, default=default)
+
+
+def describe_weights(model: Any) -> str:
+    """Return one line that says which weights a model uses.
+
+    Examples
+    --------
+    >>> from seisbench_lcl import MiniRocketRidge
+    >>> describe_weights(MiniRocketRidge.from_pretrained("mixed-3c"))
+    'MiniRocketRidge/mixed-3c, version 1, from the package (sha256 a3714976ddd3)'
+    >>> describe_weights(MiniRocketRidge(labels=["earthquake", "noise"]))
+    'MiniRocketRidge, not loaded from saved weights'
+    """
+    return str(model.weights_origin or f"{model.name}, not loaded from saved weights")
 
 
 def _class_of(name: str, default: str) -> str:

@@ -6,13 +6,14 @@ from typing import Any, TypedDict
 
 import torch
 from seisbench.models import WaveformModel
-from typing_extensions import Self
+from typing_extensions import NotRequired, Self
 
 from seisbench_lcl._version import __version__
 from seisbench_lcl.errors import NotFittedError, WeightsError
 from seisbench_lcl.extractors import FeatureExtractor
 from seisbench_lcl.heads import Head
 from seisbench_lcl.hub import lookup, weights
+from seisbench_lcl.hub.origin import WeightsOrigin
 from seisbench_lcl.models.registry import BUILT_IN, registry
 
 _SEISBENCH_REQUIREMENT = "0.12.6"
@@ -21,13 +22,15 @@ _SEISBENCH_REQUIREMENT = "0.12.6"
 class TrainingWindows(TypedDict):
     """How the training windows of weights were cut and chosen; see `seisbench_lcl.datasets.Cuts`.
 
-    `max_shift` and `refine` are in seconds, `min_snr` in dB; None accepted all windows.
+    `max_shift` and `refine` are in seconds, `min_snr` in dB; None accepted all windows. `windows` is the number of
+    windows, without shifted copies.
     """
 
     max_shift: float
     copies: int
     refine: float
     min_snr: float | None
+    windows: NotRequired[int]
 
 
 class PretrainedModel(WaveformModel):
@@ -39,9 +42,12 @@ class PretrainedModel(WaveformModel):
     ----------
     training_windows : TrainingWindows or None
         How the training windows were cut and chosen; None if the weights do not record it.
+    weights_origin : seisbench_lcl.hub.origin.WeightsOrigin or None
+        The weights in use: name, version, digest and origin; None if the model was not loaded, or changed since.
     """
 
     training_windows: TrainingWindows | None = None
+    weights_origin: WeightsOrigin | None = None
 
     def save(self, path: str | os.PathLike[str], weights_docstring: str = "", version_str: str | None = None) -> None:
         """Save in SeisBench's layout, with the tensors as safetensors too.
@@ -117,6 +123,7 @@ class PretrainedModel(WaveformModel):
         model.load_state_dict(tensors)
         model._weights_metadata = metadata
         model.training_windows = metadata["seisbench_lcl"].get("training_windows")
+        model.weights_origin = WeightsOrigin.of(cls, path, version_str, metadata)
         model._parse_metadata()
         return model.eval()
 
@@ -142,7 +149,7 @@ class PretrainedModel(WaveformModel):
         update : bool
             Ask the hubs for a newer version.
         force : bool
-            Pull the weights again, and replace those in the cache.
+            Pull the weights again, and replace those in the cache, even by other weights of this name and version.
         wait_for_file : bool
             As in SeisBench; no effect.
 
@@ -168,6 +175,12 @@ class PretrainedModel(WaveformModel):
     def list_versions(cls, name: str, remote: bool = True) -> list[str]:
         """Return the versions of pretrained weights; `remote` includes those on hubs."""
         return lookup.versions(cls, name, remote)
+
+    def _forget_weights(self) -> None:
+        """Forget the weights that the model was loaded from, because it has others now."""
+        self.weights_origin = None
+        if self.training_windows is not None:
+            self.training_windows.pop("windows", None)
 
     @abstractmethod
     def _parts(self) -> dict[str, FeatureExtractor | Head]:

@@ -181,10 +181,10 @@ class StreamModel(PretrainedModel):
                 diagnostics[name][batch] = values.cpu().numpy()
         reasons = np.full(len(offsets), "", dtype=object)
         for i in np.flatnonzero(least < limits.min_coverage):
-            component = self.component_order[int(coverage[i].argmin())]
-            reasons[i] = (
-                f"{100 * least[i]:.4g}% of component {component} present (gap, conflicting overlap or flat line)"
-            )
+            row = int(coverage[i].argmin())
+            component = self.component_order[row]
+            flaws = record.flaws_in(row, int(offsets[i]), self.in_samples)
+            reasons[i] = f"{100 * least[i]:.4g}% of component {component} present ({flaws})"
         novelty = diagnostics.get("novelty", least * 0)
         for i in np.flatnonzero(novelty > limits.max_novelty):
             reasons[i] = f"unlike the training data (novelty {novelty[i]:.2f}, limit {limits.max_novelty:g})"
@@ -269,7 +269,7 @@ class StreamModel(PretrainedModel):
         """Compute in evaluation mode, without gradients, in a sufficient precision."""
         if self.dtype not in (torch.float32, torch.float64):
             raise ConfigurationError(
-                f"the model was cast to {self.dtype}, which is too coarse for its weights: call model.float()"
+                f"the model was cast to {self.dtype}, which is too coarse for its weights: load the weights again"
             )
         if self.training:
             self.eval()

@@ -113,10 +113,12 @@ def reproduce(
     # Weights are written together with their complete card.
     _save(model, described, files)
     metadata, _ = weights.read(_base(files), described.version)
+    digest = metadata["seisbench_lcl"]["sha256"]
+    card = card.model_copy(update={"weights_sha256": digest})
     card.check_against(metadata)
     text = _text(described, sections, trained + configuration(described, request, model))
     write_text(files["card"], card.to_text(f"{introduction}{text}"))
-    return Reproduced(model, card, files, metadata["seisbench_lcl"]["sha256"])
+    return Reproduced(model, card, files, digest)
 
 
 def _introduction(recipe: Path) -> str:

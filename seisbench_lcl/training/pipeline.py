@@ -283,6 +283,7 @@ class Training:
             "copies": cuts.copies,
             "refine": cuts.refine,
             "min_snr": self.request.min_snr,
+            "windows": int((learnt.shifts == 0).sum()),
         }
         return self.model
 

@@ -13,9 +13,10 @@ import obspy
 from numpy.typing import NDArray
 from obspy import UTCDateTime
 
-from seisbench_lcl.errors import ComponentError, EmptyStreamError, NonFiniteError, WaveformError
+from seisbench_lcl.errors import ComponentError, EmptyStreamError, WaveformError
+from seisbench_lcl.waveforms.flaws import Flaw, Flaws, bridge, find_flaws, runs
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
-from seisbench_lcl.waveforms.segments import dead_runs, gapless, join
+from seisbench_lcl.waveforms.segments import gapless, join
 from seisbench_lcl.waveforms.station import StationId
 
 _GRID_TOLERANCE = 1e-3  # of a sample: time stamps are rounded to microseconds
@@ -35,14 +36,24 @@ class Record:
         Time of the first sample.
     data : (C, n) float32 ndarray
         Zero where samples are missing.
-    present : (C, n) bool ndarray
-        False where samples are missing.
+    flaws : (C, n) uint8 ndarray
+        Why a sample is missing (`seisbench_lcl.waveforms.flaws.Flaw`); 0 where it is present.
     """
 
     station: StationId
     start: UTCDateTime
     data: NDArray[np.float32]
-    present: NDArray[np.bool_]
+    flaws: Flaws
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """(C, n) bool: where samples are present."""
+        return self.flaws == 0
+
+    def flaws_in(self, row: int, offset: int, length: int) -> str:
+        """Name the flaws of a component in a window, such as "gap, spike"."""
+        found = np.unique(self.flaws[row, offset : offset + length])
+        return ", ".join(str(Flaw(code)) for code in found if code)
 
     def cut(self, offsets: NDArray[np.int64], length: int) -> NDArray[np.float32]:
         """Return windows (B, C, length) that start at the given samples, as a copy."""
@@ -71,8 +82,8 @@ class Record:
 
     def coverage(self, offsets: NDArray[np.int64], length: int) -> NDArray[np.float32]:
         """Return the fraction of present samples in each component of each window, (B, C)."""
-        if self.present.all():
-            return np.ones((len(offsets), len(self.present)), dtype=np.float32)
+        if not self.flaws.any():
+            return np.ones((len(offsets), len(self.flaws)), dtype=np.float32)
         columns = []
         for present in self.present:
             count = np.concatenate([[0], np.cumsum(present, dtype=np.int32)])
@@ -97,7 +108,7 @@ class _Piece:
     row: int
     first: int
     data: NDArray[np.float32]
-    present: NDArray[np.bool_]
+    flaws: Flaws
 
     @property
     def end(self) -> int:
@@ -190,15 +201,14 @@ def read_array(data: NDArray[np.floating], rate: float, preprocessing: Preproces
     Raises
     ------
     WaveformError
-        If samples are NaN or infinite.
+        If there are no samples.
     SamplingRateError
         If the rate is too low for the band.
     """
     epoch = UTCDateTime(0)
     pieces = []
     for row, samples in enumerate(data):
-        _check_finite(samples, epoch, rate)
-        pieces.append(_piece(row, samples, rate, epoch, preprocessing))
+        pieces.append(_piece(row, samples, None, rate, epoch, preprocessing))
     return _assemble(_ARRAY, pieces, preprocessing)
 
 
@@ -224,11 +234,10 @@ def _records(
     rows = preprocessing.component_rows({trace.stats.channel[-1:] for trace in traces}, flexible)
     pieces = []
     for code, row in rows.items():
-        component = [trace for trace in traces if trace.stats.channel[-1:] == code]
-        for trace in component:
-            _check_finite(trace.data, trace.stats.starttime, trace.stats.sampling_rate)
+        component = [_calibrated(trace) for trace in traces if trace.stats.channel[-1:] == code]
         own = [
-            _piece(row, data, stats.sampling_rate, stats.starttime, preprocessing) for data, stats in join(component)
+            _piece(row, data, missing, stats.sampling_rate, stats.starttime, preprocessing)
+            for data, missing, stats in join(component)
         ]
         _mask_conflicts(own)
         pieces += own
@@ -243,48 +252,48 @@ def _records(
     yield _assemble(station, cluster, preprocessing)
 
 
-def _check_finite(data: NDArray[np.floating], start: UTCDateTime, rate: float) -> None:
-    if not len(data):
-        raise WaveformError("has no samples")
-    if data.dtype.kind not in "iuf":
-        raise WaveformError(f"samples are not numbers but of type {data.dtype}: remove log channels")
-    finite = np.isfinite(data)
-    if not finite.all():
-        first = int(np.argmin(finite))
-        raise NonFiniteError(
-            f"{np.count_nonzero(~finite)} samples are NaN or infinite, the first at {start + first / rate}: mask them "
-            "with trace.data = numpy.ma.masked_invalid(trace.data) to treat them as a gap",
-            summary="samples are NaN or infinite",
-        )
+def _calibrated(trace: obspy.Trace) -> obspy.Trace:
+    """Apply the calibration factor of a trace, which may differ between components and within a channel."""
+    stats = trace.stats
+    if trace.data.dtype.kind not in "iuf":
+        raise WaveformError(f"samples are not numbers but of type {trace.data.dtype}: remove log channels")
+    if not stats.get("sac", {}).get("leven", True):
+        raise WaveformError("is sampled unevenly (SAC header LEVEN is false): interpolate it to an even rate first")
+    if stats.calib == 1:
+        return trace
+    if not (np.isfinite(stats.calib) and stats.calib):
+        raise WaveformError(f"has the calibration factor {stats.calib}: set trace.stats.calib")
+    return obspy.Trace(trace.data * np.float64(stats.calib), header=stats)
 
 
 def _piece(
-    row: int, data: NDArray[np.floating], rate: float, start: UTCDateTime, preprocessing: Preprocessing
+    row: int,
+    data: NDArray[Any],
+    missing: NDArray[np.bool_] | None,
+    rate: float,
+    start: UTCDateTime,
+    preprocessing: Preprocessing,
 ) -> _Piece:
-    """Condition a segment onto the grid of whole samples since the epoch, and mark dead stretches as missing."""
+    """Condition a segment onto the grid of whole samples since the epoch, with flaws bridged and marked as missing."""
+    if not len(data):
+        raise WaveformError("has no samples")
     target = preprocessing.sampling_rate
     position = start.ns * Fraction(target) / 10**9  # exact: a float would lose microseconds
     first = ceil(position - Fraction(_GRID_TOLERANCE))
     offset = max(0.0, float(first - position) / target)
-    dead = list(dead_runs(data, rate))
+    raw = find_flaws(data, rate, missing)
+    if raw.all():
+        data = np.zeros(len(data))  # nothing of it can be used, and it may not even be finite
     with np.errstate(over="ignore"):
-        conditioned = preprocessing.condition(_bridge(data, dead), rate, offset)
+        conditioned = preprocessing.condition(bridge(data, raw) if raw.any() else data, rate, offset)
     if not np.isfinite(conditioned).all():
         raise WaveformError("amplitudes are too large for single precision: rescale the record")
-    present = np.ones(len(conditioned), dtype=bool)
-    for run in dead:
-        present[ceil(max(0.0, run.start / rate - offset) * target) : ceil((run.stop / rate - offset) * target)] = False
-    return _Piece(row, first, conditioned, present)
-
-
-def _bridge(data: NDArray[Any], dead: list[slice]) -> NDArray[Any]:
-    """Interpolate over dead stretches: the step to a filled gap would ring in neighbouring samples."""
-    live = np.ones(len(data), dtype=bool)
-    for run in dead:
-        live[run] = False
-    if live.all() or not live.any():
-        return data
-    return np.interp(np.arange(len(data)), np.flatnonzero(live), data[live])
+    flaws = np.zeros(len(conditioned), dtype=np.uint8)
+    for code in np.unique(raw[raw > 0]):
+        for begin, end in zip(*runs(raw == code), strict=True):
+            on_grid = ceil(max(0.0, begin / rate - offset) * target)
+            flaws[on_grid : max(ceil((end / rate - offset) * target), on_grid + 1)] = code
+    return _Piece(row, first, conditioned, flaws)
 
 
 def _mask_conflicts(pieces: list[_Piece]) -> None:
@@ -293,18 +302,19 @@ def _mask_conflicts(pieces: list[_Piece]) -> None:
     for i, one in enumerate(pieces):
         for other in takewhile(lambda piece: piece.first < one.end, islice(pieces, i + 1, None)):  # noqa: B023
             end = min(one.end, other.end)
-            one.present[other.first - one.first : end - one.first] = False
-            other.present[: end - other.first] = False
+            one.flaws[other.first - one.first : end - one.first] = Flaw.CONFLICT
+            other.flaws[: end - other.first] = Flaw.CONFLICT
 
 
 def _assemble(station: StationId, pieces: list[_Piece], preprocessing: Preprocessing) -> Record:
     first = min(piece.first for piece in pieces)
     shape = (len(preprocessing.component_order), max(piece.end for piece in pieces) - first)
     data = np.zeros(shape, dtype=np.float32)
-    present = np.zeros(shape, dtype=bool)
+    flaws = np.full(shape, Flaw.GAP, dtype=np.uint8)
     for piece in pieces:
         span = slice(piece.first - first, piece.end - first)
-        np.copyto(data[piece.row, span], piece.data, where=piece.present)
-        present[piece.row, span] |= piece.present
+        np.copyto(data[piece.row, span], piece.data, where=piece.flaws == 0)
+        known = flaws[piece.row, span]
+        np.copyto(known, piece.flaws, where=known == Flaw.GAP)
     start = UTCDateTime(ns=round(first * 10**9 / Fraction(preprocessing.sampling_rate)))
-    return Record(station, start, data, present)
+    return Record(station, start, data, flaws)

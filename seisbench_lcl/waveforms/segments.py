@@ -1,13 +1,31 @@
-"""Segments of raw records: splitting at masks, joining consecutive segments, finding dead stretches."""
+"""Segments of raw records: splitting at masks, joining consecutive segments."""
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import obspy
 from numpy.typing import NDArray
 
-_DEAD_SECONDS = 2.0  # a longer straight line is a dead channel or a filled gap, not ground motion
+_SAME_TIME = 0.75  # samples by which time stamps may jitter: a missing sample shifts them by more
+_SLIP = 0.5  # samples by which two rates may drift apart over a segment, and still be the same
+
+
+class Segment(NamedTuple):
+    """Samples of one component on one time grid.
+
+    Attributes
+    ----------
+    data : (n,) ndarray
+    missing : (n,) bool ndarray or None
+        Samples that only fill short gaps; None if no sample does.
+    stats : obspy.core.Stats
+        Header of the first joined segment.
+    """
+
+    data: NDArray[Any]
+    missing: NDArray[np.bool_] | None
+    stats: Any
 
 
 def gapless(trace: obspy.Trace) -> Iterator[obspy.Trace]:
@@ -23,40 +41,70 @@ def gapless(trace: obspy.Trace) -> Iterator[obspy.Trace]:
         yield segment
 
 
-def join(traces: list[obspy.Trace]) -> Iterator[tuple[NDArray[Any], Any]]:
-    """Join segments of a component that are consecutive to half a sample, or overlap with equal samples.
+def join(traces: list[obspy.Trace], longest_gap: float = 2.0) -> Iterator[Segment]:
+    """Join segments of a component that follow one another, overlap with equal samples, or leave a short gap.
 
-    ObsPy's ``merge(-1)`` copies all data for each segment, and fails if the data type or calibration changes.
+    Time stamps may jitter by less than a sample, and rates may differ as long as the difference does not add up to half
+    a sample. ObsPy's ``merge(-1)`` copies all data for each segment, and fails if the data type changes.
 
-    Yields
-    ------
-    data : ndarray
-        Samples of the joined segments.
-    stats : obspy.core.Stats
-        Header of the first of them.
+    Parameters
+    ----------
+    traces : list of obspy.Trace
+        Without masks.
+    longest_gap : float
+        Longest gap to fill, in s. Fillers are marked as missing.
     """
     first, *others = sorted(traces, key=lambda trace: (trace.stats.starttime.ns, trace.stats.npts))
-    stats, parts, length = first.stats, [first.data], len(first.data)
+    joining = _Joining(first)
     for trace in others:
-        data = trace.data
-        overlap = length - round((trace.stats.starttime - stats.starttime) * stats.sampling_rate)
-        if overlap > len(parts[-1]):
-            parts = [np.concatenate(parts)]
-        tail = parts[-1][len(parts[-1]) - overlap :][: len(data)]
-        follows = overlap >= 0 and trace.stats.sampling_rate == stats.sampling_rate
-        if not follows or not np.array_equal(tail, data[:overlap]):
-            yield np.concatenate(parts), stats
-            stats, parts, length = trace.stats, [data], len(data)
-        elif overlap < len(data):
-            parts.append(data[overlap:])
-            length += len(data) - overlap
-    yield np.concatenate(parts), stats
+        if not joining.add(trace, longest_gap):
+            yield joining.segment()
+            joining = _Joining(trace)
+    yield joining.segment()
 
 
-def dead_runs(data: NDArray[np.floating], rate: float) -> Iterable[slice]:
-    """Find stretches on a straight line, flat or interpolated, that are too long for ground motion."""
-    bends = np.abs(np.diff(data.astype(np.float64), n=2))
-    rounding = 2 * np.finfo(data.dtype).eps * np.abs(data).max() if data.dtype.kind == "f" else 0
-    edges = np.concatenate([[0], np.flatnonzero(bends > rounding) + 1, [len(data)]])
-    for run in np.flatnonzero(np.diff(edges) >= _DEAD_SECONDS * rate - 1):
-        yield slice(int(edges[run]), int(edges[run + 1]) + 1)
+class _Joining:
+    """Segments that are being joined: their parts, which are concatenated once."""
+
+    def __init__(self, first: obspy.Trace) -> None:
+        self._stats = first.stats
+        self._parts = [first.data]
+        self._length = len(first.data)
+        self._gaps: list[tuple[int, int]] = []
+
+    def add(self, trace: obspy.Trace, longest_gap: float) -> bool:
+        """Append a trace, and return whether that was possible."""
+        data, rate = trace.data, self._stats.sampling_rate
+        if abs(trace.stats.sampling_rate / rate - 1) * max(len(data), self._length) > _SLIP:
+            return False
+        offset = (trace.stats.starttime.ns - self._stats.starttime.ns) * rate / 1e9 - self._length
+        gap = round(offset)
+        if gap < 0:
+            overlap = -gap
+            if overlap > len(self._parts[-1]):
+                self._parts = [np.concatenate(self._parts)]
+            tail = self._parts[-1][len(self._parts[-1]) - overlap :][: len(data)]
+            if np.array_equal(tail, data[:overlap]):
+                data = data[overlap:]
+            elif offset <= -_SAME_TIME:
+                return False
+        elif offset >= _SAME_TIME:
+            if gap > longest_gap * rate:
+                return False
+            self._gaps.append((self._length, self._length + gap))
+            self._parts.append(np.repeat(self._parts[-1][-1:], gap))
+            self._length += gap
+        if len(data):
+            self._parts.append(data)
+            self._length += len(data)
+        return True
+
+    def segment(self) -> Segment:
+        """Return the joined samples."""
+        data = self._parts[0] if len(self._parts) == 1 else np.concatenate(self._parts)
+        if not self._gaps:
+            return Segment(data, None, self._stats)
+        missing = np.zeros(len(data), dtype=bool)
+        for first, end in self._gaps:
+            missing[first:end] = True
+        return Segment(data, missing, self._stats)

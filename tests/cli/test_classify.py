@@ -1,5 +1,7 @@
 """``classify``: recordings to tables and figures."""
 
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,9 @@ import pandas as pd
 import pytest
 from command_tools import is_png, saved_models, strict
 from conftest import START, Done, ground_motion
+
+from seisbench_lcl.cli import main
+from seisbench_lcl.cli.common import console
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -66,9 +71,43 @@ def test_a_broken_file_is_reported_and_the_rest_is_done(
     files = ("broken.mseed", *sac_files, "absent.sac")
     done = run("classify", *files, "--weights", weights / "rocket", "--stride", 2, expect=1)
     assert "12 windows of 1 station" in done.stdout
-    assert "cannot read broken.mseed: TypeError" in done.stderr
-    assert "cannot read absent.sac: FileNotFoundError" in done.stderr
-    assert "2 of 5 files could not be read" in done.stderr
+    assert "cannot read broken.mseed: its format is unknown" in done.stderr
+    assert "cannot read absent.sac: no such file" in done.stderr
+    assert "2 of 5 files could not be read completely" in done.stderr
+
+
+def test_the_named_file_is_read_and_patterns_are_mentioned(
+    run: Callable[..., Done], weights: Path, tmp_path: Path
+) -> None:
+    for name, station in {"day[1].mseed": "RIGHT", "day1.mseed": "WRONG"}.items():
+        stream = obspy.read()
+        for trace in stream:
+            trace.stats.station = station
+        stream.write(str(tmp_path / name), "MSEED")
+    done = run("classify", "day[1].mseed", "--weights", weights / "rocket", "--out", "w.csv")
+    assert set(pd.read_csv(tmp_path / "w.csv")["station"]) == {"BW.RIGHT..EH"}
+    assert "pattern" not in done.stderr
+    done = run("classify", "day[01].mseed", "--weights", weights / "rocket", "--out", "w.csv")
+    assert set(pd.read_csv(tmp_path / "w.csv")["station"]) == {"BW.WRONG..EH"}
+    assert "no file is called day[01].mseed: reading the 1 that match it as a pattern" in done.stderr
+    done = run("classify", "day?.mseed", "--weights", weights / "rocket", "--out", "day1.mseed", expect=2)
+    assert "day1.mseed is one of the recordings" in done.stderr
+
+
+def test_a_file_read_in_part_is_one_line_and_status_1(run: Callable[..., Done], weights: Path, tmp_path: Path) -> None:
+    obspy.read().write(str(tmp_path / "a.mseed"), "MSEED", reclen=512)
+    data = (tmp_path / "a.mseed").read_bytes()
+    (tmp_path / "a.mseed").write_bytes(data[: len(data) // 2] + b"\xab" * 512 + data[len(data) // 2 : -100])
+    done = run("classify", "a.mseed", "--weights", weights / "rocket", "--min-coverage", 0.5, expect=1)
+    assert "windows of 1 station" in done.stdout
+    assert "read a.mseed in part: damaged records: 1 of " in done.stderr
+    assert done.stderr.count("a.mseed") == 1
+
+
+def test_pickles_are_refused(run: Callable[..., Done], weights: Path, tmp_path: Path) -> None:
+    obspy.read().write(str(tmp_path / "evil.mseed"), "PICKLE")
+    done = run("classify", "evil.mseed", "--weights", weights / "rocket", expect=2)
+    assert "cannot read evil.mseed: is a Python pickle, which can run code" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -84,6 +123,8 @@ def test_a_broken_file_is_reported_and_the_rest_is_done(
         (["Z.sac", "--out", "Z.sac"], "is one of the recordings"),
         (["Z.sac", "--plot", "figure.xyz"], "use one of the suffixes"),
         (["Z.sac", "--plot", "."], "is a folder"),
+        (["Z.sac", "--out", "t.csv", "--detections", "./t.csv"], "t.csv is named for two outputs"),
+        (["Z.sac", "--detections", "t.png", "--plot", "x/../t.png"], "t.png is named for two outputs"),
         (["H.sac"], "has components H, but the model needs ZNE"),
         (["Z.sac", "--max-novelty", 0], "max_novelty must be a positive number, or None, but is 0.0"),
         (["Z.sac", "--max-novelty", "nan"], "max_novelty must be a positive number"),
@@ -105,8 +146,72 @@ def test_errors_are_one_message_and_status_2(
 
 
 def test_a_station_without_a_decision_is_listed(run: Callable[..., Done], weights: Path, sac_files: list[Path]) -> None:
-    done = run("classify", sac_files[0], "--weights", weights / "rocket")
+    done = run("classify", sac_files[0], "--weights", weights / "rocket", expect=1)
     assert "component N, E missing: found Z of ZNE" in done.stdout
+    assert "BW.RJOB..EH was not classified: component N, E missing" in done.stderr
+
+
+def test_a_closed_pipe_loses_no_file(
+    weights: Path, recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(console, "quiet", False)  # as rich silences the console after a closed pipe
+    arguments = ("--weights", str(weights / "rocket"), "--out", "w.csv", "--detections", "d.csv", "--plot", "f.png")
+    monkeypatch.setattr(sys, "argv", ["seisbench-lcl", "classify", str(recording), *arguments])
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        with pytest.raises(SystemExit) as ended:
+            main()
+    assert ended.value.code == 1
+    assert "error" not in capsys.readouterr().err
+    assert len(pd.read_csv(tmp_path / "w.csv")) == 113
+    assert (tmp_path / "d.csv").exists()
+    assert is_png(tmp_path / "f.png")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full device")
+def test_results_on_a_full_device_are_one_error_and_lose_no_file(
+    weights: Path, recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = ("--weights", str(weights / "rocket"), "--out", "w.csv")
+    monkeypatch.setattr(sys, "argv", ["seisbench-lcl", "classify", str(recording), *arguments])
+    with open("/dev/full", "w") as device:
+        monkeypatch.setattr(sys, "stdout", device)
+        with pytest.raises(SystemExit) as ended:
+            main()
+    assert ended.value.code == 2
+    assert "No space left on device" in capsys.readouterr().err
+    assert len(pd.read_csv(tmp_path / "w.csv")) == 113
+
+
+def test_names_on_an_ascii_terminal(
+    run: Callable[..., Done], weights: Path, recording: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = ("--weights", str(weights / "rocket"), "--out", "größe.csv")
+    monkeypatch.setattr(sys, "argv", ["seisbench-lcl", "classify", str(recording), *arguments])
+    with open("printed", "w", encoding="ascii") as terminal:
+        monkeypatch.setattr(sys, "stdout", terminal)
+        with pytest.raises(SystemExit) as ended:
+            main()
+    assert not ended.value.code
+    assert Path("printed").read_text().splitlines()[-1] == r"wrote gr\xf6\xdfe.csv"
+    assert Path("größe.csv").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a full device")
+def test_an_output_that_fails_stops_neither_others_nor_results(
+    run: Callable[..., Done], weights: Path, recording: Path, tmp_path: Path
+) -> None:
+    outputs = ("--out", "/dev/full", "--detections", "d.csv")
+    done = run("classify", recording, "--weights", weights / "rocket", *outputs, expect=2)
+    assert "113 windows of 1 station" in done.stdout
+    assert "cannot write /dev/full" in done.stderr
+    assert "wrote d.csv" in done.stdout
+    assert (tmp_path / "d.csv").exists()
 
 
 def test_abstention_by_novelty_and_probability(

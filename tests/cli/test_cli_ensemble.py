@@ -36,6 +36,10 @@ def test_weights_as_one_model(run: Callable[..., Done], weights: Path, tmp_path:
     )
     done = run("ensemble", *both, "--weights", tmp_path / "w" / "two.json.v3", "--out", "w/four")
     assert "4 members: ResNet18, MiniRocketRidge, ResNet18, MiniRocketRidge" in done.stdout
+    again = ("ensemble", *both, "--out", "w/four")
+    assert "w/four.json exists already: change --out or --version" in run(*again, expect=2).stderr
+    run(*again, "--version", 2)
+    assert "2 members" in run(*again, "--overwrite").stdout
 
 
 @pytest.mark.parametrize(

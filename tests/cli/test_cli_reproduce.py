@@ -9,6 +9,7 @@ from command_tools import few_traces, files_in
 from conftest import Done
 from small_recipe import CARD
 
+import seisbench_lcl as lcl
 from seisbench_lcl.hub import weights
 from seisbench_lcl.hub.card import Card
 
@@ -27,7 +28,9 @@ max_features = 84
 {CARD}"""
 
 
-def test_weights_and_card_of_a_committed_recipe(run: Callable[..., Done], dataset_folder: Path, tmp_path: Path) -> None:
+def test_weights_and_card_of_a_committed_recipe(
+    run: Callable[..., Done], dataset_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     recipe = tmp_path / "recipes" / "high-low.toml"
     recipe.parent.mkdir()
     recipe.write_text(RECIPE)
@@ -49,3 +52,14 @@ def test_weights_and_card_of_a_committed_recipe(run: Callable[..., Done], datase
     assert card.recipe.path == "recipes/high-low.toml"
     digest = weights.read(base, "2")[0]["seisbench_lcl"]["sha256"]
     assert f"wrote o/minirocketridge/high-low.md\nsha256 of the tensors: {digest}\n" in done.stdout
+    assert card.weights_sha256 == digest
+    assert sum(data.windows for data in card.training_data) == lcl.load(base).training_windows["windows"] == 8
+    monkeypatch.setattr(weights, "bundled", lambda: tmp_path / "o")
+    done = run(*own[:-1], "same")
+    assert (done.returncode, f"{digest}, as in the package" in done.stdout) == (0, True)
+    other = lcl.load(base)
+    other.state_dict()["head.intercepts"][0] += 1
+    other.save(base, version_str="2")
+    done = run(*own[:-1], "other")
+    assert (done.returncode, f"sha256 of the tensors: {digest}" in done.stdout) == (1, True)
+    assert "these are not the weights of the package" in done.stderr

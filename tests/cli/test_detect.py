@@ -1,5 +1,7 @@
 """``detect``: continuous records to a dataset."""
 
+import signal
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from seisbench_lcl.cli import main
 from seisbench_lcl.cli.detect import detect
 from seisbench_lcl.errors import ConfigurationError, DatasetError, OutputError, SeisBenchLCLError
 
@@ -60,19 +63,18 @@ def test_unreadable_files_are_reported_and_the_rest_is_done(files: list[str]) ->
     done = run("broken.mseed", *files, "absent.sac", "--out", "a")
     assert done.exit_code == 1
     assert "3 windows" in done.stdout
-    assert "cannot read broken.mseed: TypeError" in done.stderr
-    assert "cannot read absent.sac: FileNotFoundError" in done.stderr
+    assert "cannot read broken.mseed: its format is unknown" in done.stderr
+    assert "cannot read absent.sac: no such file" in done.stderr
     folder = Path("sds/2024/XX/BBB/HHZ.D")
     folder.mkdir(parents=True)
     Path("broken.mseed").rename(folder / "XX.BBB..HHZ.D.2024.061")
     done = run(*ARCHIVE, "--station", "XX.BBB", "--out", "b")
     assert done.exit_code == 1
-    assert "cannot read XX.BBB..HHZ from 2024-03-01T00:00" in done.stderr
+    assert f"cannot read {folder}/XX.BBB..HHZ.D.2024.061: its format is unknown" in done.stderr
     assert "2 windows" in done.stdout
 
 
 def test_no_readable_file() -> None:
-    Path("set").mkdir()
     done = run("absent.sac", "--out", "set")
     assert done.exit_code == 2
     assert "cannot read absent.sac" in done.stderr
@@ -101,3 +103,29 @@ def test_detections_that_cannot_work(
     assert isinstance(done.exception, kind)
     assert message in str(done.exception)
     assert sorted(Path().rglob("*")) == before
+
+
+def test_files_are_not_read_if_the_folder_exists(files: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("seisbench_lcl.cli.detect.read_files", pytest.fail)
+    Path("set").mkdir()
+    assert "set exists already" in str(run(*files, "--out", "set").exception)
+
+
+def test_sigterm_leaves_no_hidden_folder(files: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The signal arrives while windows are written."""
+    hidden: list[Path] = []
+
+    def cut(*arguments: object) -> None:
+        hidden.extend(Path().glob(".*.set"))
+        signal.raise_signal(signal.SIGTERM)
+
+    monkeypatch.setattr("seisbench_lcl.datasets._detection_files.cut", cut)
+    monkeypatch.setattr(sys, "argv", ["seisbench-lcl", "detect", *files, "--out", "set"])
+    before = sorted(Path().iterdir())
+    handler = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 128 + signal.SIGTERM
+    assert len(hidden) == 1
+    assert sorted(Path().iterdir()) == before
+    assert signal.getsignal(signal.SIGTERM) == handler

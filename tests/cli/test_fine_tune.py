@@ -51,6 +51,13 @@ def test_a_ridge_regression(run: Callable[..., Done], weights: Path, dataset_fol
     assert "none.png was not written: MiniRocketRidge is not trained in epochs" in done.stderr
     assert "Training windows, each predicted by a head fitted without its event" in done.stdout
     assert lcl.MiniRocketRidge.load(tmp_path / "w" / "rocket").weights_docstring == "of the south"
+    own = (*data, "--weights", "./w/rocket", "--out", "w/rocket")
+    before = (tmp_path / "w" / "rocket.safetensors").read_bytes()
+    assert "w/rocket.json exists already" in run(*own, expect=2).stderr
+    assert (tmp_path / "w" / "rocket.safetensors").read_bytes() == before
+    run(*own, "--overwrite", "--report", "r.md")
+    assert lcl.load(tmp_path / "w" / "rocket").weights_docstring == "Fine-tuned. Before: of the south"
+    assert "overwrite" not in (tmp_path / "r.md").read_text()
 
 
 def test_an_ensemble(run: Callable[..., Done], weights: Path, dataset_folder: Path, tmp_path: Path) -> None:
@@ -72,6 +79,8 @@ def test_an_ensemble(run: Callable[..., Done], weights: Path, dataset_folder: Pa
         ("network", ["--label-column", "region"], "the model does not know the labels ['north', 'south']"),
         ("network", ["--split", "test"], "no usable window is in split test; available: dev, train"),
         ("network", ["--report", "."], "is a folder"),
+        ("network", ["--report", "a.svg", "--curves", "./a.svg"], "a.svg cannot be both the report and the figure"),
+        ("network", ["--version", "a/b"], "'a/b' is not a version"),
         ("network", ["--out", "file/w"], "cannot write file/w"),
         ("network", ["--model", "VGG16"], "holds weights of ResNet18, not of VGG16"),
         ("rocket", ["--epochs", 3], "freeze, learning_rate and epochs do not apply"),

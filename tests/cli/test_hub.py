@@ -69,6 +69,48 @@ def test_pull(run: Callable[..., Done], hub: Path, cache: Path) -> None:
     assert len(left_in(cache)) == 8
 
 
+def test_pull_replaces_other_weights_only_with_force(
+    run: Callable[..., Done], hub: Path, cache: Path, tmp_path: Path
+) -> None:
+    fitted(1).save(cache / FOLDER / NAME, "my own", "1")
+    before = contents(cache)
+    own = ("pull", NAME, "--version", "1", "--hub", hub)
+    assert f"{hub} and SeisBench's cache have different weights" in run(*own, expect=2).stderr
+    assert "remove them with hub remove" in run("verify", "--hub", hub, expect=1).stdout
+    assert contents(cache) == before
+    run(*own, "--force")
+    assert "failed" not in run("verify", "--hub", hub).stdout
+    run(*own)
+
+
+def test_remove(run: Callable[..., Done], hub: Path, cache: Path) -> None:
+    for version in ("1", "2"):
+        run("pull", NAME, "--version", version, "--hub", hub)
+    fitted().save(cache / FOLDER / "other", version_str="1")
+    several = f"choose one of WaveformKMeans/{NAME} --version 1; WaveformKMeans/{NAME} --version 2"
+    assert several in run("remove", NAME, expect=2).stderr
+    assert f"has no weights {NAME}, version 3" in run("remove", NAME, "--version", "3", expect=2).stderr
+    assert "has no weights MiniRocketKMeans/tiny" in run("remove", "MiniRocketKMeans/tiny", expect=2).stderr
+    assert run("remove", NAME, "--version", "1").stdout.endswith("tiny.{json,safetensors,pt,md}.v1")
+    run("remove", f"WaveformKMeans/{NAME}")
+    assert left_in(cache) == [f"{FOLDER}/other.{kind}.v1" for kind in ("json", "pt", "safetensors")]
+
+
+def test_show_paths(run: Callable[..., Done], hub: Path, tmp_path: Path) -> None:
+    """Saved weights with and without a card, each of their files, a card, and a file that is neither."""
+    folder = hub / FOLDER
+    for path in (folder / NAME, folder / f"{NAME}.safetensors.v2"):
+        shown = run("show", path).stdout
+        assert shown.startswith(f"WaveformKMeans from {folder / NAME}, version 2 (sha256 ")
+        assert "Version 2, for tests only." in shown
+    assert "Version 1, for tests only." in run("show", folder / f"{NAME}.md").stdout
+    fitted().save(tmp_path / "mine", "made on Sunday")
+    for path in ("mine", "./mine", "mine.json"):
+        assert run("show", path).stdout.endswith("labels: quarry blast, noise made on Sunday")
+    (tmp_path / "notes").write_text("no card")
+    assert "notes has no head" in run("show", "notes", expect=2).stderr
+
+
 def test_verify(run: Callable[..., Done], hub: Path, cache: Path, tmp_path: Path) -> None:
     run("pull", NAME, "--hub", hub)
     done = run("verify", "--hub", hub)
@@ -111,9 +153,11 @@ def test_add(run: Callable[..., Done], tmp_path: Path) -> None:
     assert run(*own).stdout == f"added WaveformKMeans/{NAME} to new"
     assert run(*own).stdout == f"WaveformKMeans/{NAME} is in new already"
     fitted().save(tmp_path / "plain")
-    card.write_text(join(head() | {"name": "plain"}, BODY))
-    assert run("add", "--weights", tmp_path / "plain", "--card", card, "--hub", "new").stdout.startswith("added")
-    assert "plain 1" in run("list", "--hub", "new").stdout
+    fitted().save(tmp_path / "newest", version_str="5")
+    for name, version in (("plain", "1"), ("newest", "5")):
+        card.write_text(join(head(version) | {"name": name}, BODY))
+        assert run("add", "--weights", f"./{name}", "--card", card, "--hub", "new").stdout.startswith("added")
+        assert f"{name} {version}" in run("list", "--hub", "new").stdout
 
 
 def test_add_lists_all_that_an_incomplete_card_lacks(run: Callable[..., Done], tmp_path: Path) -> None:

@@ -27,6 +27,10 @@ def test_names_by_hand_are_text(run: Callable[..., Done], dataset_folder: Path, 
     named = lcl.MiniRocketKMeans.load(tmp_path / "w" / "four", "2")
     assert named.clusters == ["null", "quarry blast", "cluster 2", "cluster 3"]
     assert named.weights_docstring == "made up"
+    again = ("name", "--weights", "w/four", "--out", "./w/four", "--version", "2", "--cluster", "2=slide")
+    assert "four.json.v2 exists already" in run(*again, expect=2).stderr
+    run(*again, "--overwrite")
+    assert lcl.load(tmp_path / "w" / "four").clusters == ["null", "quarry blast", "slide", "cluster 3"]
 
 
 @pytest.mark.parametrize(

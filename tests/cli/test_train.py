@@ -26,6 +26,7 @@ from command_tools import (
 from conftest import Done
 
 import seisbench_lcl as lcl
+from seisbench_lcl.models.lookup import find_model
 from seisbench_lcl.training import Cuts, open_dataset, read_windows
 
 pytestmark = pytest.mark.timeout(120)
@@ -75,7 +76,7 @@ def test_equal_trainings_give_equal_files(run: Callable[..., Done], dataset_fold
     run(*own, "--out", "streamed", "--memory", 0)
     assert same_tensors(*(tmp_path / name for name in ("one", "two", "streamed")))
     found = lcl.MiniRocketRidge.load(tmp_path / "one")
-    assert found.training_windows == {"max_shift": 1.0, "copies": 2, "refine": 0.0, "min_snr": None}
+    assert found.training_windows == {"max_shift": 1.0, "copies": 2, "refine": 0.0, "min_snr": None, "windows": 32}
     model = lcl.MiniRocketRidge(**FEW_FEATURES)
     cuts = Cuts(max_shift=1.0, copies=2)
     data = read_windows(open_dataset(dataset_folder), model.preprocessing, cuts=cuts).in_split("train")
@@ -87,7 +88,7 @@ def test_training_windows_are_recorded(run: Callable[..., Done], dataset_folder:
     own = ("--max-shift", 0.5, "--copies", 1, "--refine", 0.25, "--min-snr", -100, "--members", 2)
     done = run("train", "--dataset", few_traces(dataset_folder), *ROCKET, *own, "--out", "w")
     assert "fitting 16 windows of 4 events" in done.stderr  # every trace is louder than -100 dB
-    recorded = {"max_shift": 0.5, "copies": 1, "refine": 0.25, "min_snr": -100.0}
+    recorded = {"max_shift": 0.5, "copies": 1, "refine": 0.25, "min_snr": -100.0, "windows": 8}
     assert description(tmp_path / "w.json")["seisbench_lcl"]["training_windows"] == recorded
     assert lcl.DiscriminatorEnsemble.load(tmp_path / "w").training_windows == recorded
 
@@ -144,7 +145,7 @@ def test_faint_traces_are_left_out(run: Callable[..., Done], dataset_folder: Pat
     preprocessing = lcl.MiniRocketRidge(**FEW_FEATURES).preprocessing
     data = read_windows(open_dataset(dataset_folder), preprocessing).in_split("train")
     limit = float(np.median(data.snr))
-    own = ("train", "--dataset", dataset_folder, "--out", "w", *ROCKET, "--min-snr")
+    own = ("train", "--dataset", dataset_folder, "--out", "w", "--overwrite", *ROCKET, "--min-snr")
     done = run(*own, limit)
     assert f"left out 16 of 32 traces with a signal-to-noise ratio below {limit:g} dB" in done.stderr
     assert "fitting 48 windows of " in done.stderr
@@ -223,7 +224,7 @@ def test_an_interrupted_training_continues_to_the_same_weights(
     run(*own, "--out", "w", "--checkpoints", "c", "--logs", "logs")
     assert len(pd.read_csv(tmp_path / "logs" / "resnet18.csv")) == 2
     assert same_tensors(tmp_path / "w", tmp_path / "straight")
-    done = run(*own, "--out", "w", "--checkpoints", "c", "--extractor-arg", "batch_size=9", expect=2)
+    done = run(*own, "--out", "w", "--overwrite", "--checkpoints", "c", "--extractor-arg", "batch_size=9", expect=2)
     assert "resnet18.checkpoint belongs to another training, with other data" in done.stderr
 
 
@@ -320,6 +321,25 @@ def test_curves_without_epochs(run: Callable[..., Done], dataset_folder: Path, t
     done = run(*own, "--curves", "c.png")
     assert "c.png was not written: MiniRocketKMeans is not trained in epochs" in done.stderr
     assert not (tmp_path / "c.png").exists()
+
+
+@pytest.mark.parametrize("left", ["json", "safetensors", "pt"])
+@pytest.mark.parametrize("version", [None, "2"])
+def test_existing_weights_are_replaced_only_on_request(
+    run: Callable[..., Done], dataset_folder: Path, tmp_path: Path, left: str, version: str | None
+) -> None:
+    """Whichever file of them exists; other versions do not count, and a path finds the newest."""
+    own = ("train", "--dataset", few_traces(dataset_folder), *ROCKET, "--copies", 0, "--out", "w")
+    suffix = (f".v{version}", "--version", version) if version else ("",)
+    file = tmp_path / f"w.{left}{suffix[0]}"
+    file.write_text("mine")
+    assert f"{file.name} exists already: change --out or --version" in run(*own, *suffix[1:], expect=2).stderr
+    assert (files_in(tmp_path), file.read_text()) == ([file.name], "mine")
+    run(*own, *suffix[1:], "--overwrite")
+    run(*own, "--version", 10)
+    loaded = find_model("./w")
+    assert loaded.weights_version == ("10" if version else "1")
+    assert str(loaded.weights_origin).startswith("MiniRocketRidge from w, version")
 
 
 # Refusals -----------------------------------------------------------------------------------------------------------

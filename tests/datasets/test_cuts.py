@@ -19,7 +19,7 @@ def make_record(onset: float = 30.0, gain: float = 10.0, seconds: float = 60.0) 
     n, first = round(seconds * RATE), round(onset * RATE)
     data = np.random.default_rng(0).normal(size=(3, n)).astype(np.float32)
     data[:, first:] *= gain
-    return Record("", UTCDateTime(0), data, np.ones((3, n), dtype=bool))
+    return Record("", UTCDateTime(0), data, np.zeros((3, n), dtype=np.uint8))
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ class TestRefined:
 
     def test_a_pick_stays_next_to_a_gap_or_without_refinement(self) -> None:
         record = make_record()
-        record.present[2, round(29.2 * RATE)] = False
+        record.flaws[2, round(29.2 * RATE)] = 1
         assert Cuts(refine=1.0).refined(record, 29.703, PREPROCESSING) == 29.703
         assert Cuts(refine=0.45).refined(record, 29.703, PREPROCESSING) == pytest.approx(30, abs=2 / RATE)
         assert Cuts().refined(record, 29.703, PREPROCESSING) == 29.703
@@ -111,7 +111,7 @@ class TestSignalToNoise:
         record = make_record()
         for start, end in ((12, 27), (33, 36)):
             span = slice(round(start * RATE), round(end * RATE))
-            record.data[:, span], record.present[:, span] = 0, False
+            record.data[:, span], record.flaws[:, span] = 0, 1
         assert signal_to_noise(record, 30, RATE) == pytest.approx(20, abs=0.5)
 
     @pytest.mark.parametrize("arrival", [1.4, 59.2, -2.0, 70.0])

@@ -2,15 +2,17 @@ import logging
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import ground_motion
-from seisbench.data import WaveformDataWriter
+from seisbench.data import WaveformDataset, WaveformDataWriter
 
 import seisbench_lcl as lcl
 from seisbench_lcl.datasets import Cuts, LabelledWindows, open_dataset, read_windows
+from seisbench_lcl.datasets.windows import labels_in
 from seisbench_lcl.errors import ConfigurationError, DatasetError
 from seisbench_lcl.storage.rows import RowFile
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
@@ -84,7 +86,7 @@ def odd_dataset(tmp_path: Path) -> Path:
         flat[2, 1500:1900] = 7
         add(flat, 1000, "q3")
         nan = good.copy()
-        nan[0, 5] = np.nan
+        nan[0, 1500:1900] = np.nan
         add(nan, 1000, "q4")
         add(good[:1], 1000, "q5")
         add(good[:, :0], 1000, "q6")
@@ -96,8 +98,7 @@ def test_traces_that_give_no_window_are_counted_by_reason(odd_dataset: Path) -> 
     assert data.labels.tolist() == ["noise", "quake", "quake"]
     assert data.notes == {
         "left out: trace does not cover the whole window": 1,
-        "left out: gap or flat line in the window": 1,
-        "left out: samples are NaN or infinite": 1,
+        "left out: gap or flat line in the window": 2,
         "left out: component missing: E, N": 1,
         "left out: has no samples": 1,
         "no P arrival, cut from the middle: noise": 1,
@@ -168,6 +169,148 @@ def test_the_first_pick_of_a_trace_is_used(dataset_folder: Path, tmp_path: Path,
     assert found.notes == {}
 
 
+def test_events_without_picks_are_never_cut_silently(
+    dataset_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As long as they are events: noise has no P, and unlabelled traces may have none."""
+    labels = np.repeat(["noise", "earthquake", "quarry blast"], 16)
+    p = open_dataset(dataset_folder).metadata["trace_p_arrival_sample"].astype(float)
+    without = change(
+        dataset_folder, tmp_path / "without", trace_p_arrival_sample=None, my_p_arrival=p, source_type=labels
+    )
+    message = r"no P arrivals for earthquake, quarry blast: .*trace_p_arrival_sample, trace_P_.*columns: my_p_arrival\."
+    with pytest.raises(DatasetError, match=message):
+        read_windows(open_dataset(without), Preprocessing())
+    assert len(read_windows(open_dataset(without), Preprocessing(), pick_column="my_p_arrival")) == 48
+    assert len(read_windows(open_dataset(without), Preprocessing(), labels=["noise"])) == 16
+    assert caplog.text == ""
+    read_windows(open_dataset(without), Preprocessing(), unlabelled=True)
+    assert "without a P arrival in trace_p_arrival_sample, trace_P_arrival_sample" in caplog.text
+    caplog.clear()
+    some = change(
+        dataset_folder, tmp_path / "some", trace_p_arrival_sample=p.where(labels == "earthquake"), source_type=labels
+    )
+    data = read_windows(open_dataset(some), Preprocessing())
+    assert "without a P arrival in trace_p_arrival_sample: 16 traces of quarry blast;" in caplog.text
+    assert data.notes == {f"no P arrival, cut from the middle: {name}": 16 for name in ("noise", "quarry blast")}
+
+
+@pytest.mark.parametrize(
+    ("spellings", "message"),
+    [
+        (["earthquake", "earthquake "], "'earthquake' and 'earthquake ' differ only by capitals or blanks"),
+        (["Quarry Blast", "quarry_blast"], "'Quarry Blast' and 'quarry_blast' differ only"),
+        (["earthquake", "noise "], "'noise ' begins or ends with a blank: write 'noise'"),
+    ],
+)
+def test_one_class_in_two_spellings_is_refused(
+    dataset_folder: Path, tmp_path: Path, spellings: list[str], message: str
+) -> None:
+    dataset = open_dataset(change(dataset_folder, tmp_path, source_type=spellings * 24))
+    for read in (
+        lambda: labels_in(dataset, "source_type"),
+        lambda: read_windows(dataset, Preprocessing()),
+        lambda: read_windows(dataset, Preprocessing(), labels=spellings[1:]),
+    ):
+        with pytest.raises(DatasetError, match=message):
+            read()
+
+
+@pytest.mark.parametrize("bad", [np.nan, 0.0, -100.0, np.inf])
+def test_a_trace_without_a_sampling_rate_is_left_out(
+    dataset_folder: Path, tmp_path: Path, plain: LabelledWindows, bad: float
+) -> None:
+    rates = open_dataset(dataset_folder).metadata["trace_sampling_rate_hz"].astype(float)
+    rates[[1, 7]] = bad
+    data = read_windows(open_dataset(change(dataset_folder, tmp_path, trace_sampling_rate_hz=rates)), Preprocessing())
+    assert data.notes == {"left out: sampling rate unknown": 2}
+    np.testing.assert_array_equal(data.windows, np.delete(plain.windows, [1, 7], axis=0))
+
+
+def test_a_dataset_without_sampling_rates(dataset_folder: Path, tmp_path: Path) -> None:
+    """The interval may stand for the rate."""
+    rates = open_dataset(dataset_folder).metadata["trace_sampling_rate_hz"]
+    none = change(dataset_folder, tmp_path / "none", trace_sampling_rate_hz=None)
+    with pytest.raises(DatasetError, match=r"no trace of high, low gives a window: .*sampling rate unknown': 48"):
+        read_windows(open_dataset(none), Preprocessing())
+    dt = change(dataset_folder, tmp_path / "dt", trace_sampling_rate_hz=None, trace_dt_s=1 / rates)
+    assert len(read_windows(open_dataset(dt), Preprocessing())) == 48
+
+
+class TestComponents:
+    @pytest.mark.parametrize(
+        ("stored", "order"), [("Z12", "ZNE"), ("12Z", "ZNE"), ("ZNE", "Z12"), ("ENZ", "ZNE"), ("Z1E", "ZNE")]
+    )
+    def test_1_and_2_replace_north_and_east(self, tmp_path: Path, stored: str, order: str) -> None:
+        """In part of a dataset, as in `classify`."""
+        rows = {"Z": 0, "N": 1, "1": 1, "E": 2, "2": 2}
+        with WaveformDataWriter(tmp_path / "metadata.csv", tmp_path / "waveforms.hdf5") as writer:
+            writer.data_format = {"dimension_order": "CW"}
+            samples = np.random.default_rng(0).normal(size=(3, 4000))
+            for codes in (order, stored, "Z"):
+                trace = {"source_id": codes, "source_type": "quake", "trace_sampling_rate_hz": 100}
+                trace |= {"trace_p_arrival_sample": 1000, "trace_component_order": codes}
+                writer.add_trace(trace, samples[[rows[code] for code in codes]])
+        data = read_windows(open_dataset(tmp_path), Preprocessing(component_order=order))
+        assert data.notes == {f"left out: component missing: {', '.join(sorted(order[1:]))}": 1}
+        np.testing.assert_array_equal(data.windows[0], data.windows[1])
+        vertical = read_windows(open_dataset(tmp_path), Preprocessing(component_order="Z"))
+        np.testing.assert_array_equal(vertical.windows, np.tile(data.windows[:1, :1], (3, 1, 1)))
+
+    @pytest.mark.parametrize(
+        "opened",
+        [
+            {"component_order": "ENZ"},
+            {"component_order": "Z"},
+            {"component_order": "Z", "missing_components": "ignore"},
+            {"component_order": "ZNE", "dimension_order": "NWC"},
+            {"component_order": "ZNE", "sampling_rate": 20, "cache": "trace"},
+        ],
+    )
+    @pytest.mark.parametrize("order", ["ZNE", "Z", "EZ"])
+    def test_a_dataset_may_be_opened_in_any_way(
+        self, dataset_folder: Path, plain: LabelledWindows, opened: dict[str, Any], order: str
+    ) -> None:
+        dataset = WaveformDataset(dataset_folder, **{"dimension_order": "NCW", **opened})
+        dataset.filter((np.arange(48) < 6), inplace=True)
+        found = read_windows(dataset, Preprocessing(component_order=order))
+        np.testing.assert_array_equal(found.windows, plain.windows[:6, ["ZNE".index(code) for code in order]])
+        assert dataset.component_order == opened["component_order"]
+        assert dataset.sampling_rate == opened.get("sampling_rate")
+
+
+class TestRepeatedRows:
+    def test_a_trace_counts_once(self, dataset_folder: Path, tmp_path: Path, plain: LabelledWindows) -> None:
+        copy = change(dataset_folder, tmp_path)
+        metadata = pd.read_csv(copy / "metadata.csv")
+        moved = metadata[5:6].assign(split="dev", source_id="again")
+        later = metadata[9:10].assign(trace_p_arrival_sample=metadata["trace_p_arrival_sample"][9] + 10)
+        pd.concat([metadata, metadata[:3], moved, later]).to_csv(copy / "metadata.csv", index=False)
+        data = read_windows(open_dataset(copy), Preprocessing())
+        assert data.notes == {"left out: repeats trace and pick of an earlier row": 4}
+        np.testing.assert_array_equal(data.windows[:48], plain.windows)
+        assert len(data) == 49  # another pick is another window
+
+    def test_contradicting_labels_are_refused(self, dataset_folder: Path, tmp_path: Path) -> None:
+        copy = change(dataset_folder, tmp_path)
+        metadata = pd.read_csv(copy / "metadata.csv")
+        pd.concat([metadata, metadata[:1].assign(source_type="high")]).to_csv(copy / "metadata.csv", index=False)
+        dataset = open_dataset(copy)
+        with pytest.raises(DatasetError, match=r"several rows with one pick and different labels \(low, high\)"):
+            read_windows(dataset, Preprocessing())
+        assert len(read_windows(dataset, Preprocessing(), labels=["high"])) == 25
+
+    def test_joined_datasets_may_use_the_same_names(self, dataset_folder: Path, plain: LabelledWindows) -> None:
+        one = open_dataset(dataset_folder)
+        both = one + one
+        data = read_windows(both, Preprocessing(), cuts=Cuts(max_shift=1.0, copies=1))
+        assert len(data) == 192
+        np.testing.assert_array_equal(data.as_picked().windows, np.tile(plain.windows, (2, 1, 1)))
+        both.filter(np.arange(96) >= 47)
+        data = read_windows(both, Preprocessing(component_order="Z"))
+        np.testing.assert_array_equal(data.windows[:2], plain.windows[[47, 0], :1])
+
+
 def test_a_class_without_windows_is_an_error(dataset_folder: Path, tmp_path: Path) -> None:
     """All traces of one class are sampled too slowly; training on the other classes would hide the loss."""
     expected = open_dataset(dataset_folder).metadata
@@ -179,13 +322,13 @@ def test_a_class_without_windows_is_an_error(dataset_folder: Path, tmp_path: Pat
 
 def test_numeric_labels_missing_events_and_no_split(dataset_folder: Path, tmp_path: Path) -> None:
     rows = np.arange(48)
-    events = pd.Series([f"event{row // 2}" for row in rows]).where(rows != 5)
+    events = pd.Series([f"event{row // 2}" for row in rows]).where(rows != 5).mask(rows == 8, " ")
     copy = change(dataset_folder, tmp_path, source_type=rows // 2 % 2, source_id=events, split=None)
     data = read_windows(open_dataset(copy), Preprocessing(), labels=["1"])
     assert set(data.labels) == {"1"}
     data = read_windows(open_dataset(copy), Preprocessing())
-    assert data.groups[4:7].tolist() == ["event2", "trace 5", "event3"]
-    assert data.notes == {"no event, used as its own event": 1}
+    assert data.groups[4:9].tolist() == ["event2", "trace 5", "event3", "event3", "trace 8"]
+    assert data.notes == {"no event, used as its own event": 2}
     with pytest.raises(DatasetError, match="none, as the dataset has no split column"):
         data.in_split("train")
 

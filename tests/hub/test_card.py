@@ -82,6 +82,9 @@ def test_read_undoes_to_text(tmp_path: Path) -> None:
     file = tmp_path / "card.md"
     file.write_text(card.to_text("# Title\n\nWith --- inside\n\n---\n"))
     assert Card.read(file) == (card, "# Title\n\nWith --- inside\n\n---\n")
+    assert "weights_sha256" not in file.read_text()
+    bound = Card.of(changed(weights_sha256="0" * 64))
+    assert Card.parse(bound.to_text("")) == (bound, "")
     assert "- {data: mine, split: dev, level: station, metric: accuracy, value: 0.9" in file.read_text()
 
 
@@ -164,13 +167,19 @@ def test_a_card_that_cannot_be_read(tmp_path: Path) -> None:
         ("model_args", "novelty_rate", None, "reject.novelty_rate: "),
         ("default_args", "reject_below", 0.5, "reject.reject_below: 0.0 in the card, 0.5 in the weights"),
         ("seisbench_lcl", "model", "ResNet18", "model: 'MiniRocketRidge' in the card, 'ResNet18' in the weights"),
+        ("seisbench_lcl", "training_windows", {"windows": 21}, "training_data, windows: 20 in the card, 21 in the"),
+        ("seisbench_lcl", "sha256", "1" * 64, f"weights_sha256: '{'0' * 64}' in the card, '{'1' * 64}' in the weights"),
     ],
 )
 def test_a_card_of_other_weights(field: str, key: str, value: Any, message: str) -> None:
+    """A card may leave out the digest, and weights may leave out the number of windows."""
+    card = Card.of(changed(weights_sha256="0" * 64))
+    ours = {**METADATA["seisbench_lcl"], "sha256": "0" * 64, "training_windows": {"windows": 20}}
+    weights = {**METADATA, "seisbench_lcl": ours}
     Card.of(HEAD).check_against(METADATA)
-    metadata = {**METADATA, field: {**METADATA[field], key: value}}
-    with pytest.raises(HubError, match=f"fix the card:\n  {re.escape(message)}"):
-        Card.of(HEAD).check_against(metadata)
+    card.check_against(weights)
+    with pytest.raises(HubError, match=f"fix it, or use their own card:\n  {re.escape(message)}"):
+        card.check_against({**weights, field: {**weights[field], key: value}})
 
 
 def test_one_error_lists_all_differences_and_only_clusters_need_no_calibration() -> None:

@@ -37,7 +37,7 @@ def docstring(model: lcl.WaveformKMeans) -> str:
 
 
 def test_the_cache_is_before_the_package_and_the_package_before_hubs(
-    tmp_path: Path, cache: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, cache: Path, bundle: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     hub = make_hub(tmp_path / "hub")
     with serving(contents(hub)) as server:
@@ -48,8 +48,11 @@ def test_the_cache_is_before_the_package_and_the_package_before_hubs(
         fitted().save(bundle / NAME, "of the package", "1")
         assert docstring(Model.from_pretrained(NAME)) == "of the package"
         assert not cache.exists()
+        assert not caplog.records
         fitted().save(cache / FOLDER / NAME, "of the cache", "1")
         assert docstring(Model.from_pretrained(NAME)) == "of the cache"
+        assert "differ from those in the package" in caplog.text
+        assert f"hub remove WaveformKMeans/{NAME} --version 1" in caplog.text
         assert docstring(Model.from_pretrained(NAME, "1")) == "of the cache"
         assert len(server.requests) == 4
 
@@ -87,6 +90,9 @@ def test_force_pulls_again_and_update_pulls_newer_versions(
         Model.from_pretrained(NAME, force=True)
         assert damaged.read_bytes() == good
         assert len(server.requests) == 9
+        fitted(1).save(cache / FOLDER / NAME, "others", "1")
+        assert docstring(Model.from_pretrained(NAME, update=True)) == "others"  # the version stays
+        assert docstring(Model.from_pretrained(NAME, force=True)) == "saved as version 1"
     Model.from_pretrained(NAME, update=True)
     with pytest.raises(WeightsError, match=f"available: {NAME}; the hub {server.url} does not answer: cannot get"):
         Model.from_pretrained(NAME, force=True)

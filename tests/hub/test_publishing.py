@@ -13,7 +13,7 @@ from small_hub import BODY, FOLDER, NAME, contents, fitted, head, left_in, make_
 
 import seisbench_lcl as lcl
 from seisbench_lcl.errors import HubError, OutputError, WeightsError
-from seisbench_lcl.hub import publishing
+from seisbench_lcl.hub import publishing, weights
 from seisbench_lcl.hub.head import join
 from seisbench_lcl.hub.hubs import Hub, Offer
 from seisbench_lcl.hub.pulling import pull
@@ -65,6 +65,22 @@ def test_adding_twice_changes_nothing_and_a_version_never_changes(tmp_path: Path
         with pytest.raises(HubError, match="other weights WaveformKMeans tiny, version 1: a version never changes"):
             add(tmp_path, hub, **changes)
     assert contents(hub) == before
+
+
+def test_a_version_of_the_package_never_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tensors, or another description of the same tensors, are refused; the package's own files are not."""
+    package, hub = tmp_path / "package", tmp_path / "hub"
+    monkeypatch.setattr(weights, "bundled", lambda: package)
+    own, card = save(package / FOLDER)
+    for seed, text in ((1, "saved as version 1"), (0, "described in another way")):
+        fitted(seed).save(tmp_path / "mine", text)
+        with pytest.raises(HubError, match=r"the package holds other weights WaveformKMeans/tiny, version 1, .*other"):
+            publishing.add(Model, tmp_path / "mine", None, card, hub)
+    assert not hub.exists()
+    assert publishing.add(Model, own, "1", card, hub) is not None
+    fitted(1).save(tmp_path / "mine")
+    card.write_text(join(head() | {"name": "mine"}, BODY))
+    assert publishing.add(Model, tmp_path / "mine", None, card, hub) is not None
 
 
 def test_each_further_version_has_a_separate_card(tmp_path: Path) -> None:
@@ -223,7 +239,7 @@ def test_another_pickle_in_the_cache_is_found_and_not_opened(tmp_path: Path, cac
     for content in (Trap(), fitted(1).state_dict(), {"a": torch.zeros(2)}):
         torch.save(content, own)
         ((_, _, wrong),) = publishing.verify_cached(Model, {})
-        assert wrong == f"{own} does not hold the tensors of its safetensors file: pull it again with force"
+        assert wrong.startswith(f"{own} does not hold the tensors of its safetensors file: replace these weights with")
     assert not (tmp_path / "sprung").exists()
 
 

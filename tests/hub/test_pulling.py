@@ -36,10 +36,10 @@ from small_hub import (
 
 import seisbench_lcl as lcl
 from seisbench_lcl.errors import HubError, OutputError, SeisBenchLCLError, WeightsError
-from seisbench_lcl.hub import download, publishing, sources
+from seisbench_lcl.hub import download, publishing, sources, weights
 from seisbench_lcl.hub.head import join
 from seisbench_lcl.hub.hubs import Hub, Offer
-from seisbench_lcl.hub.pulling import pull, read_card
+from seisbench_lcl.hub.pulling import pull, read_card, remove
 
 Model = lcl.WaveformKMeans
 TENSORS = f"{FOLDER}/{NAME}.safetensors.v1"
@@ -91,6 +91,39 @@ def test_from_a_web_server_and_from_a_disk(hub: Path, cache: Path, tmp_path: Pat
     for address, folder in ((hub.as_uri(), "a"), (hub, "b")):
         check_model(take(address, tmp_path / folder))
         assert contents(tmp_path / folder) == contents(cache)
+
+
+@pytest.mark.parametrize("place", ["cache", "package"])
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_version_never_changes(
+    place: str, damaged: bool, hub: Path, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Other tensors, or the same tensors with another description, are pulled only with force."""
+    monkeypatch.setattr(weights, "bundled", lambda: tmp_path / "package")
+    known = tmp_path / place / FOLDER
+    for seed, text in ((0, "saved as version 1"), (1, "saved as version 1"), (0, "another description")):
+        fitted(seed).save(known / NAME, text, "1")
+        if damaged:
+            (known / f"{NAME}.safetensors.v1").write_bytes(b"")
+        before = contents(known)
+        if (seed, text, damaged) == (0, "saved as version 1", False):
+            pull(Model, offer_of(hub), tmp_path / "elsewhere")
+            continue
+        with pytest.raises(HubError, match=f"{hub} and .*{place} have different weights .*hub pull --force"):
+            pull(Model, offer_of(hub), cache / FOLDER)
+        assert contents(known) == before
+    pull(Model, offer_of(hub), cache / FOLDER, force=True)
+    check_model(Model.from_pretrained(NAME))
+    pull(Model, offer_of(make_hub(tmp_path / "newer", "2")), cache / FOLDER)  # another version is not affected
+
+
+def test_removed_weights(hub: Path, cache: Path, tmp_path: Path) -> None:
+    take(hub, cache)
+    pull(Model, offer_of(make_hub(tmp_path / "newer", "2")), cache / FOLDER)
+    remove(Model, NAME, "2")
+    assert left_in(cache) == FILES
+    remove(Model, NAME, "1")
+    assert left_in(cache) == []
 
 
 def test_stock_seisbench_loads_pulled_weights(hub: Path, cache: Path) -> None:

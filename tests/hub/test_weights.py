@@ -85,4 +85,11 @@ def test_resolve_finds_the_meant_weights(tmp_path: Path) -> None:
     assert weights.resolve(f"{path}.json.v3") == (tmp_path / "w.json.v3", None)
     weights.write(path, None, {"model_args": {}, "seisbench_lcl": {}}, {"a": torch.ones(1)})
     assert weights.resolve(path) == weights.resolve(f"{path}.json") == (path, None)
-    assert weights.resolve(f"{path}.json.v10") == (path, "10")
+    for kind in ("json", "safetensors", "pt"):
+        assert weights.resolve(f"{path}.{kind}.v10") == (path, "10")
+        assert weights.resolve(f"{path}.{kind}") == (path, None)
+
+
+def test_a_version_with_a_folder_is_refused() -> None:
+    with pytest.raises(WeightsError, match=r"'\.\./1' is not a version"):
+        weights.paths("w", "../1")

@@ -62,6 +62,10 @@ def trained() -> lcl.DiscriminatorEnsemble:
     return lcl.DiscriminatorEnsemble(members, citation="all of them").fit(*data())
 
 
+def state(model: lcl.DiscriminatorEnsemble) -> dict[str, torch.Tensor]:
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
+
+
 def small(**changes: Any) -> lcl.MiniRocketRidge:
     return lcl.MiniRocketRidge(**{**SHAPE, **ROCKET, **changes})
 
@@ -119,7 +123,7 @@ def test_streams_get_the_mean_of_the_members(
 def test_unlike_windows_abstain_by_the_mean_novelty(trained: lcl.DiscriminatorEnsemble, make_stream: Callable) -> None:
     stream = make_stream(30)
     for trace in stream:
-        trace.data = trace.data * 1e-3 + 1e3 * (np.arange(3000) % 400 == 7)
+        trace.data = np.sin(0.5 * np.arange(3000)) + 1e-6 * trace.data
     frame = trained.classify(stream).windows.to_dataframe()
     assert (frame["novelty"] > 1).any()
     assert (frame["label"].isna() == (frame["novelty"] > 1)).all()
@@ -442,10 +446,40 @@ def test_ensembles_that_cannot_learn_or_predict() -> None:
         ensemble.fit(windows[..., :200], labels, groups)
 
 
-def test_casts_are_refused(trained: lcl.DiscriminatorEnsemble, make_stream: Callable) -> None:
-    model = pickle.loads(pickle.dumps(trained)).half()
-    with pytest.raises(ConfigurationError, match=r"cast to torch.float16"):
-        model.classify(make_stream(20))
+def test_the_normalisations_of_all_members_are_reported() -> None:
+    kinds = "component-std", "joint-peak", "component-std"
+    mixed = lcl.DiscriminatorEnsemble([small(normalisation=kind) for kind in kinds]).preprocessing
+    assert mixed.normalisation == "component-std, joint-peak"
+    assert mixed.to_dict() == small().preprocessing.to_dict() | {"normalisation": mixed.normalisation}
+    with pytest.raises(ConfigurationError, match="normalise windows in different ways"):
+        mixed.normalise(torch.ones(1, 3, 250))
+    same = lcl.DiscriminatorEnsemble([small(normalisation="joint-peak") for _ in range(2)])
+    assert same.preprocessing == small(normalisation="joint-peak").preprocessing
+
+
+def test_a_failed_refit_leaves_all_members_as_they_were(
+    trained: lcl.DiscriminatorEnsemble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ensemble = pickle.loads(pickle.dumps(trained))
+    held_out, histories = ensemble.held_out.copy(), ensemble.histories
+    members = [member.held_out.copy() for member in ensemble.members]
+    monkeypatch.setattr(ensemble.members[2], "fit", lambda *arguments: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        ensemble.fit(*data(2))
+    np.testing.assert_array_equal(ensemble.held_out, held_out)
+    assert ensemble.histories == histories
+    for member, expected in zip(ensemble.members, members, strict=True):
+        np.testing.assert_array_equal(member.held_out, expected)
+    np.testing.assert_array_equal(ensemble.predict_proba(data()[0]), trained.predict_proba(data()[0]))
+
+
+def test_casts_are_refused(trained: lcl.DiscriminatorEnsemble) -> None:
+    expected = state(trained)
+    for cast in (torch.float16, torch.bfloat16):
+        with pytest.raises(ConfigurationError, match=rf"cannot be cast to {cast}, which would change its weights"):
+            trained.to(cast)
+    found = state(trained)
+    assert all(torch.equal(found[name], tensor) for name, tensor in expected.items())
     double = pickle.loads(pickle.dumps(trained)).double()
     np.testing.assert_allclose(double.predict_proba(data(1)[0]), trained.predict_proba(data(1)[0]), atol=1e-4)
 

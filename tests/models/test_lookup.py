@@ -54,14 +54,15 @@ def test_saved_weights(pretrained: lcl.MiniRocketRidge, tmp_path: Path, monkeypa
     pretrained.save("w/mine", "of version 10", "10")
     pretrained.save("mixed-3c")
     pretrained.save("MiniRocketSCAN/mixed-3c")
-    for path in ("mine", "./mine", "mine.json", "w/mine.json.v2", str(tmp_path / "mine"), "mixed-3c"):
+    for path in ("mine", "./mine", "mine.json", "mine.pt", "w/mine.json.v2", str(tmp_path / "mine"), "mixed-3c"):
         assert find_model(path).name == lcl.load(path).name == "MiniRocketRidge"
     assert find_model("w/mine").weights_docstring == "of version 10"
     assert lcl.load("w/mine", "2").weights_docstring == "of version 2"
     assert find_model("MiniRocketSCAN/mixed-3c").name == "MiniRocketRidge"
     with pytest.raises(WeightsError, match="holds weights of MiniRocketRidge, not of ResNet18"):
         find_model("mine", "ResNet18")
-    for path in ("./absent", "w/absent", "absent/mine.json"):
+    (tmp_path / "other.pt").write_text("")
+    for path in ("./absent", "w/absent", "absent/mine.json", "other.pt"):
         with pytest.raises(WeightsError, match="no weights file"):
             find_model(path)
 

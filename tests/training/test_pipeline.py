@@ -67,7 +67,8 @@ def test_weights_record_how_windows_were_cut(dataset_folder: Path, tmp_path: Pat
     model = train(dataset_folder, max_shift=0.5, copies=1, refine=0.2, min_snr=-20.0).model
     model.save(tmp_path / "w")
     loaded = lcl.load(tmp_path / "w")
-    assert loaded.training_windows == {"max_shift": 0.5, "copies": 1, "refine": 0.2, "min_snr": -20.0}
+    cut = {"max_shift": 0.5, "copies": 1, "refine": 0.2, "min_snr": -20.0}
+    assert loaded.training_windows == cut | {"windows": 32}
     assert recorded_cuts(loaded) == Cuts(0.5, 1, 0.2)
     assert recorded_cuts(loaded, refine=0.0) == Cuts(0.5, 1)
     assert recorded_cuts(loaded, max_shift=0.3) == Cuts(0.3, 2, 0.2)  # the number of copies belongs to the shift

@@ -113,16 +113,15 @@ def test_short_record_and_missing_component_are_reported_with_their_time():
 
 def test_one_bad_station_does_not_stop_the_others_but_all_bad_raises_the_first_reason():
     bad = site(station="BBB")
-    bad[1].data[321] = np.nan
+    bad[1].stats.calib = np.nan
     log = trace(np.frombuffer(b"clock locked", dtype="|S1"), "LOG", station="LLL")
     slow = site(1000, rate=30, station="SSS")
     records, unusable = read_stream(site() + bad + log + slow, PRE)
     assert [str(record.station) for record in records] == ["XX.AAA..HH"]
     assert [str(part.station) for part in unusable] == ["XX.BBB..HH", "XX.LLL..LO", "XX.SSS..HH"]
-    assert "the first at 2021-03-04T05:06:10.21" in unusable[0].reason
-    assert "numpy.ma.masked_invalid" in unusable[0].reason
+    assert "calibration factor nan" in unusable[0].reason
     assert "30 Hz" in unusable[2].reason
-    with pytest.raises(WaveformError, match=r"station XX\.BBB\.\.HH: 1 samples are NaN"):
+    with pytest.raises(WaveformError, match=r"station XX\.BBB\.\.HH: has the calibration factor"):
         read_stream(slow + log + bad, PRE)
     with pytest.raises(SamplingRateError, match=r"station XX\.SSS\.\.HH"):
         read_stream(slow, PRE)
@@ -216,7 +215,6 @@ def test_pieces_that_agree_are_joined_as_if_never_cut(step, overlap):
         for i, first in enumerate(range(0, 4000, step)):
             data = part.data[first : first + step + overlap].astype([np.float32, np.int32, np.longdouble][i % 3])
             pieces.append(trace(data, part.stats.channel, first / 100))
-            pieces[-1].stats.calib = 1.0 + i
     for first, end in ((3, 4), (2, 12), (5, 20)):  # contained in another, and reaching over several
         pieces += whole.slice(T0 + first, T0 + end)
     np.random.default_rng(0).shuffle(pieces.traces)
@@ -272,14 +270,65 @@ def test_dead_stretches_are_missing_and_do_not_ring_in_what_is_left(rate, offset
     np.testing.assert_allclose(record.data[:, away], whole.data[:, away], atol=5)
 
 
-def test_flat_line_shorter_than_two_seconds_is_motion_and_a_dead_trace_is_none():
+def test_a_filled_gap_is_missing_and_a_dead_trace_has_no_sample():
     stream = site(3000)
-    stream[0].data[1000:1199] = 5
+    stream[0].data[1000:1040] = 5
     stream[1].data[:] = 7
     record = read_one(stream)
-    assert record.present[0].all()
+    assert spans(record.present[0]) == [(1000, 1040)]
+    assert record.flaws_in(0, 0, 2000) == "flat line"
     assert not record.present[1].any()
     assert (record.data[1] == 0).all()
+
+
+def test_calibration_factors_are_applied():
+    """Between components, and where the gain changes within a record: counts times calib is the motion."""
+    whole = site(4000)
+    counts = Stream()
+    for part, calib in zip(whole, (1e-3, 1.0, 40.0), strict=True):
+        for first in (0, 1500):
+            gain = calib * (2 if first else 1)
+            counts += trace(
+                part.data[first : first + (2500 if first else 1500)] / gain, part.stats.channel, first / 100
+            )
+            counts[-1].stats.calib = gain
+    found, expected = read_one(counts), read_one(whole)
+    assert found.present.all()
+    np.testing.assert_allclose(found.data, expected.data, rtol=1e-5, atol=1e-5 * np.abs(expected.data).max())
+
+
+@pytest.mark.parametrize(
+    ("header", "message"),
+    [
+        ({"calib": np.nan}, "calibration factor nan"),
+        ({"sac": {"leven": False}}, "sampled unevenly"),
+    ],
+)
+def test_headers_that_make_samples_meaningless(header, message):
+    stream = site()
+    stream[2].stats.update(header)
+    with pytest.raises(WaveformError, match=message):
+        read_stream(stream, PRE)
+
+
+def test_flaws_are_bridged_before_they_ring():
+    """A gap of a few samples, a wild sample and NaN change nothing but themselves."""
+    whole = site(4000)
+    spoilt = Stream()
+    for part in whole:
+        data = part.data.copy()
+        data[700] = np.nan
+        data[900] = 1e12
+        spoilt += trace(data[:2000], part.stats.channel)
+        spoilt += trace(data[2003:], part.stats.channel, 20.03)
+    found, expected = read_one(spoilt), read_one(whole)
+    assert [spans(row) for row in found.present] == 3 * [[(700, 701), (900, 901), (2000, 2003)]]
+    assert found.flaws_in(1, 0, 4000) == "gap, spike"
+    assert found.flaws_in(1, 1000, 1000) == ""
+    apart = np.ones(4000, dtype=bool)
+    for place in (700, 900, 2001):
+        apart[place - 60 : place + 60] = False
+    np.testing.assert_allclose(found.data[:, apart], expected.data[:, apart], atol=0.02 * expected.data.std())
 
 
 # Types, purity, size -----------------------------------------------------------------------------------------------
@@ -337,19 +386,16 @@ def test_array_equals_the_stream_of_the_same_samples():
     np.testing.assert_array_equal(record.present, expected.present)
 
 
-@pytest.mark.parametrize(("rate", "value", "error"), [(100, np.nan, WaveformError), (20, 0, SamplingRateError)])
-def test_array_that_cannot_be_used_is_refused(rate, value, error):
-    data = np.random.default_rng(0).normal(size=(3, 2000))
-    data[1, 5] = value
-    with pytest.raises(error):
-        read_array(data, rate, PRE)
+def test_array_sampled_too_slowly_is_refused():
+    with pytest.raises(SamplingRateError):
+        read_array(np.random.default_rng(0).normal(size=(3, 2000)), 20, PRE)
 
 
 @given(st.integers(0, 2**32), st.integers(1, 3), st.integers(1, 60), st.data())
 def test_windows_and_coverage_agree_with_plain_loops(seed, n_components, n, data):
     rng = np.random.default_rng(seed)
     present = rng.random((n_components, n)) < rng.choice([0.3, 0.9, 1.0])
-    record = Record("", T0, rng.normal(size=(n_components, n)).astype(np.float32), present)
+    record = Record("", T0, rng.normal(size=(n_components, n)).astype(np.float32), (~present).astype(np.uint8))
     length = data.draw(st.integers(1, n))
     offsets = np.array(data.draw(st.lists(st.integers(0, n - length), min_size=1, max_size=5)))
     windows, coverage = record.cut(offsets, length), record.coverage(offsets, length)

@@ -1,4 +1,4 @@
-"""Splitting, joining and dead stretches against slow plain references."""
+"""Splitting and joining against slow plain references."""
 
 import numpy as np
 import obspy
@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from obspy import UTCDateTime
 
-from seisbench_lcl.waveforms.segments import dead_runs, gapless, join
+from seisbench_lcl.waveforms.segments import gapless, join
 
 T0 = UTCDateTime(2024, 1, 1)
 
@@ -43,75 +43,68 @@ def test_gapless_leaves_a_trace_without_a_mask_whole():
     assert list(gapless(trace([]))) == []
 
 
-def slow_join(pieces):
-    """Join (first, samples) pieces one sample at a time: a piece either agrees where it overlaps, or starts again."""
+def slow_join(pieces, longest):
+    """Join (first, samples) pieces one sample at a time; a short gap repeats the last sample and is marked."""
     joined = []
     for first, samples in sorted(pieces, key=lambda piece: (piece[0], len(piece[1]))):
-        start, known = joined[-1] if joined else (0, None)
-        if known is not None and first <= start + len(known):
+        if joined:
+            start, known, missing = joined[-1]
+            gap = first - start - len(known)
+            if 0 < gap <= longest:
+                known += [known[-1]] * gap
+                missing += [True] * gap
             overlap = known[first - start :][: len(samples)]
-            if overlap == samples[: len(overlap)]:
-                known += samples[len(known) - (first - start) :] if first + len(samples) > start + len(known) else []
+            if gap <= longest and overlap == samples[: len(overlap)]:
+                rest = samples[max(start + len(known) - first, 0) :]
+                known += rest
+                missing += [False] * len(rest)
                 continue
-        joined.append((first, list(samples)))
+        joined.append((first, list(samples), [False] * len(samples)))
     return joined
 
 
 @given(
     st.lists(st.tuples(st.integers(0, 30), st.integers(1, 12), st.sampled_from([0, 0, 0, 1])), min_size=1, max_size=8),
     st.floats(-0.004, 0.004),
+    st.sampled_from([0.0, 0.03, 2.0]),
 )
-def test_join_agrees_with_a_plain_loop(spans, shift):
+def test_join_agrees_with_a_plain_loop(spans, shift, longest_gap):
     """All pieces are cut from one ramp, some of them with an offset; start times are off by less than half a sample."""
     pieces = [(first, [10 * i + offset for i in range(first, first + n)]) for first, n, offset in spans]
     traces = [trace(samples, first / 100 + (shift if first % 2 else 0)) for first, samples in pieces]
     order = sorted(range(len(pieces)), key=lambda i: (traces[i].stats.starttime.ns, len(pieces[i][1])))
     if [pieces[i][0] for i in order] != sorted(first for first, _ in pieces):
         return
-    found = [(round((stats.starttime - T0) * 100), data.tolist()) for data, stats in join(traces)]
-    assert found == slow_join([pieces[i] for i in order])
+    found = []
+    for data, missing, stats in join(traces, longest_gap):
+        marked = np.zeros(len(data), bool) if missing is None else missing
+        found.append((round((stats.starttime - T0) * 100), data.tolist(), marked.tolist()))
+    assert found == slow_join([pieces[i] for i in order], round(100 * longest_gap))
 
 
-def test_join_keeps_segments_apart_at_a_gap_and_at_another_rate():
-    gap = list(join([trace([1, 2, 3]), trace([4, 5], 0.05)]))
-    assert [data.tolist() for data, _ in gap] == [[1, 2, 3], [4, 5]]
+@pytest.mark.parametrize("jitter", [0.0, 0.3, -0.3])
+@pytest.mark.parametrize("off", [0.0, 1.2e-7, -1.2e-7])
+def test_packets_of_a_jittering_clock_are_one_record(jitter, off):
+    """Rates that differ by parts in ten million, and starts that are off by a third of a sample to either side."""
+    data = np.random.default_rng(0).normal(size=8000)
+    packets = [
+        trace(data[i : i + 500], (i + jitter * (-1) ** k) / 100, rate=100 * (1 + off * (-1) ** k))
+        for k, i in enumerate(range(0, 8000, 500))
+    ]
+    (whole,) = join(packets)
+    np.testing.assert_array_equal(whole.data, data)
+    assert whole.missing is None
+
+
+def test_one_missing_sample_is_marked_and_another_rate_is_another_record():
+    data = np.arange(3000)
+    (whole,) = join([trace(data[i : i + 999], i / 100) for i in range(0, 3000, 1000)])
+    assert np.flatnonzero(whole.missing).tolist() == [999, 1999]
+    assert len(whole.data) == 2999
+    slip = list(join([trace(data, rate=100.0), trace(data, 30.0, rate=100.1)]))
+    assert [len(segment.data) for segment in slip] == [3000, 3000]
     rates = list(join([trace([1, 2, 3]), trace([4, 5], 0.03, rate=50.0)]))
-    assert [(data.tolist(), stats.sampling_rate) for data, stats in rates] == [([1, 2, 3], 100), ([4, 5], 50)]
-
-
-def slow_dead_runs(data, n_least):
-    """Return maximal straight lines of at least `n_least` samples; a line up to the end of the record may lack one."""
-    runs, first = [], 0
-    while first < len(data) - 1:
-        last = first + 1
-        while last + 1 < len(data) and data[last + 1] - data[last] == data[first + 1] - data[first]:
-            last += 1
-        if last - first + 1 + (last == len(data) - 1) >= n_least:
-            runs.append((first, last + 1))
-        first = last
-    return runs
-
-
-@given(
-    st.lists(st.tuples(st.integers(1, 9), st.integers(-2, 2)), min_size=1, max_size=12),
-    st.sampled_from([np.int32, np.float32, np.float64]),
-    st.sampled_from([1.0, 2.5]),
-)
-def test_dead_runs_agree_with_a_plain_loop(pieces, dtype, rate):
-    """Straight lines of small whole numbers, so that sums are exact in every type; dead from 2 s on."""
-    slopes = [slope for n, slope in pieces for _ in range(n)]
-    data = np.cumsum([5, *slopes]).astype(dtype)
-    found = [(run.start, min(run.stop, len(data))) for run in dead_runs(data, rate)]
-    assert found == slow_dead_runs(data.tolist(), 2 * rate)
-
-
-@pytest.mark.parametrize("level", [0.0, 1e-12, 1.0, 1e9])
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_a_line_interpolated_in_floating_point_is_dead_and_noise_is_not(level, dtype):
-    noise = np.random.default_rng(0).normal(size=1000)
-    noise[400:700] = np.linspace(noise[400], noise[699], 300)
-    runs = [(run.start, run.stop) for run in dead_runs((noise + level).astype(dtype), 100.0)]
-    if level < 1e9 or dtype is np.float64:
-        assert len(runs) == 1
-        assert runs[0] == pytest.approx((400, 700), abs=1)
-    assert not list(dead_runs(noise[:400], 100.0))
+    assert [(segment.data.tolist(), segment.stats.sampling_rate) for segment in rates] == [
+        ([1, 2, 3], 100),
+        ([4, 5], 50),
+    ]

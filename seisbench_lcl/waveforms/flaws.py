@@ -1,0 +1,187 @@
+"""Samples that no band-limited sensor records: filled gaps, spikes and short bursts, clipped stretches.
+
+Such samples are found on the raw record, before any filter could spread them. They then count as missing.
+"""
+
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Flaws = NDArray[np.uint8]
+
+
+class Flaw(IntEnum):
+    """Why a sample does not count as ground motion; 0 means that it does."""
+
+    GAP = 1
+    FLAT = 2
+    SPIKE = 3
+    CLIPPED = 4
+    CONFLICT = 5
+
+    def __str__(self) -> str:
+        return _NAMES[self]
+
+
+_NAMES = {
+    Flaw.GAP: "gap",
+    Flaw.FLAT: "flat line",
+    Flaw.SPIKE: "spike",
+    Flaw.CLIPPED: "clipped",
+    Flaw.CONFLICT: "conflicting overlap",
+}
+
+_FEWEST = 8  # samples, below which nothing is typical of a record
+_BLOCK = 64  # samples of a block, whose mean is a local level
+_REACH = 16 * _BLOCK  # samples around a line in which others are counted
+_IMPROBABLE = 25.0  # negative log of the probability of a line by chance
+_LONGEST_LINE = 2.0  # s: ground motion never stays on a straight line for longer
+_STEP = 10.0  # step into or out of a filled gap, in local mean steps
+_SPIKE = 10.0  # bend of a spike, in local mean bends
+_BESIDE = 3.0  # bend of a spike, in the largest bend beside it
+_BURST = 0.1  # s, longest burst
+_STEPS = 256  # range of a record that can be clipped, in steps of the digitiser
+_PLATEAU = 3  # samples
+_TINY = np.finfo(np.float64).tiny
+
+
+def find_flaws(data: NDArray[Any], rate: float, missing: NDArray[np.bool_] | None = None) -> Flaws:
+    """Mark the samples of a record that are not ground motion.
+
+    - FLAT: a straight line that is too long to occur by chance among the samples around it (constant or interpolated
+      filling), longer than 2 s, or constant with a step at one end.
+    - SPIKE: up to 0.1 s of samples whose second differences exceed both the local mean and the largest values beside
+      them. An onset is no spike, because motion follows it.
+    - CLIPPED: plateaus of three samples or more at the largest or the smallest value.
+
+    Parameters
+    ----------
+    data : (n,) ndarray
+        Raw samples.
+    rate : float
+        Sampling rate in Hz.
+    missing : (n,) bool ndarray, optional
+        Samples known to be missing. NaN and infinite samples are missing as well.
+
+    Returns
+    -------
+    (n,) uint8 ndarray
+        A `Flaw`, or 0 for ground motion.
+    """
+    flaws = np.zeros(len(data), dtype=np.uint8)
+    if data.dtype.kind == "f" and not np.isfinite(data.sum(dtype=np.float64)):
+        flaws[~np.isfinite(data)] = Flaw.GAP
+    if missing is not None:
+        flaws[missing] = Flaw.GAP
+    if len(data) < _FEWEST or flaws.all():
+        return flaws
+    x = bridge(data, flaws)
+    with np.errstate(over="ignore"):
+        steps = np.abs(np.diff(x))
+        bends = np.abs(np.diff(x, n=2))
+    np.minimum(bends, np.finfo(np.float64).max / (4 * _BLOCK), out=bends)  # so that their sums are finite
+    np.minimum(steps, np.finfo(np.float64).max / (4 * _BLOCK), out=steps)
+    _mark_clipped(flaws, x, steps, rate)  # first: a plateau is a line, too
+    _mark_lines(flaws, x, steps, bends, rate, data.dtype)
+    _mark_spikes(flaws, bends, rate)
+    return flaws
+
+
+def bridge(data: NDArray[Any], flaws: Flaws) -> Floats:
+    """Return samples in double precision, with straight lines instead of flaws, whose steps would ring in filters."""
+    sound = flaws == 0
+    if sound.all() or not sound.any():
+        return data.astype(np.float64)
+    return np.interp(np.arange(len(data)), np.flatnonzero(sound), data[sound])
+
+
+def runs(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return first and end of each run of true values; the end is exclusive."""
+    edges = np.flatnonzero(np.diff(mask.astype(np.int8), prepend=0, append=0))
+    return edges[::2], edges[1::2]
+
+
+def _mark_lines(flaws: Flaws, x: Floats, steps: Floats, bends: Floats, rate: float, kind: np.dtype[Any]) -> None:
+    # Rounding is that of the samples themselves: one large sample must not make a quiet record flat.
+    size = np.abs(x[1:-1])
+    rounding = 2 * np.finfo(kind).eps * np.maximum(size, _local_level(size)) if kind.kind == "f" else 0.0
+    straight = (bends <= rounding) & (flaws[1:-1] == 0)
+    first, end = runs(straight)
+    if not len(first):
+        return
+    length = end - first
+    count = np.concatenate([[0], np.cumsum(straight, dtype=np.int64)])
+    left, right = np.maximum(first - _REACH, 0), np.minimum(end + _REACH, len(straight))
+    share = (count[right] - count[left] - length + 1) / (right - left - length + 2)
+    improbable = -length * np.log(share) > _IMPROBABLE
+    long = length + 2 >= _LONGEST_LINE * rate
+    # The line of bends first to end - 1 holds the samples first to end + 1.
+    filled = (x[first] == x[end + 1]) & _has_step(steps, first, end + 2)
+    for start, stop in np.column_stack([first, end + 2])[improbable | long | filled]:
+        flaws[start:stop] = Flaw.FLAT
+
+
+def _mark_spikes(flaws: Flaws, bends: Floats, rate: float) -> None:
+    if flaws.any():  # a bend belongs to three samples
+        sound = flaws == 0
+        bends = np.where(sound[:-2] & sound[1:-1] & sound[2:], bends, 0.0)
+    high = np.flatnonzero(bends > _SPIKE * np.maximum(_local_level(bends), _TINY))
+    if not len(high):
+        return
+    burst = max(3, round(_BURST * rate))
+    beside = 4 * burst
+    for group in np.split(high, np.flatnonzero(np.diff(high) > burst) + 1):
+        first, end = int(group[0]), int(group[-1]) + 1
+        if end - first > burst + 2:
+            continue
+        sides = bends[max(first - 2 - beside, 0) : max(first - 2, 0)], bends[end + 2 : end + 2 + beside]
+        largest = max((side.max() for side in sides if len(side) >= burst), default=np.inf)
+        if bends[first:end].max() > _BESIDE * largest:
+            # A spike bends the record at both neighbours, too.
+            inner = 1 if end - first >= 3 else 0
+            flaws[first + 1 + inner : end + 1 - inner] = Flaw.SPIKE
+
+
+def _mark_clipped(flaws: Flaws, x: Floats, steps: Floats, rate: float) -> None:
+    sound = flaws == 0
+    moving = steps[steps > 0]
+    if not sound.any() or not len(moving):
+        return
+    lowest, highest = x.min(where=sound, initial=np.inf), x.max(where=sound, initial=-np.inf)
+    if highest - lowest < _STEPS * moving.min():
+        return  # a quiet record repeats its extremes by chance
+    for extreme in (lowest, highest):
+        first, end = runs((x == extreme) & sound)
+        clipped = (end - first >= _PLATEAU) & (end - first < _LONGEST_LINE * rate) & ~_has_step(steps, first, end)
+        for start, stop in np.column_stack([first, end])[clipped]:
+            flaws[start:stop] = Flaw.CLIPPED
+
+
+def _has_step(steps: Floats, first: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether the samples first to end - 1 are entered or left by a step that is large for its surroundings."""
+    level = _block_means(steps)
+    blocks = np.clip([first // _BLOCK - 1, end // _BLOCK + 1], 0, len(level) - 1)
+    usual = np.maximum(np.maximum(level[blocks[0]], level[blocks[1]]), _TINY)
+    into = np.where(first > 0, steps[np.maximum(first - 1, 0)], 0)
+    out = np.where(end <= len(steps), steps[np.minimum(end - 1, len(steps) - 1)], 0)
+    larger: NDArray[np.bool_] = np.maximum(into, out) > _STEP * usual
+    return larger
+
+
+def _local_level(values: Floats) -> Floats:
+    """Return the level around each value: the quieter of two blocks on either side, and the louder of both sides.
+
+    So a spike in its own block or in a neighbouring one does not count, but motion that begins or ends here does.
+    """
+    mean = np.pad(_block_means(values), 2, mode="reflect")  # at its ends, a record has one side
+    level = np.maximum(np.minimum(mean[:-4], mean[1:-3]), np.minimum(mean[3:-1], mean[4:]))
+    repeated = np.repeat(level, _BLOCK)[: len(values)]
+    return np.pad(repeated, (0, len(values) - len(repeated)), mode="edge")
+
+
+def _block_means(values: Floats) -> Floats:
+    n = len(values) // _BLOCK
+    return values[: n * _BLOCK].reshape(n, _BLOCK).mean(axis=1) if n else values.mean(keepdims=True)
