@@ -98,6 +98,27 @@ def bridge(data: NDArray[Any], flaws: Flaws) -> Floats:
     return np.interp(np.arange(len(data)), np.flatnonzero(sound), data[sound])
 
 
+def fill(data: NDArray[np.float32], flaws: Flaws, longest: int) -> None:
+    """Fill the flaws of a filtered record in place: a hole in its envelope would be a feature of the window.
+
+    Flaws of up to `longest` samples get the motion on either side, mirrored and cross-faded at constant power; longer ones
+    get zeros.
+    """
+    first, end = runs(flaws > 0)
+    left, right = np.concatenate([[0], end]), np.concatenate([first, [len(data)]])
+    for i, (start, stop) in enumerate(zip(first, end, strict=True)):
+        n = stop - start
+        before, after = data[left[i] : start][-n:][::-1], data[stop : right[i + 1]][:n][::-1]
+        data[start:stop] = 0
+        if n > longest:
+            continue
+        share = (np.arange(n) + 0.5) / n if len(before) and len(after) else np.full(n, float(not len(before)))
+        if len(before):
+            data[start:stop] += np.sqrt(1 - share) * np.pad(before, (0, n - len(before)), mode="symmetric")
+        if len(after):
+            data[start:stop] += np.sqrt(share) * np.pad(after, (n - len(after), 0), mode="symmetric")
+
+
 def runs(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return first and end of each run of true values; the end is exclusive."""
     edges = np.flatnonzero(np.diff(mask.astype(np.int8), prepend=0, append=0))
@@ -107,7 +128,7 @@ def runs(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]
 def _mark_lines(flaws: Flaws, x: Floats, steps: Floats, bends: Floats, rate: float, kind: np.dtype[Any]) -> None:
     # Rounding is that of the samples themselves: one large sample must not make a quiet record flat.
     size = np.abs(x[1:-1])
-    rounding = 2 * np.finfo(kind).eps * np.maximum(size, _local_level(size)) if kind.kind == "f" else 0.0
+    rounding = 8 * np.finfo(kind).eps * np.maximum(size, _local_level(size)) if kind.kind == "f" else 0.0
     straight = (bends <= rounding) & (flaws[1:-1] == 0)
     first, end = runs(straight)
     if not len(first):
@@ -125,9 +146,9 @@ def _mark_lines(flaws: Flaws, x: Floats, steps: Floats, bends: Floats, rate: flo
 
 
 def _mark_spikes(flaws: Flaws, bends: Floats, rate: float) -> None:
-    if flaws.any():  # a bend belongs to three samples
-        sound = flaws == 0
-        bends = np.where(sound[:-2] & sound[1:-1] & sound[2:], bends, 0.0)
+    sound = flaws == 0
+    sound = sound[:-2] & sound[1:-1] & sound[2:]  # a bend belongs to three samples
+    bends = np.where(sound, bends, 0.0)
     high = np.flatnonzero(bends > _SPIKE * np.maximum(_local_level(bends), _TINY))
     if not len(high):
         return
@@ -137,12 +158,12 @@ def _mark_spikes(flaws: Flaws, bends: Floats, rate: float) -> None:
         first, end = int(group[0]), int(group[-1]) + 1
         if end - first > burst + 2:
             continue
-        sides = bends[max(first - 2 - beside, 0) : max(first - 2, 0)], bends[end + 2 : end + 2 + beside]
-        largest = max((side.max() for side in sides if len(side) >= burst), default=np.inf)
+        sides = slice(max(first - 2 - beside, 0), max(first - 2, 0)), slice(end + 2, end + 2 + beside)
+        largest = max((bends[side].max() for side in sides if sound[side].sum() >= burst), default=np.inf)
         if bends[first:end].max() > _BESIDE * largest:
-            # A spike bends the record at both neighbours, too.
-            inner = 1 if end - first >= 3 else 0
-            flaws[first + 1 + inner : end + 1 - inner] = Flaw.SPIKE
+            # From the middle of the first bend to that of the last; at an end of the record, the spike may be its end.
+            spike = flaws[first + (first > 0) : end + 1 + (end == len(bends))]
+            spike[spike == 0] = Flaw.SPIKE
 
 
 def _mark_clipped(flaws: Flaws, x: Floats, steps: Floats, rate: float) -> None:

@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from obspy import UTCDateTime
 
 from seisbench_lcl.errors import ComponentError, EmptyStreamError, WaveformError
-from seisbench_lcl.waveforms.flaws import Flaw, Flaws, bridge, find_flaws, runs
+from seisbench_lcl.waveforms.flaws import Flaw, Flaws, bridge, fill, find_flaws, runs
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
 from seisbench_lcl.waveforms.segments import gapless, join
 from seisbench_lcl.waveforms.station import StationId
 
 _GRID_TOLERANCE = 1e-3  # of a sample: time stamps are rounded to microseconds
+
+_LONGEST_FILLED = 2.0  # s
 
 _ARRAY = StationId("", "", "", "")
 
@@ -35,7 +37,7 @@ class Record:
     start : UTCDateTime
         Time of the first sample.
     data : (C, n) float32 ndarray
-        Zero where samples are missing.
+        Filled from both sides where at most 2 s are missing, and zero where more are.
     flaws : (C, n) uint8 ndarray
         Why a sample is missing (`seisbench_lcl.waveforms.flaws.Flaw`); 0 where it is present.
     """
@@ -293,6 +295,7 @@ def _piece(
         for begin, end in zip(*runs(raw == code), strict=True):
             on_grid = ceil(max(0.0, begin / rate - offset) * target)
             flaws[on_grid : max(ceil((end / rate - offset) * target), on_grid + 1)] = code
+    fill(conditioned, flaws, round(_LONGEST_FILLED * target))
     return _Piece(row, first, conditioned, flaws)
 
 
@@ -313,7 +316,7 @@ def _assemble(station: StationId, pieces: list[_Piece], preprocessing: Preproces
     flaws = np.full(shape, Flaw.GAP, dtype=np.uint8)
     for piece in pieces:
         span = slice(piece.first - first, piece.end - first)
-        np.copyto(data[piece.row, span], piece.data, where=piece.flaws == 0)
+        np.copyto(data[piece.row, span], piece.data, where=piece.flaws != Flaw.CONFLICT)
         known = flaws[piece.row, span]
         np.copyto(known, piece.flaws, where=known == Flaw.GAP)
     start = UTCDateTime(ns=round(first * 10**9 / Fraction(preprocessing.sampling_rate)))
