@@ -101,8 +101,8 @@ def bridge(data: NDArray[Any], flaws: Flaws) -> Floats:
 def fill(data: NDArray[np.float32], flaws: Flaws, longest: int) -> None:
     """Fill the flaws of a filtered record in place: a hole in its envelope would be a feature of the window.
 
-    Flaws of up to `longest` samples get the motion on either side, mirrored and cross-faded at constant power; longer ones
-    get zeros.
+    Flaws of up to `longest` samples get the motion on either side, mirrored and cross-faded at constant power; longer
+    ones get zeros.
     """
     first, end = runs(flaws > 0)
     left, right = np.concatenate([[0], end]), np.concatenate([first, [len(data)]])
