@@ -1,31 +1,38 @@
-"""Event discrimination for SeisBench: earthquakes, blasts, slides and noise on any ObsPy stream."""
+"""Event discrimination for SeisBench: earthquakes, blasts, slides and noise on any ObsPy stream.
 
-import seisbench.models
+Models are imported at the first use of a name, so that the command line and scripts start without torch.
+"""
 
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from seisbench_lcl import _forwarding, _seisbench
 from seisbench_lcl._version import __version__
 from seisbench_lcl.errors import SeisBenchLCLError
-from seisbench_lcl.models.discriminator import Discriminator
-from seisbench_lcl.models.ensemble import DiscriminatorEnsemble
-from seisbench_lcl.models.lookup import from_pretrained, load
-from seisbench_lcl.models.named import (
-    DEC,
-    VGG16,
-    AutoencoderGMM,
-    EnvelopeMiniRocketRidge,
-    EnvelopePhysicalRidge,
-    HybridRidge,
-    Inception10,
-    MiniRocketKMeans,
-    MiniRocketRidge,
-    MiniRocketSCAN,
-    PhysicalRidge,
-    ResNet18,
-    SimCLRKMeans,
-    SpectrogramCNN,
-    UNetGMM,
-    WaveformKMeans,
-)
-from seisbench_lcl.plugins import PLUGIN_API_VERSION, hookimpl
+
+if TYPE_CHECKING:
+    from seisbench_lcl.models.discriminator import Discriminator
+    from seisbench_lcl.models.ensemble import DiscriminatorEnsemble
+    from seisbench_lcl.models.lookup import from_pretrained, load
+    from seisbench_lcl.models.named import (
+        DEC,
+        VGG16,
+        AutoencoderGMM,
+        EnvelopeMiniRocketRidge,
+        EnvelopePhysicalRidge,
+        HybridRidge,
+        Inception10,
+        MiniRocketKMeans,
+        MiniRocketRidge,
+        MiniRocketSCAN,
+        PhysicalRidge,
+        ResNet18,
+        SimCLRKMeans,
+        SpectrogramCNN,
+        UNetGMM,
+        WaveformKMeans,
+    )
+    from seisbench_lcl.plugins import PLUGIN_API_VERSION, hookimpl
 
 __all__ = [
     "DEC",
@@ -54,7 +61,34 @@ __all__ = [
     "load",
 ]
 
-for _model in (Discriminator, *Discriminator.__subclasses__(), DiscriminatorEnsemble):
-    # Scripts find the models where they find PhaseNet; SeisBench's own names stay its own.
-    if not hasattr(seisbench.models, _model.__name__):
-        setattr(seisbench.models, _model.__name__, _model)
+# The modules of the names above. Those imported at the top are never looked up here.
+_HOMES = dict.fromkeys(__all__, "models.named") | {
+    "Discriminator": "models",
+    "DiscriminatorEnsemble": "models",
+    "PLUGIN_API_VERSION": "plugins",
+    "from_pretrained": "models.lookup",
+    "hookimpl": "plugins",
+    "load": "models.lookup",
+}
+
+if not TYPE_CHECKING:  # type checkers would take any name for known
+
+    def __getattr__(name: str) -> Any:
+        """Import a name, or a subpackage such as ``seisbench_lcl.extractors``, at its first use (PEP 562)."""
+        if name in _HOMES:
+            value = globals()[name] = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+            return value
+        module = f"{__name__}.{name}"
+        try:
+            return import_module(module)
+        except ModuleNotFoundError as error:
+            if error.name != module:
+                raise
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
+
+
+_forwarding.install()
+_seisbench.register([name for name in __all__ if _HOMES[name] in ("models", "models.named") and name not in globals()])

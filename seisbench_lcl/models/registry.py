@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
+from importlib import import_module
 from typing import Any, Literal, NamedTuple
 
 from packaging.utils import canonicalize_name
@@ -196,6 +197,8 @@ def fill_from(filler: Callable[[Registry], None]) -> None:
 @cache
 def registry() -> Registry:
     """Return the registry. The first call fills it, so that importing seisbench_lcl imports no plugin."""
+    if not _fillers:
+        import_module("seisbench_lcl.plugins")  # by name, and late: plugins are built upon this module
     new = Registry()
     for fill in _fillers:
         fill(new)

@@ -5,7 +5,7 @@ from importlib import import_module
 
 import pytest
 
-from seisbench_lcl.plugins.forwarding import MOVED
+from seisbench_lcl._forwarding import MOVED
 
 
 @pytest.mark.parametrize("old", MOVED)
