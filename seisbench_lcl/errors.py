@@ -19,6 +19,7 @@ __all__ = [
     "SamplingRateError",
     "SeisBenchLCLError",
     "TrainingError",
+    "UnknownFormatError",
     "WaveformError",
     "WeightsError",
     "WindowError",
@@ -73,6 +74,10 @@ class NonFiniteError(WaveformError):
 
 class SamplingRateError(WaveformError):
     """A record is sampled too slowly for the frequency band of the model."""
+
+
+class UnknownFormatError(WaveformError):
+    """A file is not a recording in any format that is read."""
 
 
 class DatasetError(SeisBenchLCLError, ValueError):

@@ -4,49 +4,54 @@ import io
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Annotated
 
 import typer
 
-from seisbench_lcl.cli.classify import classify
-from seisbench_lcl.cli.clusters import clusters
-from seisbench_lcl.cli.common import errors, say
-from seisbench_lcl.cli.demo import demo
-from seisbench_lcl.cli.detect import detect
-from seisbench_lcl.cli.ensemble import ensemble
-from seisbench_lcl.cli.evaluate import evaluate
-from seisbench_lcl.cli.fine_tune import fine_tune
-from seisbench_lcl.cli.hub import app as hub
-from seisbench_lcl.cli.name import name
-from seisbench_lcl.cli.new_plugin import new_plugin
-from seisbench_lcl.cli.plugins import plugins
-from seisbench_lcl.cli.reproduce import reproduce
-from seisbench_lcl.cli.train import train
+from seisbench_lcl._version import __version__
+from seisbench_lcl.cli.lazy import LazyGroup
+from seisbench_lcl.cli.terminal import complain, is_verbose, say, set_verbosity
 from seisbench_lcl.errors import SeisBenchLCLError
 
 app = typer.Typer(
+    cls=LazyGroup,
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
     help="Tell earthquakes, blasts, slides and noise apart with SeisBench models.",
 )
-for command in (
-    classify,
-    train,
-    fine_tune,
-    ensemble,
-    evaluate,
-    detect,
-    clusters,
-    name,
-    plugins,
-    new_plugin,
-    reproduce,
-    demo,
-):
-    app.command()(command)
-app.add_typer(hub, name="hub")
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        say(f"seisbench-lcl {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="show the version", callback=_print_version, is_eager=True)
+    ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", "-q", help="print only results and errors: no progress, remarks or warnings")
+    ] = False,
+    verbose: Annotated[
+        int,
+        typer.Option(
+            "--verbose",
+            "-v",
+            count=True,
+            show_default=False,
+            help="log information, and show where errors come from; twice for details",
+        ),
+    ] = 0,
+) -> None:
+    """Act on the options of all commands."""
+    set_verbosity(quiet, verbose)
 
 
 def main() -> None:
@@ -60,8 +65,9 @@ def main() -> None:
     except (SeisBenchLCLError, OSError) as error:
         if not isinstance(error, SeisBenchLCLError):  # such as a full device, which also fails when Python exits
             _discard_output()
-        errors.print("[bold red]error:[/] ", end="")
-        say(f"{type(error).__name__}: {error}", errors)
+        if is_verbose():
+            traceback.print_exc()
+        complain(f"error: {type(error).__name__}: {error}")
         sys.exit(2)
 
 

@@ -13,14 +13,16 @@ from seisbench_lcl import storage
 from seisbench_lcl.cli.common import (
     check_figure,
     check_writable,
+    complain,
     errors,
     find_files,
+    parse_span,
     read_files,
-    remark,
     say,
+    select_stations,
 )
 from seisbench_lcl.cli.options import Weights
-from seisbench_lcl.errors import ConfigurationError, OutputError
+from seisbench_lcl.errors import ConfigurationError, OutputError, WaveformError
 from seisbench_lcl.models.lookup import find_model
 from seisbench_lcl.models.model import Model
 from seisbench_lcl.models.results import WindowList
@@ -29,9 +31,18 @@ from seisbench_lcl.waveforms import StationId
 
 
 def classify(
-    files: Annotated[list[str], typer.Argument(help="miniSEED, SAC or any other format that ObsPy reads")],
+    files: Annotated[
+        list[str],
+        typer.Argument(help="miniSEED, SAC or any other format that ObsPy reads; of a folder, all files below it"),
+    ],
     weights: Weights,
     model: Annotated[str | None, typer.Option(help="class of the weights; by default EnvelopePhysicalRidge")] = None,
+    station: Annotated[
+        list[str] | None,
+        typer.Option(help="station as NET.STA or NET.STA.LOC.CHA; * and ? are wildcards (repeatable)"),
+    ] = None,
+    start: Annotated[str | None, typer.Option(help="use samples from this time on (UTC)")] = None,
+    end: Annotated[str | None, typer.Option(help="use samples up to this time (UTC)")] = None,
     stride: Annotated[float, typer.Option(help="seconds between windows")] = 1.0,
     threshold: Annotated[float | None, typer.Option(help="smallest probability of a detection (0.5)")] = None,
     min_coverage: Annotated[
@@ -47,20 +58,25 @@ def classify(
 ) -> None:
     """Classify recordings. All files are read together, so components may be in separate files.
 
-    A name is a pattern only if no file has this name. Omitted limits use the values stored with the weights, otherwise
-    those in brackets.
+    A name is a pattern only if no file has this name. In a folder, hidden files are skipped, and files that are no
+    recordings are left out. Windows lie between --start and --end, which are times such as 2024-03-01T12:00. Omitted
+    limits use the values stored with the weights, otherwise those in brackets.
 
     Exit status 0: all files were read and all stations classified; 1: a file was not read completely, or a station not
     classified; 2: nothing was classified.
     """
+    span = parse_span(start, end)
     discriminator: Model = find_model(weights, model)
-    paths, lost = find_files(files)
-    count = len(paths) + len(lost)
-    _check_outputs(paths, out, detections, plot)
-    stream, unread = read_files(paths)
-    lost += unread
+    inputs = find_files(files)
+    _check_outputs(inputs.files, out, detections, plot)
+    stream, unread = read_files(inputs, **span)
+    lost = inputs.absent + unread
     undecided: list[str] = []
     try:
+        if not (stream or lost):
+            raise WaveformError(f"the files hold no samples{' in this time span' if span else ''}")
+        if stream and station:
+            stream, undecided = select_stations(stream, station)
         if stream:
             asked = {
                 "threshold": threshold,
@@ -70,12 +86,13 @@ def classify(
             }
             limits = {name: value for name, value in asked.items() if value is not None}  # others as in the weights
             windows = classify_stream(discriminator, stream, stride, limits, out, detections, plot)
-            undecided = _undecided(windows)
+            undecided += _undecided(windows)
     finally:
         for line in [*lost, *undecided]:
-            remark(line)
+            complain(line)
         if lost:
-            remark(f"{len(lost)} of {count} files could not be read completely")
+            count = len(inputs.files) + len(inputs.absent)
+            complain(f"{len(lost)} of {count} files could not be read completely")
     if lost or undecided:
         raise typer.Exit(1 if stream else 2)
 

@@ -3,26 +3,51 @@
 import json
 import os
 from collections.abc import Callable, Iterable
+from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import obspy
 from matplotlib.figure import Figure
-from rich.console import Console
+from obspy import UTCDateTime
+from obspy.core import Stats
 from rich.progress import track
 
 from seisbench_lcl import storage
-from seisbench_lcl.errors import ConfigurationError, OutputError, WaveformError
+from seisbench_lcl.cli.terminal import complain, console, errors, remark, say
+from seisbench_lcl.errors import ConfigurationError, OutputError, UnknownFormatError, WaveformError
 from seisbench_lcl.evaluation.sections import Section
 from seisbench_lcl.models import Discriminator
 from seisbench_lcl.models.lookup import find_model
 from seisbench_lcl.models.model import Model
-from seisbench_lcl.waveforms.reading import matching_files, read_recording
+from seisbench_lcl.waveforms.reading import files_in, matching_files, read_recording
+
+__all__ = [
+    "Inputs",
+    "check_figure",
+    "check_writable",
+    "complain",
+    "console",
+    "errors",
+    "find_files",
+    "load_discriminator",
+    "parse_event_types",
+    "parse_pairs",
+    "parse_settings",
+    "parse_span",
+    "parse_time",
+    "progress",
+    "read_files",
+    "remark",
+    "say",
+    "select_stations",
+    "shortened",
+    "show",
+    "write_file",
+    "write_text",
+]
 
 T = TypeVar("T")
-
-console = Console()
-errors = Console(stderr=True)
 
 
 def load_discriminator(model: str | None, weights: str, default: str) -> Discriminator:
@@ -36,16 +61,6 @@ def load_discriminator(model: str | None, weights: str, default: str) -> Discrim
     if not isinstance(loaded, Discriminator):
         raise ConfigurationError(f"{weights} is an ensemble, whose members learn from labels: it has no clusters")
     return loaded
-
-
-def say(text: str, to: Console = console) -> None:
-    """Print text as it is, even with brackets."""
-    to.print(text, markup=False, highlight=False, soft_wrap=True)
-
-
-def remark(text: str) -> None:
-    """Print a remark on standard error."""
-    say(text, errors)
 
 
 def show(sections: Iterable[Section]) -> str:
@@ -115,9 +130,27 @@ def progress(description: str) -> Callable[[Iterable[T]], Iterable[T]]:
     return lambda items: track(list(items), description, console=errors, transient=True)
 
 
-def find_files(names: Iterable[str]) -> tuple[list[Path], list[str]]:
-    """Return the named files, and a message for each name without a file; a name may also be a pattern."""
+class Inputs(NamedTuple):
+    """Recordings to read.
+
+    Attributes
+    ----------
+    files : list of Path
+    in_folders : set of Path
+        Those of `files` that were not named, but found in a folder.
+    absent : list of str
+        A message for each name without a file.
+    """
+
+    files: list[Path]
+    in_folders: set[Path]
+    absent: list[str]
+
+
+def find_files(names: Iterable[str]) -> Inputs:
+    """Find recordings by name. A name may be a folder, whose files are all read, or a pattern."""
     files: list[Path] = []
+    in_folders: set[Path] = set()
     absent: list[str] = []
     for name in names:
         try:
@@ -127,26 +160,109 @@ def find_files(names: Iterable[str]) -> tuple[list[Path], list[str]]:
             continue
         if found != [Path(name)]:
             remark(f"no file is called {name}: reading the {len(found)} that match it as a pattern")
-        files += found
-    return list(dict.fromkeys(files)), absent
+        for path in found:
+            inside = files_in(path) if path.is_dir() else []
+            if path.is_dir() and not inside:
+                absent.append(f"cannot read {path}: the folder has no files")
+            files += inside or ([] if path.is_dir() else [path])
+            in_folders.update(inside)
+    return Inputs(list(dict.fromkeys(files)), in_folders, absent)
 
 
-def read_files(files: list[Path]) -> tuple[obspy.Stream, list[str]]:
-    """Read all files into one stream, and return a message for each file that was not read completely."""
+def read_files(inputs: Inputs, **span: UTCDateTime) -> tuple[obspy.Stream, list[str]]:
+    """Read all files into one stream, and return a message for each file that was not read completely.
+
+    Files in a folder that are no recordings, such as notes, are left out with a remark. `span` is a ``starttime``, an
+    ``endtime`` or both.
+    """
     stream = obspy.Stream()
     lost: list[str] = []
-    for file in progress("reading")(files):
+    others: list[str] = []
+    for file in progress("reading")(inputs.files):
         try:
-            recording = read_recording(file)
+            recording = read_recording(file, **span)
         except WaveformError as error:
-            lost.append(f"cannot read {file}: {error}")
+            if isinstance(error, UnknownFormatError) and file in inputs.in_folders:
+                others.append(str(file))
+            else:
+                lost.append(f"cannot read {file}: {error}")
             continue
         stream += recording.stream
         if recording.remarks:
             remark(f"{file}: {'; '.join(recording.remarks)}")
         if recording.losses:
             lost.append(f"read {file} in part: {'; '.join(recording.losses)}")
+    if others:
+        remark(f"left out {len(others)} of {len(inputs.files)} files, which are no recordings: {shortened(others)}")
     return stream, lost
+
+
+def select_stations(stream: obspy.Stream, patterns: Iterable[str]) -> tuple[obspy.Stream, list[str]]:
+    """Return the traces of stations, and a message for each pattern without a trace.
+
+    Parameters
+    ----------
+    stream : obspy.Stream
+    patterns : iterable of str
+        "NET.STA" or "NET.STA.LOC.CHA"; ``*`` and ``?`` are wildcards.
+
+    Raises
+    ------
+    WaveformError
+        If no trace remains.
+    """
+    kept = obspy.Stream()
+    absent: list[str] = []
+    for pattern in patterns:
+        found = [trace for trace in stream if _is_of(trace.stats, pattern)]
+        if not found:
+            absent.append(f"no recording is of station {pattern}")
+        kept.extend(trace for trace in found if not any(trace is known for known in kept))
+    if not kept:
+        stations = sorted({f"{trace.stats.network}.{trace.stats.station}" for trace in stream})
+        raise WaveformError(f"{'; '.join(absent)}: the recordings are of {shortened(stations)}")
+    return kept, absent
+
+
+def _is_of(stats: Stats, pattern: str) -> bool:
+    site = f"{stats.network}.{stats.station}"
+    return any(fnmatchcase(name, pattern) for name in (site, f"{site}.{stats.location}.{stats.channel}"))
+
+
+def parse_span(start: str | None, end: str | None) -> dict[str, UTCDateTime]:
+    """Return the options of `read_files` for a time span.
+
+    Raises
+    ------
+    ConfigurationError
+        If a time is not in ISO form, or the end is not after the start.
+    """
+    given = {"starttime": start, "endtime": end}
+    span = {name: parse_time(text) for name, text in given.items() if text is not None}
+    if len(span) == 2 and not span["starttime"] < span["endtime"]:
+        raise ConfigurationError(
+            f"--end must be after --start, but is {span['endtime']}, and --start is {span['starttime']}"
+        )
+    return span
+
+
+def parse_time(text: str) -> UTCDateTime:
+    """Read a time in ISO form; UTC unless it names another zone.
+
+    Raises
+    ------
+    ConfigurationError
+    """
+    try:
+        return UTCDateTime(text, iso8601=True)
+    except (TypeError, ValueError) as error:
+        raise ConfigurationError(f"{text!r} is not a time such as 2024-03-01T12:00: {error}") from error
+
+
+def shortened(names: list[str], most: int = 5) -> str:
+    """Join names, and replace those after the first few by their number."""
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def parse_pairs(settings: list[str], option: str) -> dict[str, str]:

@@ -7,9 +7,8 @@ from typing import Annotated
 
 import obspy
 import typer
-from obspy import UTCDateTime
 
-from seisbench_lcl.cli.common import check_writable, errors, find_files, read_files, remark, say
+from seisbench_lcl.cli.common import check_writable, complain, errors, find_files, parse_time, read_files, say
 from seisbench_lcl.datasets.detection import detect_windows, read_archive
 from seisbench_lcl.errors import ConfigurationError, OutputError
 
@@ -50,13 +49,13 @@ def detect(
     if archive is None:
         if not files or station or start or end:
             raise ConfigurationError("pass files, or --archive with --station, --start and --end")
-        paths, lost = find_files(files)
-        waveforms, unread = read_files(paths)
-        lost += unread
+        inputs = find_files(files)
+        waveforms, unread = read_files(inputs)
+        lost = inputs.absent + unread
     else:
         if files or not (station and start and end):
             raise ConfigurationError("--archive needs --station, --start and --end, and takes no files")
-        waveforms = read_archive(archive, station, _time(start), _time(end), on_error=lost.append)
+        waveforms = read_archive(archive, station, parse_time(start), parse_time(end), on_error=lost.append)
     summary = None
     try:
         if archive or waveforms:
@@ -83,16 +82,9 @@ def detect(
         raise OutputError(f"cannot write {out}: {error}") from error
     finally:
         for line in dict.fromkeys(lost):
-            remark(line)
+            complain(line)
     if summary:
         say(str(summary))
         say(f"wrote {out}")
     if lost:
         raise typer.Exit(1 if summary else 2)
-
-
-def _time(text: str) -> UTCDateTime:
-    try:
-        return UTCDateTime(text)
-    except (TypeError, ValueError) as error:
-        raise ConfigurationError(f"{text!r} is not a time such as 2024-03-01T12:00: {error}") from error

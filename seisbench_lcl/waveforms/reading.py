@@ -22,10 +22,10 @@ from typing import Any
 import obspy
 from obspy.io.mseed import InternalMSEEDWarning
 
-from seisbench_lcl.errors import WaveformError
+from seisbench_lcl.errors import UnknownFormatError, WaveformError
 from seisbench_lcl.waveforms.miniseed import ends_within_a_record, read_good_records
 
-__all__ = ["FORMATS", "Recording", "matching_files", "read_recording"]
+__all__ = ["FORMATS", "Recording", "files_in", "matching_files", "read_recording"]
 
 #: ObsPy's formats in the order in which it tries them, without PICKLE: whoever writes a pickle chooses code to run.
 FORMATS = (
@@ -95,6 +95,12 @@ def matching_files(name: str | Path) -> list[Path]:
     return [Path(path) for path in found]
 
 
+def files_in(folder: Path) -> list[Path]:
+    """Return all files in a folder and the folders below, sorted by path, without hidden ones."""
+    visible = (path for path in folder.rglob("[!.]*") if not any(p[0] == "." for p in path.relative_to(folder).parts))
+    return sorted(path for path in visible if path.is_file())
+
+
 def read_recording(path: str | Path, **options: Any) -> Recording:
     """Read a file, also one compressed by gzip or bzip2, or a tar or zip archive of files.
 
@@ -109,6 +115,8 @@ def read_recording(path: str | Path, **options: Any) -> Recording:
 
     Raises
     ------
+    UnknownFormatError
+        If the file is in none of the formats.
     WaveformError
         If nothing can be read.
     """
@@ -161,7 +169,7 @@ def _read(path: Path, options: dict[str, Any]) -> Recording:
         _refuse(path)
         recording.stream, loss = read_good_records(path, **options)
         if not recording.stream:
-            raise WaveformError("its format is unknown: ObsPy reads miniSEED, SAC and many others")
+            raise UnknownFormatError("its format is unknown: ObsPy reads miniSEED, SAC and many others")
         recording.losses.append(loss)
         return recording
     failure: Exception | None = None

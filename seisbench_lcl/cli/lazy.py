@@ -1,0 +1,76 @@
+"""The commands by name, imported when they are used: help and completion do not wait for torch."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command, get_group
+
+#: The first sentence of each command's help, in the order of the list.
+COMMANDS = {
+    "classify": "Classify recordings.",
+    "train": "Train a model and save its weights, on labelled traces, or on all traces if it learns without labels.",
+    "fine-tune": (
+        "Adapt weights to another region: train a network further, or refit a ridge regression in closed form."
+    ),
+    "ensemble": "Combine several models into one that averages their probabilities.",
+    "evaluate": "Score a model per station and per event, each score with its 95 % interval over events.",
+    "detect": "Detect events by STA/LTA in continuous records, and write them as a dataset to train on without labels.",
+    "clusters": "Show the clusters of a model: exemplars, a map, a table of windows, and scores if there are labels.",
+    "name": "Name the clusters of a model, by labelled windows or by hand.",
+    "plugins": "List the installed plugins, or run the conformance checks of one.",
+    "new-plugin": "Write a working plugin with passing tests, as a starting point for your own.",
+    "reproduce": "Train the weights of a recipe, score them, and write them with their card.",
+    "demo": "Classify a local earthquake recorded at RJOB, Bavaria, on 2009-08-24; the record comes with ObsPy.",
+    "hub": (
+        "Weights in the package and on hubs; SEISBENCH_LCL_HUBS or hubs.toml in the configuration folder set hubs."
+    ),
+}
+
+
+class LazyGroup(TyperGroup):
+    """A group of the commands in `COMMANDS`."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = {name: TyperCommand(name, help=text) for name, text in COMMANDS.items()}
+        self._listing = False
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Import a command; in a list of commands, its name and help are enough."""
+        listed = super().get_command(ctx, cmd_name)
+        return listed if listed is None or self._listing else _load(cmd_name)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the help page."""
+        with self._as_list():
+            super().format_help(ctx, formatter)
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        """Return the commands and options that begin with a text."""
+        with self._as_list():
+            return super().shell_complete(ctx, incomplete)
+
+    @contextmanager
+    def _as_list(self) -> Iterator[None]:
+        self._listing = True
+        try:
+            yield
+        finally:
+            self._listing = False
+
+
+def _load(name: str) -> Any:
+    """Import a command: the module of its name has a function of that name, or an app with sub-commands."""
+    title = name.replace("-", "_")
+    module = import_module(f"{__package__}.{title}")
+    if hasattr(module, "app"):
+        command = get_group(module.app)
+        command.name = name
+        return command
+    single = typer.Typer(add_completion=False)
+    single.command()(getattr(module, title))
+    return get_command(single)
