@@ -211,17 +211,14 @@ def select_stations(stream: obspy.Stream, patterns: Iterable[str]) -> tuple[obsp
     WaveformError
         If no trace remains.
     """
-    kept = obspy.Stream()
-    absent: list[str] = []
-    for pattern in patterns:
-        found = [trace for trace in stream if _is_of(trace.stats, pattern)]
-        if not found:
-            absent.append(f"no recording is of station {pattern}")
-        kept.extend(trace for trace in found if not any(trace is known for known in kept))
+    patterns = list(patterns)
+    kept = [trace for trace in stream if any(_is_of(trace.stats, pattern) for pattern in patterns)]
+    missing = [pattern for pattern in patterns if not any(_is_of(trace.stats, pattern) for trace in kept)]
+    absent = [f"no recording is of station {pattern}" for pattern in missing]
     if not kept:
         stations = sorted({f"{trace.stats.network}.{trace.stats.station}" for trace in stream})
         raise WaveformError(f"{'; '.join(absent)}: the recordings are of {shortened(stations)}")
-    return kept, absent
+    return obspy.Stream(kept), absent
 
 
 def _is_of(stats: Stats, pattern: str) -> bool:
@@ -240,9 +237,7 @@ def parse_span(start: str | None, end: str | None) -> dict[str, UTCDateTime]:
     given = {"starttime": start, "endtime": end}
     span = {name: parse_time(text) for name, text in given.items() if text is not None}
     if len(span) == 2 and not span["starttime"] < span["endtime"]:
-        raise ConfigurationError(
-            f"--end must be after --start, but is {span['endtime']}, and --start is {span['starttime']}"
-        )
+        raise ConfigurationError(f"--end must be after --start, but {end} is not after {start}")
     return span
 
 
@@ -254,7 +249,7 @@ def parse_time(text: str) -> UTCDateTime:
     ConfigurationError
     """
     try:
-        return UTCDateTime(text, iso8601=True)
+        return UTCDateTime(text.replace(" ", "T"), iso8601=True)
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"{text!r} is not a time such as 2024-03-01T12:00: {error}") from error
 

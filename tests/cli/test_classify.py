@@ -94,6 +94,78 @@ def test_the_named_file_is_read_and_patterns_are_mentioned(
     assert "day1.mseed is one of the recordings" in done.stderr
 
 
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    """A folder of two stations with folders and files of its own, some of which are no recordings."""
+    for place, station in {"b/2024": "AAA", "a": "BBB"}.items():
+        (tmp_path / "data" / place).mkdir(parents=True)
+        for trace in obspy.read():
+            trace.stats.station = station
+            trace.write(str(tmp_path / "data" / place / f"{trace.id}.mseed"), "MSEED")
+    (tmp_path / "data" / "README.md").write_text("# Two stations\n")
+    (tmp_path / "data" / ".hidden").mkdir()
+    for hidden in (".index", ".hidden/broken.mseed"):
+        (tmp_path / "data" / hidden).write_bytes(b"\0")
+    return tmp_path / "data"
+
+
+def test_a_folder_is_all_recordings_below_it(
+    run: Callable[..., Done], weights: Path, archive: Path, tmp_path: Path
+) -> None:
+    done = run("classify", "data", "--weights", weights / "rocket", "--out", "w.csv")
+    assert pd.read_csv("w.csv")["station"].drop_duplicates().tolist() == ["BW.AAA..EH", "BW.BBB..EH"]
+    assert "left out 1 of 7 files, which are no recordings: data/README.md" in done.stderr
+    assert "hidden" not in done.stderr
+    (archive / "a" / "empty.mseed").touch()
+    done = run("classify", "data", "--weights", weights / "rocket", expect=1)
+    assert "cannot read data/a/empty.mseed: is empty" in done.stderr
+    (tmp_path / "none" / "below").mkdir(parents=True)
+    assert (
+        "cannot read none: the folder has no files"
+        in run("classify", "none", "--weights", weights / "rocket", expect=2).stderr
+    )
+    (tmp_path / "none" / "notes.txt").write_text("none yet")
+    assert "the files hold no samples" in run("classify", "none", "--weights", weights / "rocket", expect=2).stderr
+    message = "data/a/BW.BBB..EHZ.mseed is one of the recordings"
+    arguments = ("--out", "data/a/BW.BBB..EHZ.mseed", "--weights", weights / "rocket")
+    assert message in run("classify", "data", *arguments, expect=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("patterns", "found", "missed"),
+    [
+        (["BW.AAA"], ["AAA"], []),
+        (["BW.*"], ["AAA", "BBB"], []),
+        (["BW.B?B", "BW.[A]AA..EH*"], ["AAA", "BBB"], []),
+        (["BW.BBB", "XX.*"], ["BBB"], ["XX.*"]),
+    ],
+)
+def test_stations_are_chosen(
+    run: Callable[..., Done], weights: Path, archive: Path, patterns: list[str], found: list[str], missed: list[str]
+) -> None:
+    chosen = [argument for pattern in patterns for argument in ("--station", pattern)]
+    done = run("classify", archive, *chosen, "--weights", weights / "rocket", "--out", "w.csv", expect=len(missed))
+    assert pd.read_csv("w.csv")["station"].drop_duplicates().tolist() == [f"BW.{station}..EH" for station in found]
+    for pattern in missed:
+        assert f"no recording is of station {pattern}" in done.stderr
+
+
+@pytest.mark.parametrize("suffix", ["mseed", "sac"])
+def test_a_span_of_time_is_chosen(run: Callable[..., Done], weights: Path, sac_files: list[Path], suffix: str) -> None:
+    files: list[object] = [*sac_files]
+    if suffix == "mseed":
+        obspy.read().write("a.mseed", "MSEED")
+        files = ["a.mseed"]
+    times = ("2009-08-24 00:20:08", "2009-08-24T02:20:25+02:00")  # of a record from 00:20:03 to 00:20:33
+    run("classify", *files, "--weights", weights / "rocket", "--start", times[0], "--end", times[1], "--out", "w.csv")
+    frame = pd.read_csv("w.csv", parse_dates=["start_time", "end_time"])
+    assert f"{frame['start_time'].iloc[0]:%T}" == "00:20:08"
+    assert f"{frame['end_time'].iloc[-1]:%T}" in ("00:20:24", "00:20:25")
+    assert len(frame) == 10
+    run("classify", *files, "--weights", weights / "rocket", "--start", times[0], "--out", "w.csv")
+    assert len(pd.read_csv("w.csv")) == 18
+
+
 def test_a_file_read_in_part_is_one_line_and_status_1(run: Callable[..., Done], weights: Path, tmp_path: Path) -> None:
     obspy.read().write(str(tmp_path / "a.mseed"), "MSEED", reclen=512)
     data = (tmp_path / "a.mseed").read_bytes()
@@ -125,6 +197,14 @@ def test_pickles_are_refused(run: Callable[..., Done], weights: Path, tmp_path: 
         (["Z.sac", "--plot", "."], "is a folder"),
         (["Z.sac", "--out", "t.csv", "--detections", "./t.csv"], "t.csv is named for two outputs"),
         (["Z.sac", "--detections", "t.png", "--plot", "x/../t.png"], "t.png is named for two outputs"),
+        (["Z.sac", "--station", "XX.AAA"], "no recording is of station XX.AAA: the recordings are of BW.RJOB"),
+        (["Z.sac", "--start", "2009-08-25"], "the files hold no samples in this time span"),
+        (["Z.sac", "--start", "noon"], "'noon' is not a time such as 2024-03-01T12:00"),
+        (["Z.sac", "--end", "2009-02-30"], "'2009-02-30' is not a time such as 2024-03-01T12:00: day is out of range"),
+        (
+            ["Z.sac", "--start", "2009-08-25", "--end", "2009-08-25T00:00:00Z"],
+            "--end must be after --start, but 2009-08-25T00:00:00Z is not after 2009-08-25",
+        ),
         (["H.sac"], "has components H, but the model needs ZNE"),
         (["Z.sac", "--max-novelty", 0], "max_novelty must be a positive number, or None, but is 0.0"),
         (["Z.sac", "--max-novelty", "nan"], "max_novelty must be a positive number"),
