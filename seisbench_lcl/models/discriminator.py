@@ -75,6 +75,7 @@ class Discriminator(StreamModel):
     default_args : mapping, optional
         Default arguments of `annotate` and `classify`.
     citation : str, optional
+        Papers to cite; by default those that a named model stands on.
 
     Attributes
     ----------
@@ -84,6 +85,8 @@ class Discriminator(StreamModel):
         Class attribute: normalisation unless the constructor is given one.
     default_head_args : mapping
         Class attribute: arguments of the head unless the constructor is given others.
+    default_citation : str or None
+        Class attribute: the papers that the model stands on, one per line.
     preprocessing : Preprocessing
     extractor : FeatureExtractor
     head : Head
@@ -118,6 +121,7 @@ class Discriminator(StreamModel):
     pair: ClassVar[tuple[str, str] | None] = None
     default_normalisation: ClassVar[Normalisation] = "component-std"
     default_head_args: ClassVar[Mapping[str, Any]] = {}
+    default_citation: ClassVar[str | None] = None
     extractor: FeatureExtractor
     head: Head
     labels: list[str]
@@ -140,7 +144,11 @@ class Discriminator(StreamModel):
         super().__init_subclass__(**kwargs)
         if bool(extractor) != bool(head):
             raise ConfigurationError(f"class {cls.__name__} must set both extractor and head, or neither")
-        defaults = {"default_normalisation": normalisation, "default_head_args": head_args}
+        defaults = {
+            "default_normalisation": normalisation,
+            "default_head_args": head_args,
+            "default_citation": None,  # set in the body of a class
+        }
         for name, value in defaults.items():
             if value is not None:
                 setattr(cls, name, value)
@@ -559,6 +567,11 @@ class Discriminator(StreamModel):
         return [self]
 
     @property
+    def citation(self) -> str | None:
+        """Papers to cite, one per line: those given to the constructor, or those that the named model stands on."""
+        return self._citation or self.default_citation
+
+    @property
     def learns_from_labels(self) -> bool:
         """Whether `fit` needs labels, for the head or for the extractor."""
         return self.head.supervised or self.extractor.supervised
@@ -611,7 +624,7 @@ class Discriminator(StreamModel):
             "novelty_rate": self.novelty_detector.rate if self.novelty_detector else None,
             "event_types": self.event_types,
             **self.part_args,
-            "citation": self.citation,
+            "citation": self._citation,
         }
 
     def _parts(self) -> dict[str, FeatureExtractor | Head]:

@@ -2,6 +2,33 @@
 
 from seisbench_lcl.models.discriminator import Discriminator
 
+_MINIROCKET = (
+    "Dempster, Schmidt and Webb (2021), MiniRocket: a very fast (almost) deterministic transform for time series "
+    "classification, doi:10.1145/3447548.3467231"
+)
+_LCL = "Yin et al. (2022), Research on seismic signal analysis based on machine learning, doi:10.3390/app12168389"
+_SCAN = "Van Gansbeke et al. (2020), SCAN: learning to classify images without labels, doi:10.1007/978-3-030-58607-2_16"
+_DEEP_CLUSTERING = (
+    "Jenkins et al. (2021), Unsupervised deep clustering of seismic data: monitoring the Ross Ice Shelf, Antarctica, "
+    "doi:10.1029/2021JB021716"
+)
+_PACIFIC_NORTHWEST = (
+    "Kharita et al. (2025), Exploration of machine learning methods to seismic event discrimination in the Pacific "
+    "Northwest, arXiv:2510.23795"
+)
+_ENVELOPES = "Joswig (1990), Pattern recognition for earthquake detection, BSSA 80"
+_PHYSICAL = (
+    "Kim, Simpson and Richards (1993), Discrimination of earthquakes and explosions in the eastern United States using "
+    "regional high-frequency data, GRL 20(14)\n"
+    "Taylor, Sherman and Denny (1988), Spectral discrimination between NTS explosions and western United States "
+    "earthquakes at regional distances, BSSA 78\n"
+    "Baumgardt and Ziegler (1988), Spectral evidence for source multiplicity in explosions, BSSA 78"
+)
+_STACKING = (
+    "Wolpert (1992), Stacked generalization, Neural Networks 5\n"
+    "Breiman (1996), Stacked regressions, Machine Learning 24"
+)
+
 
 class MiniRocketRidge(Discriminator, extractor="minirocket", head="ridge"):
     """MiniRocket features and a ridge classifier with leave-one-event-out and calibrated probabilities.
@@ -12,6 +39,8 @@ class MiniRocketRidge(Discriminator, extractor="minirocket", head="ridge"):
     ----------
     Dempster, Schmidt and Webb (2021), doi:10.1145/3447548.3467231. Yin et al. (2022), doi:10.3390/app12168389.
     """
+
+    default_citation = f"{_MINIROCKET}\n{_LCL}"
 
 
 class MiniRocketSCAN(Discriminator, extractor="minirocket", head="scan", normalisation="joint-peak"):
@@ -25,6 +54,8 @@ class MiniRocketSCAN(Discriminator, extractor="minirocket", head="scan", normali
     Yin et al. (2022), doi:10.3390/app12168389. Van Gansbeke et al. (2020), ECCV.
     """
 
+    default_citation = f"{_LCL}\n{_MINIROCKET}\n{_SCAN}"
+
 
 class MiniRocketKMeans(Discriminator, extractor="minirocket", head="kmeans", normalisation="joint-peak"):
     """MiniRocket features and k-means. Needs no labels.
@@ -35,6 +66,8 @@ class MiniRocketKMeans(Discriminator, extractor="minirocket", head="kmeans", nor
     ----------
     Yin et al. (2022), doi:10.3390/app12168389, section 4.
     """
+
+    default_citation = f"{_LCL}\n{_MINIROCKET}"
 
 
 class WaveformKMeans(Discriminator, extractor="raw", head="kmeans"):
@@ -47,6 +80,8 @@ class WaveformKMeans(Discriminator, extractor="raw", head="kmeans"):
     Yin et al. (2022), doi:10.3390/app12168389, section 4.
     """
 
+    default_citation = _LCL
+
 
 class SimCLRKMeans(Discriminator, extractor="simclr", head="kmeans"):
     """SimCLR features and k-means. Needs no labels.
@@ -57,6 +92,12 @@ class SimCLRKMeans(Discriminator, extractor="simclr", head="kmeans"):
     ----------
     Kinzel et al. (2024), doi:10.1785/0220230078. Chen et al. (2020), ICML.
     """
+
+    default_citation = (
+        "Kinzel et al. (2024), Unsupervised deep feature learning for icequake discrimination at Neumayer Station, "
+        "Antarctica, doi:10.1785/0220230078\n"
+        "Chen et al. (2020), A simple framework for contrastive learning of visual representations, arXiv:2002.05709"
+    )
 
 
 class AutoencoderGMM(Discriminator, extractor="spectrogram_autoencoder", head="gmm"):
@@ -69,6 +110,8 @@ class AutoencoderGMM(Discriminator, extractor="spectrogram_autoencoder", head="g
     Jenkins et al. (2021), JGR Solid Earth, doi:10.1029/2021JB021716.
     """
 
+    default_citation = _DEEP_CLUSTERING
+
 
 class UNetGMM(Discriminator, extractor="spectrogram_unet", head="gmm"):
     """The latent of a spectrogram U-Net, and a Gaussian mixture. Needs no labels.
@@ -79,6 +122,12 @@ class UNetGMM(Discriminator, extractor="spectrogram_unet", head="gmm"):
     ----------
     O'Boyle, Lewis and Huntley, Embedded clustering of seismic data. Ronneberger et al. (2015), MICCAI.
     """
+
+    default_citation = (
+        "O'Boyle, Lewis and Huntley, Embedded clustering of seismic data, University of California San Diego\n"
+        "Ronneberger, Fischer and Brox (2015), U-Net: convolutional networks for biomedical image segmentation, "
+        "doi:10.1007/978-3-319-24574-4_28"
+    )
 
 
 class DEC(Discriminator, extractor="spectrogram_autoencoder", head="dec"):
@@ -91,6 +140,11 @@ class DEC(Discriminator, extractor="spectrogram_autoencoder", head="dec"):
     Xie, Girshick and Farhadi (2016), ICML. Jenkins et al. (2021), JGR Solid Earth, doi:10.1029/2021JB021716.
     """
 
+    default_citation = (
+        "Xie, Girshick and Farhadi (2016), Unsupervised deep embedding for clustering analysis, arXiv:1511.06335\n"
+        f"{_DEEP_CLUSTERING}"
+    )
+
 
 class ResNet18(Discriminator, extractor="resnet18", head="linear"):
     """A residual network over samples and a linear head, trained together.
@@ -101,6 +155,8 @@ class ResNet18(Discriminator, extractor="resnet18", head="linear"):
     ----------
     He et al. (2016), CVPR. Yin et al. (2022), doi:10.3390/app12168389.
     """
+
+    default_citation = f"He et al. (2016), Deep residual learning for image recognition, arXiv:1512.03385\n{_LCL}"
 
 
 class VGG16(Discriminator, extractor="vgg16", head="linear"):
@@ -113,6 +169,11 @@ class VGG16(Discriminator, extractor="vgg16", head="linear"):
     Simonyan and Zisserman (2015), ICLR. Yin et al. (2022), doi:10.3390/app12168389.
     """
 
+    default_citation = (
+        "Simonyan and Zisserman (2015), Very deep convolutional networks for large-scale image recognition, "
+        f"arXiv:1409.1556\n{_LCL}"
+    )
+
 
 class Inception10(Discriminator, extractor="inception10", head="linear"):
     """Convolutions of several lengths side by side, ten layers deep, and a linear head, trained together.
@@ -123,6 +184,8 @@ class Inception10(Discriminator, extractor="inception10", head="linear"):
     ----------
     Szegedy et al. (2015), CVPR. Yin et al. (2022), doi:10.3390/app12168389.
     """
+
+    default_citation = f"Szegedy et al. (2015), Going deeper with convolutions, arXiv:1409.4842\n{_LCL}"
 
 
 class SpectrogramCNN(Discriminator, extractor="spectrogram_cnn", head="linear"):
@@ -135,6 +198,8 @@ class SpectrogramCNN(Discriminator, extractor="spectrogram_cnn", head="linear"):
     Kharita et al. (2025), arXiv:2510.23795.
     """
 
+    default_citation = _PACIFIC_NORTHWEST
+
 
 class PhysicalRidge(Discriminator, extractor="physical", head="ridge", normalisation="joint-std"):
     """Classical discriminants (P/S amplitude ratios, spectra, cepstrum, envelope) and a ridge classifier.
@@ -146,6 +211,8 @@ class PhysicalRidge(Discriminator, extractor="physical", head="ridge", normalisa
     See `seisbench_lcl.extractors.discriminants`.
     """
 
+    default_citation = _PHYSICAL
+
 
 class EnvelopeMiniRocketRidge(Discriminator, extractor="envelope>minirocket", head="ridge"):
     """MiniRocket features of band-wise log envelopes, and a ridge classifier.
@@ -156,6 +223,8 @@ class EnvelopeMiniRocketRidge(Discriminator, extractor="envelope>minirocket", he
     ----------
     Dempster, Schmidt and Webb (2021), doi:10.1145/3447548.3467231. See `seisbench_lcl.extractors.stages.Envelope`.
     """
+
+    default_citation = f"{_MINIROCKET}\n{_ENVELOPES}"
 
 
 class HybridRidge(
@@ -174,6 +243,8 @@ class HybridRidge(
     See `MiniRocketRidge`, `EnvelopeMiniRocketRidge`, `PhysicalRidge` and `seisbench_lcl.heads.Stack`.
     """
 
+    default_citation = f"{_MINIROCKET}\n{_ENVELOPES}\n{_PHYSICAL}\n{_STACKING}"
+
 
 class EnvelopePhysicalRidge(
     Discriminator,
@@ -191,3 +262,5 @@ class EnvelopePhysicalRidge(
     ----------
     See `EnvelopeMiniRocketRidge`, `PhysicalRidge` and `seisbench_lcl.heads.Stack`.
     """
+
+    default_citation = f"{_MINIROCKET}\n{_ENVELOPES}\n{_PHYSICAL}\n{_STACKING}"
