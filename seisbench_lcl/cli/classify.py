@@ -21,7 +21,7 @@ from seisbench_lcl.cli.common import (
     say,
     select_stations,
 )
-from seisbench_lcl.cli.options import Weights
+from seisbench_lcl.cli.options import Device, Threads, Weights
 from seisbench_lcl.errors import ConfigurationError, OutputError, WaveformError
 from seisbench_lcl.models.lookup import find_model
 from seisbench_lcl.models.model import Model
@@ -55,6 +55,8 @@ def classify(
     out: Annotated[Path | None, typer.Option(help="CSV table of all windows")] = None,
     detections: Annotated[Path | None, typer.Option(help="CSV table of detections")] = None,
     plot: Annotated[Path | None, typer.Option(help="figure; the suffix sets the format")] = None,
+    threads: Threads = None,
+    device: Device = "cpu",
 ) -> None:
     """Classify recordings. All files are read together, so components may be in separate files.
 
@@ -66,7 +68,7 @@ def classify(
     classified; 2: nothing was classified.
     """
     span = parse_span(start, end)
-    discriminator: Model = find_model(weights, model)
+    discriminator: Model = find_model(weights, model).to(device)
     inputs = find_files(files)
     _check_outputs(inputs.files, out, detections, plot)
     stream, unread = read_files(inputs, **span)

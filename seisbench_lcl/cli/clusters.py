@@ -9,7 +9,16 @@ import typer
 from matplotlib.figure import Figure
 
 from seisbench_lcl.cli.common import errors, load_discriminator, say, show, write_file, write_text
-from seisbench_lcl.cli.options import Dataset, GroupColumn, LabelColumn, PickColumn, SplitColumn, Weights, read_dataset
+from seisbench_lcl.cli.options import (
+    Dataset,
+    GroupColumn,
+    LabelColumn,
+    PickColumn,
+    SplitColumn,
+    Threads,
+    Weights,
+    read_dataset,
+)
 from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.evaluation import cluster_numbers
 from seisbench_lcl.evaluation.cluster_sections import cluster_sections
@@ -34,6 +43,7 @@ def clusters(
     ] = None,
     method: Annotated[MapMethod, typer.Option(help="method of the map; umap needs umap-learn")] = "tsne",
     seed: Annotated[int, typer.Option(help="seed of the map and of the halves of the events")] = 0,
+    threads: Threads = None,
 ) -> None:
     """Show the clusters of a model: exemplars, a map, a table of windows, and scores if there are labels."""
     if numbers and not 1 <= numbers[0] <= numbers[1]:

@@ -16,6 +16,7 @@ from seisbench_lcl.cli.options import (
     PickColumn,
     Refine,
     SplitColumn,
+    Threads,
     Weights,
     read_dataset,
 )
@@ -63,6 +64,7 @@ def evaluate(
     reliability_plot: Annotated[
         Path | None, typer.Option("--reliability", help="figure of the reliability, and of the risk against coverage")
     ] = None,
+    threads: Threads = None,
 ) -> None:
     """Score a model per station and per event, each score with its 95 % interval over events.
 

@@ -17,6 +17,7 @@ from seisbench_lcl.cli.options import (
     PickColumn,
     Report,
     SplitColumn,
+    Threads,
     Version,
     Weights,
     read_dataset,
@@ -55,6 +56,7 @@ def fine_tune(
     curves: Curves = None,
     checkpoints: Checkpoints = None,
     logs: Logs = None,
+    threads: Threads = None,
     config: Config = None,
 ) -> None:
     """Adapt weights to another region: train a network further, or refit a ridge regression in closed form."""

@@ -1,8 +1,9 @@
 """``seisbench-lcl hub``: list, show, pull, check and publish weights."""
 
+import json
 import signal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -37,12 +38,18 @@ _Version = Annotated[str, typer.Option(help="version, or latest")]
 
 
 @app.command("list")
-def list_weights(hub: _HubOption = None) -> None:
+def list_weights(
+    hub: _HubOption = None, as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False
+) -> None:
     """List weights."""
+    offers = _offers(hub)
+    if as_json:
+        say(json.dumps([_described(offer) for offer in offers], indent=2))
+        return
     table = Table(box=None, pad_edge=False)
     for title in ("model", "name", "version", "MB", "licence", "hub"):
         table.add_column(title, no_wrap=title != "hub", justify="right" if title == "MB" else "left")
-    for offer in _offers(hub):
+    for offer in offers:
         cells = (offer.model, offer.name, offer.version, f"{offer.size / 1e6:.1f}", offer.entry.licence)
         table.add_row(*map(Text, (*cells, _place(offer.hub))))
     console.print(table)
@@ -203,6 +210,18 @@ def _hubs(addresses: list[str] | None) -> list[Hub]:
         if hub.error:
             say(f"{hub.address} does not answer: {hub.error}", errors)
     return hubs
+
+
+def _described(offer: Offer) -> dict[str, Any]:
+    return {
+        "model": offer.model,
+        "name": offer.name,
+        "version": offer.version,
+        "bytes": offer.size,
+        "licence": offer.entry.licence,
+        "hub": _place(offer.hub),
+        "sha256": offer.entry.files["safetensors"].sha256,
+    }
 
 
 def _place(hub: Hub) -> str:

@@ -3,11 +3,13 @@
 from pathlib import Path
 from typing import Annotated, Any
 
+import torch
 import typer
 from seisbench.data import WaveformDataset
 
 from seisbench_lcl.cli.common import progress, remark
 from seisbench_lcl.datasets import LabelledWindows, open_dataset
+from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.training.pipeline import ALL, Columns, remarks
 from seisbench_lcl.waveforms import Preprocessing
 
@@ -48,6 +50,33 @@ MinSNR = Annotated[
 Logs = Annotated[
     Path | None, typer.Option(help="folder for a CSV table of the epochs, and for TensorBoard if it is installed")
 ]
+
+
+def _use_threads(threads: int | None) -> None:
+    if threads:
+        torch.set_num_threads(threads)  # numba's kernels take as many
+
+
+def _check_device(device: str) -> str:
+    """Refuse, before the work, a device that this machine lacks."""
+    try:
+        wanted = torch.device(device)
+    except RuntimeError:
+        wanted = torch.device("meta")
+    counts = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    if wanted.type not in counts:
+        raise ConfigurationError(f"--device takes cpu, cuda, cuda:N or mps, but got {device!r}")
+    if (wanted.index or 0) >= counts[wanted.type]:
+        here = ", ".join(kind for kind, count in counts.items() if count)
+        raise ConfigurationError(f"this machine has no device {device}, or torch cannot use it: use one of {here}")
+    return device
+
+
+Threads = Annotated[
+    int | None,
+    typer.Option(min=1, help="threads on the CPU; by default one per core", callback=_use_threads, expose_value=False),
+]
+Device = Annotated[str, typer.Option(help="where the model computes: cpu, cuda, cuda:N or mps", callback=_check_device)]
 
 
 def read_dataset(

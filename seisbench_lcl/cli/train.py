@@ -21,6 +21,7 @@ from seisbench_lcl.cli.options import (
     Refine,
     Report,
     SplitColumn,
+    Threads,
     Version,
 )
 from seisbench_lcl.cli.outputs import Overwrite, check_outputs, check_weights, draw_curves, save
@@ -84,6 +85,7 @@ def train(
         float,
         typer.Option(help="windows to keep in memory, in GB; more go to temporary files, with their features"),
     ] = 1.0,
+    threads: Threads = None,
     config: Config = None,
 ) -> None:
     """Train a model and save its weights, on labelled traces, or on all traces if it learns without labels."""

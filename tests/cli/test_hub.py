@@ -1,5 +1,6 @@
 """``hub`` and its commands: output, files and exit status."""
 
+import json
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -50,6 +51,14 @@ def test_list(run: Callable[..., Done], hub: Path, tmp_path: Path, monkeypatch: 
     done = run("list")
     assert done.stdout.endswith(listed)
     assert f"{tmp_path / 'nobody'} does not answer: " in done.stderr
+
+
+def test_list_for_programs(run: Callable[..., Done], hub: Path) -> None:
+    first, second = json.loads(run("list", "--json", "--hub", hub).stdout)
+    assert (first["model"], first["name"], first["version"], first["hub"]) == ("WaveformKMeans", NAME, "1", str(hub))
+    assert (second["version"], second["licence"]) == ("2", "CC0-1.0")
+    assert first["bytes"] > 0
+    assert len(first["sha256"]) == 64
 
 
 def test_show(run: Callable[..., Done], hub: Path, cache: Path) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import obspy
 import pytest
+import torch
 from command_tools import few_traces, saved_models, strict
 from conftest import Done
 
@@ -48,3 +49,28 @@ def test_every_command_takes_weights_as_model_and_name(
     assert load(tmp_path / "joined").labels == ["high", "low"]
     assert load(tmp_path / "tuned").name == "MiniRocketRidge"
     assert set(load(tmp_path / "named").labels) >= {"high", "low"}
+
+
+def test_threads_and_device(run: Callable[..., Done], tmp_path: Path) -> None:
+    obspy.read().write(str(tmp_path / "a.mseed"), "MSEED")
+    command = ("classify", "a.mseed", "--weights", "MiniRocketRidge/mixed-3c-fast", "--stride", 5)
+    before = torch.get_num_threads()
+    try:
+        strict(run)(*command, "--threads", before + 1, "--device", "cpu")
+        assert torch.get_num_threads() == before + 1
+    finally:
+        torch.set_num_threads(before)
+    assert run(*command, "--threads", 0).returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [
+        ("gpu", "--device takes cpu, cuda, cuda:N or mps, but got 'gpu'"),
+        ("meta", "--device takes cpu, cuda, cuda:N or mps, but got 'meta'"),
+        ("cuda:7", "this machine has no device cuda:7, or torch cannot use it: use one of cpu"),
+    ],
+)
+def test_a_device_is_checked_before_the_work(run: Callable[..., Done], device: str, message: str) -> None:
+    done = strict(run)("classify", "absent.mseed", "--weights", "absent", "--device", device, expect=2)
+    assert message in done.stderr
