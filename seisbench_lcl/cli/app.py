@@ -67,7 +67,7 @@ def main() -> None:
             _discard_output()
         if is_verbose():
             traceback.print_exc()
-        complain(f"error: {type(error).__name__}: {error}")
+        complain(f"{type(error).__name__}: {error}", "error: ")
         sys.exit(2)
 
 

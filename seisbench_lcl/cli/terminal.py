@@ -23,8 +23,9 @@ def remark(text: str) -> None:
     say(text, errors)
 
 
-def complain(text: str) -> None:
-    """Print on standard error what failed."""
+def complain(text: str, title: str = "") -> None:
+    """Print on standard error what failed, after a title in red."""
+    _complaints.print(title, style="bold red", end="")
     say(text, _complaints)
 
 

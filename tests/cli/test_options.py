@@ -32,8 +32,8 @@ def test_every_command_takes_weights_as_model_and_name(
     commands = {
         ("classify", "a.mseed"): "DiscriminatorEnsemble",
         ("evaluate", *data, "--split", "train"): "MiniRocketRidge",
-        ("fine-tune", *data, "--out", "tuned"): "MiniRocketRidge",
-        ("name", *data, "--out", "named"): "MiniRocketKMeans",
+        ("fine-tune", *data, "--out", "tuned", "--overwrite"): "MiniRocketRidge",
+        ("name", *data, "--out", "named", "--overwrite"): "MiniRocketKMeans",
     }
     ambiguous = "mine are weights of several models: choose one of DiscriminatorEnsemble/mine, MiniRocketKMeans/mine, "
     for command, model in commands.items():
