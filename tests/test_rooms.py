@@ -39,7 +39,7 @@ def room(module: str) -> str:
 
 
 def test_every_room_is_in_the_table() -> None:
-    assert {room(module) for module in MODULES} - {"", "_version", "__main__"} == set(ROWS)
+    assert {room(module) for module in MODULES if not room(module).startswith("_")} - {""} == set(ROWS)
 
 
 def test_imports_run_one_way_outside_functions_and_past_no_private_door() -> None:
