@@ -12,6 +12,7 @@ import torch
 from obspy.core.event.header import EventType
 from torch import Tensor
 
+from seisbench_lcl.choices import suggestion
 from seisbench_lcl.errors import ConfigurationError, SeisBenchLCLError, TrainingError
 
 NOISE = "noise"
@@ -186,7 +187,7 @@ def quakeml_types(labels: Sequence[str], mapping: Mapping[str, str | None] | Non
         if chosen is not None and types[label] is None:
             raise ConfigurationError(
                 f"{label!r} is mapped to {chosen!r}, which is not a QuakeML event type; "
-                f"choose one of: {', '.join(EventType)}"
+                + suggestion(chosen, EventType, "obspy.core.event.header.EventType", "choose one of")
             )
     return types
 

@@ -21,7 +21,7 @@ from seisbench_lcl.cli.common import (
     say,
     select_stations,
 )
-from seisbench_lcl.cli.options import Device, Threads, Weights
+from seisbench_lcl.cli.options import Channels, Device, Threads, Weights, parse_channels
 from seisbench_lcl.errors import ConfigurationError, OutputError, WaveformError
 from seisbench_lcl.models.lookup import find_model
 from seisbench_lcl.models.model import Model
@@ -52,6 +52,7 @@ def classify(
         float | None, typer.Option(help="abstain above this novelty; 1 is the limit of the weights (1)")
     ] = None,
     reject_below: Annotated[float | None, typer.Option(help="abstain if no label is as probable as this (0)")] = None,
+    channels: Channels = None,
     out: Annotated[Path | None, typer.Option(help="CSV table of all windows")] = None,
     detections: Annotated[Path | None, typer.Option(help="CSV table of detections")] = None,
     plot: Annotated[Path | None, typer.Option(help="figure; the suffix sets the format")] = None,
@@ -85,6 +86,7 @@ def classify(
                 "min_coverage": min_coverage,
                 "max_novelty": max_novelty,
                 "reject_below": reject_below,
+                "channels": parse_channels(channels),
             }
             limits = {name: value for name, value in asked.items() if value is not None}  # others as in the weights
             windows = classify_stream(discriminator, stream, stride, limits, out, detections, plot)

@@ -1,6 +1,5 @@
 """Configuration files: the options of a command as TOML, read from a file or written into a report."""
 
-import difflib
 import inspect
 import json
 import sys
@@ -12,6 +11,7 @@ import tomlkit
 import typer
 from pydantic import TypeAdapter, ValidationError
 
+from seisbench_lcl.choices import suggestion
 from seisbench_lcl.errors import ConfigurationError
 
 if sys.version_info >= (3, 11):
@@ -81,8 +81,7 @@ def _read(ctx: typer.Context, file: Path) -> dict[str, Any]:
     for key, value in _parse(file).items():
         option = options.get(key.replace("_", "-"))
         if option is None:
-            near = difflib.get_close_matches(key.replace("_", "-"), options, 1)
-            hint = f"did you mean {near[0]!r}?" if near else f"the options are {', '.join(options)}"
+            hint = suggestion(key.replace("_", "-"), options, f"{ctx.command_path} --help", "the options are")
             raise ConfigurationError(f"{file}: there is no option {key!r}; {hint}")
         if option.name in values:
             raise ConfigurationError(f"{file}: {key!r} occurs twice, with '-' and with '_': remove one")

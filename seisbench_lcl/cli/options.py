@@ -7,7 +7,7 @@ import torch
 import typer
 from seisbench.data import WaveformDataset
 
-from seisbench_lcl.cli.common import progress, remark
+from seisbench_lcl.cli.common import parse_pairs, progress, remark
 from seisbench_lcl.datasets import LabelledWindows, open_dataset
 from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.training.pipeline import ALL, Columns, remarks
@@ -15,6 +15,13 @@ from seisbench_lcl.waveforms import Preprocessing
 
 Dataset = Annotated[str, typer.Option(help="folder of a SeisBench dataset, or its name in seisbench.data")]
 Weights = Annotated[str, typer.Option(help="pretrained weights as MODEL/NAME or NAME, or the path of saved weights")]
+Channels = Annotated[
+    str | None,
+    typer.Option(
+        metavar="Z=NAME,N=NAME,E=NAME",
+        help="channel of each component, for names that do not tell it, such as Z=C00,N=C01,E=C02",
+    ),
+]
 LabelColumn = Annotated[str, typer.Option(help="metadata column with the class")]
 GroupColumn = Annotated[str, typer.Option(help="metadata column with the event")]
 SplitColumn = Annotated[str, typer.Option(help="metadata column with the split")]
@@ -77,6 +84,17 @@ Threads = Annotated[
     typer.Option(min=1, help="threads on the CPU; by default one per core", callback=_use_threads, expose_value=False),
 ]
 Device = Annotated[str, typer.Option(help="where the model computes: cpu, cuda, cuda:N or mps", callback=_check_device)]
+
+
+def parse_channels(text: str | None) -> dict[str, str] | None:
+    """Turn ``Z=C00,N=C01,E=C02`` into a mapping from component to channel.
+
+    Raises
+    ------
+    ConfigurationError
+        If it has another form, or names a component twice.
+    """
+    return None if text is None else parse_pairs([pair.strip() for pair in text.split(",")], "--channels")
 
 
 def read_dataset(

@@ -15,6 +15,7 @@ from scipy.signal import butter, sosfilt
 
 from seisbench_lcl.errors import WaveformError, check_arguments
 from seisbench_lcl.waveforms import StationId
+from seisbench_lcl.waveforms.channels import channel_code
 from seisbench_lcl.waveforms.flaws import Flaw, bridge, find_flaws, runs
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
 from seisbench_lcl.waveforms.segments import gapless, join
@@ -126,7 +127,7 @@ def find_triggers(
     stations: dict[StationId, dict[str, list[obspy.Trace]]] = defaultdict(lambda: defaultdict(list))
     for trace in stream:
         stats = trace.stats
-        stations[StationId.of(stats)][stats.channel[-1:]].append(trace)
+        stations[StationId.of(stats)][channel_code(stats.channel).component].append(trace)
     triggers = []
     for station, codes in stations.items():
         rows = preprocessing.component_rows(set(codes))

@@ -1,7 +1,7 @@
 """Training windows from SeisBench datasets, with the same preprocessing as `annotate`."""
 
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import copy
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from seisbench.data import MultiWaveformDataset, WaveformDataset
 from typing_extensions import Self
 
+from seisbench_lcl.choices import listed, suggestion
 from seisbench_lcl.datasets.cuts import Cuts, signal_to_noise
 from seisbench_lcl.errors import DatasetError, SamplingRateError, WaveformError
 from seisbench_lcl.labels import check_spelling, quakeml_types
@@ -99,8 +100,9 @@ class LabelledWindows:
         """
         rows = np.isin(self.splits, names)
         if not rows.any():
-            splits = ", ".join(sorted(set(self.splits.tolist()) - {""})) or "none, as the dataset has no split column"
-            raise DatasetError(f"no usable window is in split {' or '.join(names)}; available: {splits}")
+            splits = sorted(set(self.splits.tolist()) - {""})
+            hint = suggestion(names[0], splits) if splits else "available: none, as the dataset has no split column"
+            raise DatasetError(f"no usable window is in split {' or '.join(names)}; {hint}")
         return self.select(rows)
 
     def as_picked(self) -> Self:
@@ -135,10 +137,19 @@ def open_dataset(name: str | Path, component_order: str = "ZNE") -> WaveformData
         except (FileNotFoundError, ValueError, KeyError, IndexError) as error:
             raise DatasetError(f"{name} is a folder, but not a SeisBench dataset: {error}") from error
     known = getattr(seisbench.data, str(name), None)
-    if not (isinstance(known, type) and issubclass(known, seisbench.data.BenchmarkDataset)):
-        raise DatasetError(f"{name} is neither a folder nor the name of a dataset in seisbench.data")
+    if known is None or not _is_benchmark(known):
+        names = [key for key in seisbench.data.__all__ if _is_benchmark(getattr(seisbench.data, key, None))]
+        raise DatasetError(
+            f"{name} is neither a folder nor the name of a dataset in seisbench.data; "
+            + suggestion(Path(name).name, names, "seisbench.data.__all__")
+        )
     with without_warnings():
         return known(component_order=component_order, dimension_order="NCW")
+
+
+def _is_benchmark(cls: object) -> bool:
+    base = seisbench.data.WaveformBenchmarkDataset  # BenchmarkDataset is a subclass of it, which few datasets use
+    return isinstance(cls, type) and issubclass(cls, base) and cls.__module__ != base.__module__
 
 
 def labels_in(dataset: WaveformDataset, column: str) -> list[str]:
@@ -233,15 +244,15 @@ def read_windows(
         raise DatasetError(f"no trace has a label in {label_column!r}")
     if absent := [label for label in wanted if label not in set(names)]:
         raise DatasetError(
-            f"no trace is labelled {', '.join(absent)} in {label_column!r}; available: {', '.join(sorted(set(names)))}"
+            f"no trace is labelled {listed(absent)} in {label_column!r}; {suggestion(absent[0], sorted(set(names)))}"
         )
     check_spelling(names, DatasetError, wanted)
     events = [label for label, kind in quakeml_types(wanted).items() if label and kind]
     picks = metadata[[pick_column] if pick_column else [column for column in _PICKS if column in metadata]]
     if events and not unlabelled and not len(picks.columns):
-        similar = ", ".join(name for name in metadata if "arrival" in name or "pick" in name) or "none"
+        similar = listed(name for name in metadata if "arrival" in name or "pick" in name)
         raise DatasetError(
-            f"no P arrivals for {', '.join(events)}: the dataset has none of the columns {', '.join(_PICKS)}; similar "
+            f"no P arrivals for {listed(events)}: the dataset has none of the columns {', '.join(_PICKS)}; similar "
             f"columns: {similar}. Name the column with pick_column, or add one, in samples; traces where it "
             "is empty are cut from the middle"
         )
@@ -252,6 +263,8 @@ def read_windows(
     p_arrival = picks.bfill(axis=1).iloc[:, 0] if len(picks.columns) else pd.Series(np.nan, index=metadata.index)
     notes: Counter[str] = Counter()
     unpicked: Counter[str] = Counter()
+    causes: dict[str, Counter[str]] = defaultdict(Counter)  # of traces without a window, by label
+    lengths: dict[str, set[float]] = defaultdict(set)  # of traces that are too short, in s, by label
     eligible = names.isin(wanted)
     indices = _distinct(dataset, metadata, p_arrival, names[eligible])
     if repeated := int(eligible.sum()) - len(indices):
@@ -273,6 +286,9 @@ def read_windows(
             trace = _cut(data, float(rates[index]), pick, own, preprocessing, cuts, min_coverage)
         except WaveformError as error:
             notes[f"left out: {error.summary}"] += 1
+            causes[names[index]][error.summary] += 1
+            if isinstance(error, _TooShortError):
+                lengths[names[index]].add(round(error.seconds, 2))
             continue
         windows.extend(trace.windows)
         shifts.extend(trace.shifts)
@@ -289,8 +305,7 @@ def read_windows(
         )
     lost = [label for label in wanted if not names[rows].eq(label).any()]
     if lost and not (unlabelled and rows):  # a training without labels does not need every class
-        of_class = f" of {', '.join(filter(None, lost))}" if any(lost) else ""
-        raise DatasetError(f"no trace{of_class} gives a window: {dict(notes)}; choose other labels, or another band")
+        raise DatasetError(_why_none(lost, causes, lengths, preprocessing))
     chosen = metadata.loc[rows].reset_index(drop=True)
     groups = chosen[group_column].astype(object)
     without = groups.isna() | groups.astype(str).str.strip().eq("")
@@ -313,7 +328,45 @@ def read_windows(
 def _check_columns(metadata: pd.DataFrame, *columns: str) -> None:
     for column in columns:
         if column not in metadata:
-            raise DatasetError(f"the dataset has no column {column!r}; it has: {', '.join(sorted(metadata.columns))}")
+            hint = suggestion(column, sorted(metadata.columns), "metadata.csv", "it has")
+            raise DatasetError(f"the dataset has no column {column!r}; {hint}")
+
+
+class _TooShortError(WaveformError):
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"trace of {seconds:g} s is shorter than the window", "trace shorter than the window")
+        self.seconds = seconds
+
+
+# What to do about the most frequent reason, by its first words.
+_MENDS = {
+    "trace shorter": "use a model with shorter windows, or traces of more seconds",
+    "trace does not": "use a model with shorter windows, or traces with more seconds around P",
+    "sampled at": "use a model with a lower band",
+    "sampling rate": "fill in the column trace_sampling_rate_hz",
+    "component": "use a model with the components of these traces",
+    "gap": "lower min_coverage, or repair the traces",
+}
+
+
+def _why_none(
+    lost: list[str],
+    causes: dict[str, Counter[str]],
+    lengths: dict[str, set[float]],
+    preprocessing: Preprocessing,
+) -> str:
+    """Return why no trace of some labels gives a window, and what to do about it."""
+    of_class = f" of {listed(filter(None, lost))}" if any(lost) else ""
+    reasons = sum((causes[label] for label in lost), Counter[str]())
+    (first, _), *others = reasons.most_common()
+    mend = next((mend for start, mend in _MENDS.items() if first.startswith(start)), "check the traces")
+    if not others and (short := set().union(*(lengths[label] for label in lost))):
+        found = f"{min(short):g}" if len(short) == 1 else f"{min(short):g} to {max(short):g}"
+        return (
+            f"no window{of_class} fits: traces are {found} s long, the model needs {preprocessing.seconds:g} s: {mend}"
+        )
+    counted = "; ".join(f"{reason} ({count} traces)" for reason, count in reasons.most_common(5))
+    return f"no trace{of_class} gives a window: {counted}: {mend}"
 
 
 def _distinct(dataset: WaveformDataset, metadata: pd.DataFrame, p_arrival: pd.Series, labels: pd.Series) -> list[int]:
@@ -338,8 +391,9 @@ def _as_stored(dataset: WaveformDataset, preprocessing: Preprocessing) -> Wavefo
         view = MultiWaveformDataset(dataset.datasets)
     else:
         view = copy(dataset)  # its own copy() copies the metadata too
-    codes = set("".join(map(str, dataset.metadata["trace_component_order"].unique())))
-    usable = preprocessing.component_rows(codes).keys() | codes & set(preprocessing.component_order)
+    usable: set[str] = set()
+    for codes in map(set, map(str, dataset.metadata["trace_component_order"].unique())):
+        usable |= preprocessing.component_rows(codes).keys() | codes & set(preprocessing.component_order)
     view.dimension_order, view.sampling_rate, view.missing_components = "NCW", None, "pad"
     view.component_order = "".join(sorted(usable))
     return view
@@ -375,6 +429,8 @@ def _cut(
         raise SamplingRateError(f"the sampling rate is {own_rate} Hz", summary="sampling rate unknown")
     rate, record = preprocessing.sampling_rate, read_array(data, own_rate, preprocessing)
     length, found = preprocessing.in_samples, record.data.shape[1]
+    if found < length:
+        raise _TooShortError(found / rate)
     if np.isnan(pick):
         arrival = np.nan
         starts = (found - length) // 2 + np.rint(shifts * rate)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from seisbench_lcl.choices import suggestion
 from seisbench_lcl.datasets.windows import LabelledWindows
 from seisbench_lcl.errors import DatasetError, SeisBenchLCLError, TrainingError, check_arguments, is_whole
 from seisbench_lcl.evaluation.arrays import Mask, rows_to_one
@@ -70,7 +71,7 @@ def column_folds(data: LabelledWindows, column: str) -> NDArray[np.str_]:
     """
     if column not in data.metadata:
         raise DatasetError(
-            f"the dataset has no column {column!r}; available: {', '.join(sorted(data.metadata.columns))}"
+            f"the dataset has no column {column!r}; {suggestion(column, sorted(data.metadata.columns), 'metadata.csv')}"
         )
     values = data.metadata[column].astype(str).to_numpy(dtype=str)
     missing = data.metadata[column].isna().to_numpy() | (np.char.strip(values) == "")

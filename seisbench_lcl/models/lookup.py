@@ -2,10 +2,10 @@
 
 import os
 from collections.abc import Iterator
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from seisbench_lcl.choices import nearest, suggestion
 from seisbench_lcl.errors import ConfigurationError, WeightsError
 from seisbench_lcl.hub import weights as weights_files
 from seisbench_lcl.models.registry import registry
@@ -128,9 +128,16 @@ def find_model(weights: str, model: str | None = None, default: str = DEFAULT_MO
         if model not in (None, found.name):
             raise WeightsError(f"{weights} holds weights of {found.name}, not of {model}: leave the model out")
         return found
-    prefix, _, _ = weights.rpartition("/")
+    prefix, _, name = weights.rpartition("/")
     if Path(weights).is_file() or (os.sep in weights and prefix not in model_classes()):
-        return load(weights)  # whose error names the missing file
+        try:
+            return load(weights)
+        except WeightsError as error:  # names the missing file
+            if not (near := nearest(prefix, model_classes(), 1)):
+                raise
+            raise WeightsError(
+                f"{error}, and no model is called {prefix!r}; did you mean '{near[0]}/{name}'?"
+            ) from error
     return from_pretrained(weights, model=model, default=default)
 
 
@@ -162,8 +169,7 @@ def _class_of(name: str, default: str) -> str:
     if has:
         return has[0]
     known = sorted({known for cls in classes for known in cls.list_pretrained()})
-    near = get_close_matches(name, known, 1)
-    hint = f"did you mean {near[0]!r}?" if near else f"available: {', '.join(known) or 'none'}"
+    hint = suggestion(name, known, "seisbench-lcl hub list")
     raise WeightsError(f"no model has pretrained weights called {name!r}; {hint}")
 
 

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from seisbench_lcl.choices import suggestion
 from seisbench_lcl.errors import MissingPluginError, PluginError
 from seisbench_lcl.extractors import FeatureExtractor, expression
 from seisbench_lcl.heads import Head
@@ -175,15 +176,15 @@ class Registry:
             )
 
     def missing(self, kind: str, name: str, known: Mapping[str, Any], source: str | None = None) -> MissingPluginError:
-        """Return the error for an unknown name, with the installed names, failed plugins, and the plugin to install."""
+        """Return the error for an unknown name, with the nearest names, failed plugins, and the plugin to install."""
         skipped = [plugin for plugin in self.plugins if plugin.state != "loaded"]
         if source:
             wanted = canonicalize_name(source.partition(">")[0])
             skipped = [plugin for plugin in skipped if canonicalize_name(plugin.distribution) == wanted]
         fix = f"; it comes with {source}: pip install {source!r}" if source and not skipped else ""
-        listed = ", ".join(sorted(known))
+        hint = suggestion(name, sorted(known), "seisbench-lcl plugins", "installed")
         failed = "".join(f"; plugin {plugin}: {plugin.state} ({plugin.reason})" for plugin in skipped)
-        return MissingPluginError(f"no {kind} is called {name!r}; installed: {listed}{failed}{fix}")
+        return MissingPluginError(f"no {kind} is called {name!r}; {hint}{failed}{fix}")
 
 
 _fillers: list[Callable[[Registry], None]] = []

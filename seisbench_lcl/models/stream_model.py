@@ -5,7 +5,6 @@ import logging
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from difflib import get_close_matches
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -15,12 +14,14 @@ from numpy.typing import NDArray
 from seisbench.util import ClassifyOutput
 from torch import Tensor
 
+from seisbench_lcl.choices import suggestion
 from seisbench_lcl.errors import ConfigurationError, WaveformError
 from seisbench_lcl.labels import NOISE
 from seisbench_lcl.models._windows import Picks, Windows
 from seisbench_lcl.models.prediction import Prediction
 from seisbench_lcl.models.pretrained import PretrainedModel
 from seisbench_lcl.models.results import StationWindows, WindowList
+from seisbench_lcl.waveforms.channels import EXAMPLE, Channels
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
 from seisbench_lcl.waveforms.records import Record, Unusable, read_stream
 
@@ -72,6 +73,7 @@ class StreamModel(PretrainedModel):
         "min_coverage": ("Smallest fraction of samples that each component of a window must have", 0.95),
         "strict": ("If true, no sample may be missing: the same as min_coverage=1", False),
         "flexible_horizontal_components": PretrainedModel._annotate_args["flexible_horizontal_components"],
+        "channels": (f"Channel of each component, such as {EXAMPLE}; None goes by their names", None),
         "threshold": ("Smallest probability of a detection (classify)", 0.5),
         "max_novelty": ("Abstain above this novelty; 1 is the limit of the weights, None turns it off", 1.0),
         "reject_below": ("Abstain if no label is more probable than this", 0.0),
@@ -88,7 +90,7 @@ class StreamModel(PretrainedModel):
             As in SeisBench; has no effect.
         **kwargs
             ``stride``, ``batch_size``, ``min_coverage``, ``strict``, ``flexible_horizontal_components``,
-            ``max_novelty``, ``reject_below``.
+            ``channels``, ``max_novelty``, ``reject_below``.
 
         Returns
         -------
@@ -158,7 +160,10 @@ class StreamModel(PretrainedModel):
             self._reject_below(kwargs),
         )
         records, unusable = read_stream(
-            stream, self.preprocessing, self._argument(kwargs, "flexible_horizontal_components")
+            stream,
+            self.preprocessing,
+            self._argument(kwargs, "flexible_horizontal_components"),
+            Channels.of(self._argument(kwargs, "channels"), self.component_order),
         )
         blocks = [self._classify_record(record, int(stride), int(batch_size), limits) for record in records]
         blocks += [self._abstain(part) for part in unusable]
@@ -218,8 +223,7 @@ class StreamModel(PretrainedModel):
 
     def _check_names(self, kwargs: dict[str, Any]) -> None:
         for name in kwargs.keys() - self._annotate_args.keys():
-            near = get_close_matches(name, self._annotate_args, 1)
-            hint = f"did you mean {near[0]}?" if near else f"the arguments are {', '.join(self._annotate_args)}"
+            hint = suggestion(name, self._annotate_args, what="its arguments are")
             raise ConfigurationError(f"{self.name} has no argument {name!r}: {hint}")
 
     def _argument(self, kwargs: dict[str, Any], name: str) -> Any:

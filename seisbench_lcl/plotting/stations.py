@@ -15,6 +15,8 @@ from seisbench_lcl.errors import ConfigurationError, SamplingRateError
 from seisbench_lcl.models.results import LabelledDetectionList, StationWindows, WindowList
 from seisbench_lcl.plotting.colours import COLOURS
 from seisbench_lcl.plotting.panels import decibels, draw_image
+from seisbench_lcl.waveforms import StationId
+from seisbench_lcl.waveforms.channels import channel_code
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
 
 MAX_STATIONS = 12
@@ -91,10 +93,12 @@ def plot_stations(
 
 def _vertical(stream: obspy.Stream, station: str, preprocessing: Preprocessing) -> obspy.Stream:
     """Return the traces of the first component of the model that the station has, usually Z."""
-    traces = [trace for trace in stream if trace.id.startswith(station) and len(trace.id) == len(station) + 1]
-    for code in preprocessing.component_order:
-        if chosen := [trace for trace in traces if trace.id[-1] == code]:
-            return obspy.Stream(chosen)
+    traces = [trace for trace in stream if str(StationId.of(trace.stats)) == station]
+    traces = traces or [trace for trace in stream if trace.id.startswith(station)]  # channels that the user mapped
+    codes = [channel_code(trace.stats.channel).component for trace in traces]
+    rows = preprocessing.component_rows({*codes})
+    for code in sorted(rows, key=rows.__getitem__):
+        return obspy.Stream([trace for trace, own in zip(traces, codes, strict=True) if own == code])
     return obspy.Stream(traces[:1])
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from seisbench.data import MultiWaveformDataset, WaveformDataset
 
+from seisbench_lcl.choices import suggestion
 from seisbench_lcl.datasets.windows import open_dataset, without_warnings
 from seisbench_lcl.errors import DatasetError
 from seisbench_lcl.recipes.recipe import ANY, EVENT, LABEL, ORIGIN, SPLIT, Recipe
@@ -34,8 +35,9 @@ def open_datasets(recipe: Recipe, folder: Path | None = None) -> WaveformDataset
     there = set(pd.concat([part.metadata[LABEL] for part in parts]))
     if absent := sorted(wanted - there):
         raise DatasetError(
-            f"no trace has the class {', '.join(absent)} in {', '.join(recipe.datasets)}; available: "
-            f"{', '.join(sorted(there - {''}))}. Compare [classes] in the recipe with the labels of the dataset"
+            f"no trace has the class {', '.join(absent)} in {', '.join(recipe.datasets)}; "
+            f"{suggestion(absent[0], sorted(there - {''}))}. Compare [classes] in the recipe with the labels of the "
+            "dataset"
         )
     if recipe.events_per_class:
         _thin(parts, recipe.events_per_class)
@@ -128,6 +130,5 @@ def _hash(event: str) -> int:
 
 
 def _missing(name: str, column: str, metadata: pd.DataFrame) -> DatasetError:
-    return DatasetError(
-        f"{name} has no column {column!r}, which the recipe names; it has: {', '.join(map(str, metadata))}"
-    )
+    hint = suggestion(column, metadata.columns, "metadata.csv", "it has")
+    return DatasetError(f"{name} has no column {column!r}, which the recipe names; {hint}")

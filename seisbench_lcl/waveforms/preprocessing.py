@@ -11,6 +11,7 @@ from scipy.ndimage import maximum_filter1d
 from torch import Tensor
 
 from seisbench_lcl.errors import ConfigurationError, SamplingRateError, check_arguments
+from seisbench_lcl.waveforms.channels import standard_codes
 from seisbench_lcl.waveforms.resampling import high_pass, resample
 
 Normalisation = Literal["component-std", "component-peak", "joint-std", "joint-peak"]
@@ -188,14 +189,15 @@ class Preprocessing:
         Parameters
         ----------
         codes : set of str
-            Component codes of the station, such as {"Z", "1", "2"}.
+            Component codes of the station, such as {"Z", "1", "2"}. U beside N and E is Z.
         flexible : bool
-            Whether 1 and 2 may replace N and E, and the reverse, as in SeisBench.
+            Whether 1 and 2, or 2 and 3 beside Z, may replace N and E, and N and E may replace 1 and 2, as in SeisBench.
         """
         rows = {code: row for row, code in enumerate(self.component_order)}
         if flexible:
             rows |= {_EQUIVALENT[code]: row for code, row in rows.items() if _EQUIVALENT.get(code, code) not in rows}
-        return {code: rows[code] for code in sorted(codes) if code in rows}
+        standard = standard_codes(sorted(codes), self.component_order, flexible)
+        return {code: rows[meant] for code, meant in standard.items() if meant in rows}
 
 
 def divide_by_std(windows: Tensor, over: tuple[int, ...]) -> Tensor:

@@ -1,7 +1,7 @@
 """Streams and dataset arrays as station records on the time grid of the model, with missing samples marked."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice, takewhile
@@ -13,7 +13,9 @@ import obspy
 from numpy.typing import NDArray
 from obspy import UTCDateTime
 
+from seisbench_lcl.choices import listed
 from seisbench_lcl.errors import ComponentError, EmptyStreamError, WaveformError
+from seisbench_lcl.waveforms.channels import EXAMPLE, Channels
 from seisbench_lcl.waveforms.flaws import Flaw, Flaws, bridge, fill, find_flaws, runs
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
 from seisbench_lcl.waveforms.segments import gapless, join
@@ -118,7 +120,7 @@ class _Piece:
 
 
 def read_stream(
-    stream: obspy.Stream, preprocessing: Preprocessing, flexible: bool = True
+    stream: obspy.Stream, preprocessing: Preprocessing, flexible: bool = True, channels: Channels | None = None
 ) -> tuple[list[Record], list[Unusable]]:
     """Condition a stream station by station, without changing it.
 
@@ -131,7 +133,9 @@ def read_stream(
         Any number of stations; gaps, masked samples, any start times and sampling rates.
     preprocessing : Preprocessing
     flexible : bool
-        Whether components 1 and 2 may replace N and E.
+        Whether components 1 and 2, or 2 and 3 beside Z, may replace N and E.
+    channels : Channels, optional
+        Components of channels whose names do not tell them.
 
     Returns
     -------
@@ -143,15 +147,21 @@ def read_stream(
     ------
     EmptyStreamError
         If there is no trace, or no unmasked sample.
+    ConfigurationError
+        If `channels` names a channel that the stream does not have.
     WaveformError, ComponentError, SamplingRateError
         If no station of the stream can be read.
     """
     if len(stream) == 0:
         raise EmptyStreamError("the stream is empty: check that reading and selecting found the data")
-    stations: dict[StationId, list[obspy.Trace]] = defaultdict(list)
+    channels = channels or Channels()
+    channels.check({trace.stats.channel.strip() for trace in stream})
+    stations: dict[StationId, dict[str, list[obspy.Trace]]] = defaultdict(lambda: defaultdict(list))
     for trace in stream:
+        name = trace.stats.channel.strip()
+        station = StationId.of(trace.stats)._replace(instrument=channels.code(name).instrument)
         for segment in gapless(trace):
-            stations[StationId.of(segment.stats)].append(segment)
+            stations[station][name].append(segment)
     if not stations:
         raise EmptyStreamError(
             f"none of the {len(stream)} traces holds a sample: all are empty or fully masked; check the requested time "
@@ -160,22 +170,26 @@ def read_stream(
     records: list[Record] = []
     unusable: list[Unusable] = []
     failures: list[WaveformError] = []
-    for station, traces in sorted(stations.items()):
+    for station, named in sorted(stations.items()):
+        traces = [trace for segments in named.values() for trace in segments]
         start = min(trace.stats.starttime for trace in traces)
         end = max(trace.stats.endtime + trace.stats.delta for trace in traces)
         try:
-            missing = _missing_components(traces, preprocessing, flexible)
+            codes = {channels.code(name).component for name in named}
+            rows = channels.rows(named, preprocessing.component_rows(codes, flexible))
+            missing = _missing_components(named, rows, preprocessing.component_order)
             if missing:
                 unusable.append(Unusable(station, start, end, missing))
                 continue
-            for record in _records(station, traces, preprocessing, flexible):
+            components = {row: named[name] for name, row in rows.items()}
+            for record in _records(station, components, preprocessing):
                 found = record.data.shape[1]
                 if found >= preprocessing.in_samples:
                     records.append(record)
                     continue
-                rate = preprocessing.sampling_rate
-                reason = f"{found / rate:g} s of {preprocessing.seconds:g} s"
-                unusable.append(Unusable(station, record.start, record.start + found / rate, reason))
+                length, needed = found / preprocessing.sampling_rate, preprocessing.seconds
+                reason = f"no window fits: the record is {length:g} s long, the model needs {needed:g} s"
+                unusable.append(Unusable(station, record.start, record.start + length, reason))
         except WaveformError as error:
             failures.append(type(error)(f"station {station}: {error}", error.summary))
             unusable.append(Unusable(station, start, end, str(error)))
@@ -214,32 +228,42 @@ def read_array(data: NDArray[np.floating], rate: float, preprocessing: Preproces
     return _assemble(_ARRAY, pieces, preprocessing)
 
 
-def _missing_components(traces: list[obspy.Trace], preprocessing: Preprocessing, flexible: bool) -> str | None:
-    found = {trace.stats.channel[-1:] for trace in traces}
-    rows = preprocessing.component_rows(found, flexible)
-    order = preprocessing.component_order
-    listed = ", ".join(sorted(code or "(none)" for code in found))
+def _missing_components(names: Collection[str], rows: Mapping[str, int], order: str) -> str | None:
+    """Return which components a station lacks, given its channels and their rows.
+
+    Raises
+    ------
+    ComponentError
+        If it has none of the model's components, or one of them twice.
+    """
+    found = f"found channel{'s' if len(names) > 1 else ''} {listed(sorted(name or '(no code)' for name in names))}"
+    mend = (
+        f"rename the channels, or say which is which by channels={EXAMPLE} (classify --channels Z=UD,N=NS,E=EW)"
+        if any(names)
+        else "rename the traces, as in trace.stats.channel = 'HHZ'"
+    )
     if not rows:
-        raise ComponentError(f"has components {listed}, but the model needs {order}")
+        raise ComponentError(f"{found}, but the model needs the components {', '.join(order)}: {mend}")
     if len(set(rows.values())) < len(rows):
         raise ComponentError(
-            f"has components {listed}, two of which are equivalent for the model: select one set, or pass "
-            "flexible_horizontal_components=False"
+            f"{found}, two of which are equivalent for the model: select one set, pass "
+            f"flexible_horizontal_components=False, or {mend}"
         )
     missing = [code for row, code in enumerate(order) if row not in rows.values()]
-    return f"component {', '.join(missing)} missing: found {listed} of {order}" if missing else None
+    if not missing:
+        return None
+    unclear = len(rows) < len(names)  # one of the other channels may be the missing component
+    return f"component {', '.join(missing)} missing: {found}" + (f"; {mend}" if unclear else "")
 
 
 def _records(
-    station: StationId, traces: list[obspy.Trace], preprocessing: Preprocessing, flexible: bool
+    station: StationId, components: Mapping[int, list[obspy.Trace]], preprocessing: Preprocessing
 ) -> Iterator[Record]:
-    rows = preprocessing.component_rows({trace.stats.channel[-1:] for trace in traces}, flexible)
     pieces = []
-    for code, row in rows.items():
-        component = [_calibrated(trace) for trace in traces if trace.stats.channel[-1:] == code]
+    for row, traces in components.items():
         own = [
             _piece(row, data, missing, stats.sampling_rate, stats.starttime, preprocessing)
-            for data, missing, stats in join(component)
+            for data, missing, stats in join([_calibrated(trace) for trace in traces])
         ]
         _mask_conflicts(own)
         pieces += own

@@ -205,7 +205,7 @@ def test_pickles_are_refused(run: Callable[..., Done], weights: Path, tmp_path: 
             ["Z.sac", "--start", "2009-08-25", "--end", "2009-08-25T00:00:00Z"],
             "--end must be after --start, but 2009-08-25T00:00:00Z is not after 2009-08-25",
         ),
-        (["H.sac"], "has components H, but the model needs ZNE"),
+        (["H.sac"], "but the model needs the components Z, N, E: rename"),
         (["Z.sac", "--max-novelty", 0], "max_novelty must be a positive number, or None, but is 0.0"),
         (["Z.sac", "--max-novelty", "nan"], "max_novelty must be a positive number"),
         (["Z.sac", "--reject-below", 1], "reject_below must be a number from 0 to below 1, but is 1.0"),
@@ -227,7 +227,7 @@ def test_errors_are_one_message_and_status_2(
 
 def test_a_station_without_a_decision_is_listed(run: Callable[..., Done], weights: Path, sac_files: list[Path]) -> None:
     done = run("classify", sac_files[0], "--weights", weights / "rocket", expect=1)
-    assert "component N, E missing: found Z of ZNE" in done.stdout
+    assert "component N, E missing: found channel" in done.stdout
     assert "BW.RJOB..EH was not classified: component N, E missing" in done.stderr
 
 

@@ -184,7 +184,7 @@ def spoilt(stream: obspy.Stream, how: str) -> obspy.Stream:
 BAD_STREAMS = [
     ("empty", errors.EmptyStreamError, "the stream is empty"),
     ("masked", errors.EmptyStreamError, "none of the 3 traces holds a sample: all are empty or fully masked"),
-    ("hydrophone", errors.ComponentError, "has components H, but the model needs ZNE"),
+    ("hydrophone", errors.ComponentError, "but the model needs the components Z, N, E: rename"),
     ("slow", errors.SamplingRateError, "sampled at 20 Hz, but the model's band reaches 18 Hz"),
     ("text", errors.WaveformError, "not numbers"),
 ]

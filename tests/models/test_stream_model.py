@@ -33,9 +33,9 @@ def test_a_subclass_may_override_what_is_called(model: lcl.MiniRocketRidge, make
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"treshold": 0.5}, "MiniRocketRidge has no argument 'treshold': did you mean threshold?"),
-        ({"minimum_coverage": 0.5}, "did you mean min_coverage?"),
-        ({"blinding": 1}, "has no argument 'blinding': the arguments are batch_size, stride, "),
+        ({"treshold": 0.5}, "MiniRocketRidge has no argument 'treshold': did you mean 'threshold'?"),
+        ({"minimum_coverage": 0.5}, "did you mean 'min_coverage'"),
+        ({"blinding": 1}, "has no argument 'blinding': its arguments are: batch_size, stride, "),
         ({"stride": 0}, "stride must be a whole number of 1 or more, but is 0"),
         ({"batch_size": 1.5}, "batch_size must be a whole number"),
         ({"min_coverage": 0}, "min_coverage must be a number above 0 and up to 1"),

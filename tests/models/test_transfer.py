@@ -256,9 +256,9 @@ def test_streams(kind: str, load: Callable[[str], Any], make_stream: Callable) -
     whole = (gap["end_time"] <= (START + 12.01).datetime) | (gap["start_time"] >= (START + 14).datetime)
     assert gap["label"].notna().equals(whole)
     for station, reason in {
-        "XX.TWO..HH": "component E missing: found N, Z of ZNE",
+        "XX.TWO..HH": "component E missing: found channels HHN, HHZ",
         "XX.SLOW..BH": "sampled at 25 Hz, but the model's band reaches 18 Hz",
-        "XX.SHORT..HH": "8 s of 10 s",
+        "XX.SHORT..HH": "the record is 8 s long, the model needs 10 s",
     }.items():
         assert by_station[station]["reason"].item().startswith(reason)
     check(frame.loc[frame["label"].notna(), LABELS].to_numpy(np.float32), 21 + int(whole.sum()))

@@ -43,8 +43,8 @@ def test_gaps_short_records_and_flat_lines_can_be_drawn(pretrained: lcl.MiniRock
     figure = draw(pretrained, stream + flat + spoilt)
     texts = {text.get_text() for axes in figure.axes for text in axes.texts}
     assert {text for text in texts if "NaN" not in text} == {
-        "abstained: 5 s of 20 s",
-        "abstained: component N, E missing: found Z of ZNE",
+        "abstained: no window fits: the record is 5 s long, the model needs 20 s",
+        "abstained: component N, E missing: found channel HHZ",
     }
 
 
