@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-_NEAREST = 3
+_NEAREST = 2
 _LISTED = 12
 
 
@@ -16,7 +16,9 @@ def nearest(name: str, known: Iterable[str], most: int = _NEAREST) -> list[str]:
     ['mixed-3c']
     """
     originals = {str(one).casefold(): str(one) for one in known}
-    return [originals[found] for found in get_close_matches(str(name).casefold(), originals, most)]
+    if (folded := str(name).casefold()) in originals:
+        return [originals[folded]]
+    return [originals[found] for found in get_close_matches(folded, originals, most)]
 
 
 def listed(names: Iterable[str], see: str = "", most: int = _LISTED) -> str:

@@ -133,11 +133,11 @@ def find_model(weights: str, model: str | None = None, default: str = DEFAULT_MO
         try:
             return load(weights)
         except WeightsError as error:  # names the missing file
-            if not (near := nearest(prefix, model_classes(), 1)):
+            saved = {file.name.split(".json")[0] for file in Path(weights).parent.glob("*.json*")}
+            known = [f"{cls}/{name}" for cls in model_classes()] + [f"{prefix}/{other}" for other in sorted(saved)]
+            if Path(weights).is_file() or not (near := nearest(weights, known, 1)):
                 raise
-            raise WeightsError(
-                f"{error}, and no model is called {prefix!r}; did you mean '{near[0]}/{name}'?"
-            ) from error
+            raise WeightsError(f"{error}; did you mean {near[0]!r}?") from error
     return from_pretrained(weights, model=model, default=default)
 
 

@@ -238,7 +238,7 @@ def _missing_components(names: Collection[str], rows: Mapping[str, int], order: 
     """
     found = f"found channel{'s' if len(names) > 1 else ''} {listed(sorted(name or '(no code)' for name in names))}"
     mend = (
-        f"rename the channels, or say which is which by channels={EXAMPLE} (classify --channels Z=UD,N=NS,E=EW)"
+        f"rename the channels, or say which is which, as in channels={EXAMPLE} (classify --channels Z=UD,N=NS,E=EW)"
         if any(names)
         else "rename the traces, as in trace.stats.channel = 'HHZ'"
     )

@@ -225,6 +225,31 @@ def test_errors_are_one_message_and_status_2(
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_channels_of_other_names(run: Callable[..., Done], weights: Path, tmp_path: Path) -> None:
+    stream = obspy.read()
+    tables = []
+    for names in (("EHZ", "EHN", "EHE"), ("C02", "C00", "C01")):
+        for trace, name in zip(stream, names, strict=True):
+            trace.stats.channel = name
+        stream.write(str(tmp_path / "a.mseed"), "MSEED")
+        option = "Z={},N={},E={}".format(*names)
+        run("classify", "a.mseed", "--weights", weights / "rocket", "--channels", option, "--out", "a.csv")
+        tables.append(pd.read_csv(tmp_path / "a.csv").drop(columns="station"))
+    pd.testing.assert_frame_equal(*tables)
+    done = run("classify", "a.mseed", "--weights", weights / "rocket", expect=1)
+    assert "component Z missing: found channels C00, C01, C02; rename the channels, or say" in done.stderr
+    assert "--channels Z=UD,N=NS,E=EW" in done.stderr
+    for option, message in {
+        "Z=C00,Z=C01": "--channels sets Z twice",
+        "Z=C00,X=C01": "component 'X', which the model does not have",
+        "Z=C00,N=C00": "components Z and N from one channel, 'C00'",
+        "Z=C03": "component Z is 'C03', but no trace has this channel; the stream has C00, C01, C02",
+        "C00": "--channels takes key=value",
+    }.items():
+        done = run("classify", "a.mseed", "--weights", weights / "rocket", "--channels", option, expect=2)
+        assert message in done.stderr
+
+
 def test_a_station_without_a_decision_is_listed(run: Callable[..., Done], weights: Path, sac_files: list[Path]) -> None:
     done = run("classify", sac_files[0], "--weights", weights / "rocket", expect=1)
     assert "component N, E missing: found channel" in done.stdout

@@ -67,6 +67,26 @@ def test_saved_weights(pretrained: lcl.MiniRocketRidge, tmp_path: Path, monkeypa
             find_model(path)
 
 
+def test_misspelt_names_suggest_the_nearest(
+    pretrained: lcl.MiniRocketRidge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    pretrained.save("models/volcano")
+    for weights, meant in {
+        "mixd-3c": "'mixed-3c' or 'mixed-3c-fast'",
+        "EnvelopPhysicalRidge/mixed-3c": "'EnvelopePhysicalRidge/mixed-3c'",
+        "models/vulcano": "'models/volcano'",
+        "minirocketridge/mixed-3c": "'MiniRocketRidge/mixed-3c'",
+    }.items():
+        with pytest.raises(WeightsError, match=rf"did you mean {meant}\?$"):
+            find_model(weights)
+    with pytest.raises(MissingPluginError, match=r"^no model is called 'EnvelopPhysicalRidge'; did you mean '.*'\?$"):
+        find_model("mixed-3c", "EnvelopPhysicalRidge")
+    with pytest.raises(MissingPluginError) as caught:
+        find_model("mixed-3c", "Volcano")
+    assert len(str(caught.value)) < 400
+
+
 def test_every_model_class_is_found() -> None:
     assert {"Discriminator", "DiscriminatorEnsemble", "MiniRocketRidge"} <= model_classes().keys()
     assert model_class("DEC") is lcl.DEC

@@ -50,6 +50,23 @@ def test_arguments(model: lcl.MiniRocketRidge, make_stream: Callable, arguments:
         assert message in str(caught.value)
 
 
+def test_stated_channels_and_conventions_change_no_probability(
+    model: lcl.MiniRocketRidge, make_stream: Callable
+) -> None:
+    stream = make_stream(30)
+    expected = [model.classify(stream).windows.blocks[0].probabilities, model.annotate(stream)[0].data]
+    for names in (("UD", "NS", "EW"), ("hhz", "hhn", "hhe"), ("U", "N", "E"), ("C00", "C01", "C02")):
+        for trace, name in zip(stream, names, strict=True):
+            trace.stats.channel = name
+        stated = {"channels": dict(zip("ZNE", names, strict=True))} if "C00" in names else {}
+        stream.traces.reverse()
+        found = [model.classify(stream, **stated).windows.blocks[0].probabilities]
+        found.append(model.annotate(stream, **stated)[0].data)
+        np.testing.assert_array_equal(found[0], expected[0])
+        np.testing.assert_array_equal(found[1], expected[1])
+        stream.traces.reverse()
+
+
 def test_a_trace_is_not_a_stream(model: lcl.MiniRocketRidge, make_stream: Callable) -> None:
     with pytest.raises(WaveformError, match=r"must be an ObsPy Stream, but is a Trace: wrap it in obspy.Stream"):
         model.classify(make_stream(25)[0])
