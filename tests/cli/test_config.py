@@ -126,7 +126,7 @@ def test_a_configuration_reads_well() -> None:
     [
         ("membres = 5", "there is no option 'membres'; did you mean 'members'?"),
         ("sampling_rates = 5", "there is no option 'sampling_rates'; did you mean 'sampling-rate'?"),
-        ("x = 5", "there is no option 'x'; the options are dataset, band, label,"),
+        ("x = 5", "there is no option 'x'; the options are: dataset, band, label,"),
         ("config = 'a.toml'", "there is no option 'config'; the options are"),
         ("members = '5'", "'members' cannot be '5': input should be a valid integer"),
         ("members = true", "'members' cannot be True: input should be a valid integer"),

@@ -258,7 +258,7 @@ def test_streams(kind: str, load: Callable[[str], Any], make_stream: Callable) -
     for station, reason in {
         "XX.TWO..HH": "component E missing: found channels HHN, HHZ",
         "XX.SLOW..BH": "sampled at 25 Hz, but the model's band reaches 18 Hz",
-        "XX.SHORT..HH": "the record is 8 s long, the model needs 10 s",
+        "XX.SHORT..HH": "no window fits: the record is 8 s long, the model needs 10 s",
     }.items():
         assert by_station[station]["reason"].item().startswith(reason)
     check(frame.loc[frame["label"].notna(), LABELS].to_numpy(np.float32), 21 + int(whole.sum()))
