@@ -26,6 +26,7 @@ from seisbench_lcl.cli.options import (
 )
 from seisbench_lcl.cli.outputs import Overwrite, check_outputs, check_weights, draw_curves, save
 from seisbench_lcl.datasets import open_dataset
+from seisbench_lcl.models.lookup import DEFAULT_MODEL
 from seisbench_lcl.training import Columns, Training, TrainingRequest, training_sections
 
 
@@ -34,7 +35,8 @@ def train(
     dataset: Dataset,
     out: Out,
     model: Annotated[
-        str | None, typer.Option(help="class of the model; MiniRocketRidge unless --extractor and --head are given")
+        str | None,
+        typer.Option(help="class of the model; EnvelopePhysicalRidge unless --extractor and --head are given"),
     ] = None,
     extractor: Annotated[str | None, typer.Option(help="extractor by name or expression; needs --head")] = None,
     head: Annotated[str | None, typer.Option(help="head by name; needs --extractor")] = None,
@@ -90,7 +92,7 @@ def train(
 ) -> None:
     """Train a model and save its weights, on labelled traces, or on all traces if it learns without labels."""
     request = TrainingRequest(
-        model=model or ("Discriminator" if extractor or head else "MiniRocketRidge"),
+        model=model or ("Discriminator" if extractor or head else DEFAULT_MODEL),
         extractor=extractor,
         head=head,
         members=members,

@@ -12,7 +12,7 @@ from seisbench_lcl.models.registry import registry
 from seisbench_lcl.models.stream_model import StreamModel
 
 DEFAULT_MODEL = "EnvelopePhysicalRidge"
-"""The class that a name of weights means if several classes have weights of that name."""
+"""The class that a name of weights means if several classes have such weights, and that is trained by default."""
 
 
 def model_class(name: str, source: str | None = None) -> type[Any]:

@@ -14,7 +14,7 @@ from seisbench_lcl.datasets.selection import learnable, loud_enough
 from seisbench_lcl.datasets.windows import labels_in
 from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.models import Discriminator, DiscriminatorEnsemble
-from seisbench_lcl.models.lookup import model_class
+from seisbench_lcl.models.lookup import DEFAULT_MODEL, model_class
 from seisbench_lcl.models.model import Model
 from seisbench_lcl.models.traits import Traits
 from seisbench_lcl.optim import session
@@ -91,7 +91,7 @@ class TrainingRequest:
         If model, extractor or head is not installed.
     """
 
-    model: str = "MiniRocketRidge"
+    model: str = DEFAULT_MODEL
     extractor: str | None = None
     head: str | None = None
     members: int = 1

@@ -18,7 +18,7 @@ from seisbench_lcl.training import open_dataset, read_windows
 
 SHAPE: dict[str, Any] = {"sampling_rate": 40, "in_samples": 320}
 SHORT = ("--sampling-rate", 40, "--length", 8)
-ROCKET = (*SHORT, "--extractor-arg", "max_features=84")
+ROCKET = ("--model", "MiniRocketRidge", *SHORT, "--extractor-arg", "max_features=84")
 NETWORK = ("--model", "ResNet18", *SHORT, "--extractor-arg", "width=2", "--extractor-arg", "epochs=2")
 
 

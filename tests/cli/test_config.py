@@ -169,7 +169,8 @@ def test_a_missing_file(run: Callable) -> None:
 
 def test_a_card_makes_its_weights_again(run: Callable, dataset_folder: Path, tmp_path: Path) -> None:
     own = (
-        *("--extractor-arg", "max_features=84", "--extractor-arg", "channels=sum", "--event-type", "high=quarry blast"),
+        *("--model", "MiniRocketRidge", "--extractor-arg", "max_features=84", "--extractor-arg", "channels=sum"),
+        *("--event-type", "high=quarry blast"),
         *("--label", "low", "--label", "high", "--length", 15, "--band", 2, 16, "--description", 'it\'s "one"'),
     )
     dataset = few_traces(dataset_folder)

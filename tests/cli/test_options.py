@@ -8,8 +8,12 @@ import pytest
 import torch
 from command_tools import few_traces, saved_models, strict
 from conftest import Done
+from typer.main import get_command
 
 from seisbench_lcl import load
+from seisbench_lcl.cli.app import app
+from seisbench_lcl.cli.lazy import COMMANDS
+from seisbench_lcl.models.lookup import DEFAULT_MODEL
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -74,3 +78,16 @@ def test_threads_and_device(run: Callable[..., Done], tmp_path: Path) -> None:
 def test_a_device_is_checked_before_the_work(run: Callable[..., Done], device: str, message: str) -> None:
     done = strict(run)("classify", "absent.mseed", "--weights", "absent", "--device", device, expect=2)
     assert message in done.stderr
+
+
+def test_help_names_the_default_model() -> None:
+    """Literally, so that help needs no model; commands for clusters name the default that has clusters."""
+    expected = dict.fromkeys(["classify", "evaluate", "fine-tune", "train"], DEFAULT_MODEL)
+    expected |= dict.fromkeys(["clusters", "name"], "MiniRocketSCAN")
+    group = get_command(app)
+    found = {}
+    for name in COMMANDS:
+        command = group.get_command(None, name)
+        found |= {name: parameter.help for parameter in command.params if parameter.name == "model"}
+    assert found.keys() == expected.keys()
+    assert all(expected[name] in found[name] for name in found)

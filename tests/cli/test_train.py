@@ -31,7 +31,7 @@ from seisbench_lcl.training import Cuts, open_dataset, read_windows
 
 pytestmark = pytest.mark.timeout(120)
 
-KMEANS = ("--model", "MiniRocketKMeans", *ROCKET)
+KMEANS = ("--model", "MiniRocketKMeans", *SHORT, "--extractor-arg", "max_features=84")
 NAMED = ("--label", "high", "--event-type", "high=slide")
 FEW_FEATURES: dict[str, Any] = {
     "labels": ["high", "low"],
@@ -361,14 +361,14 @@ def test_existing_weights_are_replaced_only_on_request(
         (["--report", "."], ". is a folder: name a file in it"),
         (["--report", "file/r.md"], "cannot write file/r.md"),
         (["--out", "file/w"], "cannot write file/w"),
-        (["--model", "ResNet"], "no model is called 'ResNet'; installed: "),
+        (["--model", "ResNet"], "no model is called 'ResNet'; did you mean 'ResNet18'?"),
         (["--extractor-arg", "channels"], "takes key=value"),
         (["--extractor-arg", "seed=1", "--extractor-arg", "seed=1"], "--extractor-arg sets seed twice"),
         (
             ["--members", 0],
             "members must be 1 or more, and only models that learn from labels form an ensemble, but is",
         ),
-        (["--clusters", 2], "MiniRocketRidge learns from labels and has no clusters"),
+        (["--clusters", 2], "EnvelopePhysicalRidge learns from labels and has no clusters"),
         ([*KMEANS], "MiniRocketKMeans learns without labels: set the number of clusters, such as 8"),
         ([*KMEANS, "--clusters", 2, "--members", 2], "only models that learn from labels form an ensemble, but is 2"),
         ([*KMEANS, "--clusters", 2, *NAMED[:2]], "labels and event types do not apply until its clusters are named"),
@@ -388,7 +388,7 @@ def test_requests_that_are_refused_without_a_dataset(
     ("arguments", "message"),
     [
         (["--extractor-arg", "channls=sum"], "channls"),
-        (["--head-arg", "alphas=x"], "minirocket+ridge"),
+        (["--model", "MiniRocketRidge", "--head-arg", "alphas=x"], "minirocket+ridge"),
         (["--model", "MiniRocketKMeans", "--clusters", 2, "--head-arg", "n_inits=3"], "n_inits"),
         (["--model", "PhysicalRidge", "--members", 2], "PhysicalRidge has no seed, so all members would be equal"),
         (["--model", "MiniRocketKMeans", "--clusters", 1], "clusters must be 2 or more, but is 1"),

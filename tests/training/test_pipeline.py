@@ -16,7 +16,12 @@ from seisbench_lcl.hub.weights import read
 from seisbench_lcl.recipes import reproduce
 from seisbench_lcl.training import Columns, Training, TrainingRequest, recorded_cuts, training_sections
 
-SMALL: dict[str, Any] = {"length": 5.0, "before": 1.0, "extractor_args": {"max_features": 168}}
+SMALL: dict[str, Any] = {
+    "model": "MiniRocketRidge",
+    "length": 5.0,
+    "before": 1.0,
+    "extractor_args": {"max_features": 168},
+}
 RECIPE = f"""
 dataset = "dataset"
 model = "MiniRocketRidge"
@@ -39,7 +44,7 @@ def train(folder: Path, **changes: Any) -> Training:
 def test_command_recipe_and_request_give_the_same_weights(run: Callable, dataset_folder: Path, tmp_path: Path) -> None:
     """With all settings of the windows left to their defaults, where the command and the recipe once differed."""
     train(dataset_folder).model.save(tmp_path / "request")
-    same = ("--length", 5, "--before", 1, "--extractor-arg", "max_features=168")
+    same = ("--model", "MiniRocketRidge", "--length", 5, "--before", 1, "--extractor-arg", "max_features=168")
     done = run("train", "--dataset", dataset_folder, "--out", "command", *same)
     assert done.returncode == 0, done.stderr
     recipe = tmp_path / "high-low.toml"
