@@ -85,9 +85,7 @@ def test_help_names_the_default_model() -> None:
     expected = dict.fromkeys(["classify", "evaluate", "fine-tune", "train"], DEFAULT_MODEL)
     expected |= dict.fromkeys(["clusters", "name"], "MiniRocketSCAN")
     group = get_command(app)
-    found = {}
-    for name in COMMANDS:
-        command = group.get_command(None, name)
-        found |= {name: parameter.help for parameter in command.params if parameter.name == "model"}
+    commands = {name: group.get_command(None, name).params for name in COMMANDS}
+    found = {name: parameter.help for name, own in commands.items() for parameter in own if parameter.name == "model"}
     assert found.keys() == expected.keys()
     assert all(expected[name] in found[name] for name in found)
