@@ -1,12 +1,14 @@
 """``seisbench-lcl classify``: files in, table and figure out."""
 
 import math
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import numpy as np
 import obspy
+import pandas as pd
 import typer
 
 from seisbench_lcl import storage
@@ -14,6 +16,7 @@ from seisbench_lcl.cli.common import (
     check_figure,
     check_writable,
     complain,
+    console,
     errors,
     find_files,
     parse_span,
@@ -23,11 +26,14 @@ from seisbench_lcl.cli.common import (
 )
 from seisbench_lcl.cli.options import Channels, Device, Threads, Weights, parse_channels
 from seisbench_lcl.errors import ConfigurationError, OutputError, WaveformError
-from seisbench_lcl.models.lookup import find_model
+from seisbench_lcl.models.lookup import describe_weights, find_model
 from seisbench_lcl.models.model import Model
 from seisbench_lcl.models.results import WindowList
 from seisbench_lcl.plotting import MAX_STATIONS, plot_stations
 from seisbench_lcl.waveforms import StationId
+
+_STANDARD_OUTPUT = Path("-")
+_QUAKEML = {".xml", ".qml", ".quakeml"}
 
 
 def classify(
@@ -53,8 +59,11 @@ def classify(
     ] = None,
     reject_below: Annotated[float | None, typer.Option(help="abstain if no label is as probable as this (0)")] = None,
     channels: Channels = None,
-    out: Annotated[Path | None, typer.Option(help="CSV table of all windows")] = None,
-    detections: Annotated[Path | None, typer.Option(help="CSV table of detections")] = None,
+    out: Annotated[Path | None, typer.Option(help="CSV table of all windows; - is standard output")] = None,
+    detections: Annotated[
+        Path | None,
+        typer.Option(help="detections, as QuakeML (.xml, .qml, .quakeml) or as a CSV table; - is standard output"),
+    ] = None,
     plot: Annotated[Path | None, typer.Option(help="figure; the suffix sets the format")] = None,
     threads: Threads = None,
     device: Device = "cpu",
@@ -103,11 +112,15 @@ def classify(
 
 def _check_outputs(inputs: list[Path], *outputs: Path | None) -> None:
     """Refuse an output that would overwrite an input or cannot be written; the last output is the figure."""
+    named = [output for output in outputs if output]
+    if named.count(_STANDARD_OUTPUT) > 1:
+        raise OutputError("- is named for two outputs: write one table to standard output")
+    files = [output for output in named if output != _STANDARD_OUTPUT]
     recordings = {path.resolve() for path in inputs}
-    for output in filter(None, outputs):
+    for output in files:
         if output.resolve() in recordings:
             raise OutputError(f"{output} is one of the recordings: choose another name for the output")
-    check_writable(*filter(None, outputs))
+    check_writable(*files)
     if plot := outputs[-1]:
         check_figure(plot)
 
@@ -132,10 +145,11 @@ def classify_stream(
     detections: Path | None,
     plot: Path | None,
 ) -> WindowList:
-    """Classify a stream, write the requested files, and only then print the results.
+    """Classify a stream, write the requested files, and only then print the weights and the results.
 
     `limits` are arguments of `StreamModel.classify`. Files are written first, because a closed pipe ends the command
-    at the first line that it prints. One that cannot be written stops neither the others nor the results.
+    at the first line that it prints. One that cannot be written stops neither the others nor the results. If a table
+    goes to standard output, everything else is printed on standard error.
     """
     samples = round(stride * model.sampling_rate) if math.isfinite(stride) else 0
     if samples < 1:
@@ -148,32 +162,49 @@ def classify_stream(
     def draw(file: Path) -> None:
         plot_stations(stream, result.windows, model.preprocessing, result.detections).savefig(file, dpi=120)
 
-    outputs: list[tuple[Path | None, Callable[[Path], Any]]] = [
-        (out, lambda file: result.windows.to_dataframe().to_csv(file, index=False)),
-        (detections, lambda file: result.detections.to_dataframe().to_csv(file, index=False)),
+    def table(frame: pd.DataFrame, to: Path | TextIO) -> None:
+        """Write a CSV table, with times of ISO 8601, and the weights in the last column."""
+        frame.insert(len(frame.columns), "weights", result.windows.weights, allow_duplicates=True)
+        frame.to_csv(to, index=False, date_format="%Y-%m-%dT%H:%M:%S.%fZ")
+
+    def windows_to(to: Path | TextIO) -> None:
+        table(result.windows.to_dataframe(), to)
+
+    def detections_to(to: Path | TextIO) -> None:
+        if isinstance(to, Path) and to.suffix.lower() in _QUAKEML:
+            result.detections.to_catalog().write(str(to), "QUAKEML")
+        else:
+            table(result.detections.to_dataframe(), to)
+
+    outputs: list[tuple[Path | None, Callable[[Any], None]]] = [
+        (out, windows_to),
+        (detections, detections_to),
         (plot, draw),
     ]
     written: list[Path] = []
     failures: list[OutputError] = []
     for path, write in outputs:
-        if path:
+        if path and path != _STANDARD_OUTPUT:
             try:
                 storage.write_file(path, write)
                 written.append(path)
             except OutputError as error:
                 failures.append(error)
-    say(str(result.windows))
-    say(str(result.detections))
+    to = console
+    for path, write in outputs:
+        if path == _STANDARD_OUTPUT:
+            to = errors
+            write(sys.stdout)
+    say(describe_weights(model), to)
+    to.print()
+    to.print(result.windows, markup=False, highlight=False)
+    to.print()
+    to.print(result.detections, markup=False, highlight=False)
     for path in written:
-        say(f"wrote {path}")
-    if plot:
-        _mention_missing_stations(result.windows)
+        say(f"wrote {path}", to)
+    n_stations = len({block.station for block in result.windows.blocks})
+    if plot in written and n_stations > MAX_STATIONS:
+        say(f"the figure shows {MAX_STATIONS} of {n_stations} stations, those with the most evidence of events", to)
     if failures:
         raise OutputError("; ".join(map(str, failures)))
     return result.windows
-
-
-def _mention_missing_stations(windows: WindowList) -> None:
-    stations = {block.station for block in windows.blocks}
-    if len(stations) > MAX_STATIONS:
-        say(f"the figure shows the first {MAX_STATIONS} of {len(stations)} stations")

@@ -7,14 +7,12 @@ import obspy
 import typer
 
 from seisbench_lcl.cli.classify import classify_stream
-from seisbench_lcl.cli.common import console
 from seisbench_lcl.models.lookup import DEFAULT_MODEL, model_class
 
 
 def demo(out: Annotated[Path, typer.Option(help="folder for tables and figure")] = Path("demo-output")) -> None:
     """Classify a local earthquake recorded at RJOB, Bavaria, on 2009-08-24; the record comes with ObsPy."""
     model = model_class(DEFAULT_MODEL).from_pretrained("mixed-3c")
-    console.print(f"{model.name}/mixed-3c, version {model.weights_version}: {', '.join(model.labels)}")
     classify_stream(
         model,
         obspy.read(),

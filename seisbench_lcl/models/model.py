@@ -13,6 +13,7 @@ from seisbench.util import ClassifyOutput
 from torch import Tensor
 from typing_extensions import Self
 
+from seisbench_lcl.hub.origin import WeightsOrigin
 from seisbench_lcl.models._windows import Picks, Windows
 from seisbench_lcl.models.prediction import Prediction
 from seisbench_lcl.models.pretrained import TrainingWindows
@@ -29,6 +30,7 @@ class Model(Protocol):
     default_args: dict[str, Any]
     held_out: NDArray[np.float32] | None
     training_windows: TrainingWindows | None
+    weights_origin: WeightsOrigin | None
 
     @property
     def name(self) -> str: ...

@@ -1,21 +1,25 @@
 """The results of `classify`: a label or an abstention for every window, and detections."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any, overload
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
-import obspy
 import pandas as pd
-from numpy.typing import NDArray
 from obspy import UTCDateTime
-from seisbench.util import Detection, DetectionList
-from typing_extensions import Self
+from rich.console import Console, ConsoleOptions, RenderResult
 
+from seisbench_lcl.labels import quakeml_types
+from seisbench_lcl.models._overview import overview
+from seisbench_lcl.models._runs import Run, separate_runs
+from seisbench_lcl.models._tables import plain
+from seisbench_lcl.models.annotations import Annotation, Annotations
+from seisbench_lcl.models.detections import LabelledDetection, LabelledDetectionList
+from seisbench_lcl.models.station_windows import StationWindows
 from seisbench_lcl.waveforms import StationId
 
-_SHOWN = 10  # rows of a printed list
+__all__ = ["Annotations", "LabelledDetection", "LabelledDetectionList", "StationWindows", "Window", "WindowList"]
 
 
 @dataclass(frozen=True)
@@ -35,61 +39,6 @@ class Window:
     diagnostics: dict[str, float]
 
 
-@dataclass(frozen=True)
-class StationWindows:
-    """Evenly spaced windows of one station, as arrays.
-
-    Attributes
-    ----------
-    station : StationId
-    start : UTCDateTime
-        Start of the first window.
-    step, length : float
-        Time between windows, and length of a window, in seconds.
-    probabilities : (n, K) float32 ndarray
-        NaN where the model abstained.
-    coverage : (n,) float32 ndarray
-        Fraction of samples present in the least complete component.
-    reasons : (n,) ndarray of str
-        Why the model abstained; empty where it did not.
-    diagnostics : dict from name to (n,) float32 ndarray
-        Those of `seisbench_lcl.models.prediction.Prediction`; NaN where nothing was computed.
-    """
-
-    station: StationId
-    start: UTCDateTime
-    step: float
-    length: float
-    probabilities: NDArray[np.float32]
-    coverage: NDArray[np.float32]
-    reasons: NDArray[np.object_]
-    diagnostics: dict[str, NDArray[np.float32]] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        return len(self.probabilities)
-
-    @property
-    def decided(self) -> NDArray[np.bool_]:
-        """(n,) bool: where the model did not abstain."""
-        return ~np.isnan(self.probabilities[:, 0])
-
-    @property
-    def best(self) -> NDArray[np.int64]:
-        """(n,) index of the most probable class, −1 where the model abstained."""
-        return np.where(self.decided, np.nan_to_num(self.probabilities).argmax(axis=1), -1)
-
-    def time(self, index: int) -> UTCDateTime:
-        """Return the start of a window."""
-        return self.start + index * self.step
-
-    def runs(self, codes: NDArray[np.int64]) -> Iterator[tuple[int, int, int]]:
-        """Yield (first, end, code) for each run of equal codes of 0 or more."""
-        edges = np.flatnonzero(np.diff(codes, prepend=-2, append=-2))
-        for first, end in zip(edges[:-1].tolist(), edges[1:].tolist(), strict=True):
-            if codes[first] >= 0:
-                yield first, end, int(codes[first])
-
-
 class WindowList(Sequence[Window]):
     """All windows of a stream, station by station; a sequence of `Window` objects, stored as arrays.
 
@@ -97,11 +46,32 @@ class WindowList(Sequence[Window]):
     ----------
     labels : sequence of str
     blocks : sequence of StationWindows
+    before : float
+        Time from the start of a window to its P position, in seconds.
+    event_types : mapping from label to QuakeML event type or None, optional
+        By default that of `seisbench_lcl.labels.quakeml_types`.
+    component : str
+        Component code of the picks of detections.
+    weights : str
+        Weights of the model, such as "MiniRocketRidge/mixed-3c.v1 a3714976ddd3".
     """
 
-    def __init__(self, labels: Sequence[str], blocks: Sequence[StationWindows]) -> None:
+    def __init__(
+        self,
+        labels: Sequence[str],
+        blocks: Sequence[StationWindows],
+        *,
+        before: float = 0.0,
+        event_types: Mapping[str, str | None] | None = None,
+        component: str = "Z",
+        weights: str = "",
+    ) -> None:
         self.labels = list(labels)
         self.blocks = list(blocks)
+        self.before = before
+        self.event_types = quakeml_types(self.labels) if event_types is None else dict(event_types)
+        self.component = component
+        self.weights = weights
         self._ends = np.cumsum([len(block) for block in self.blocks])
 
     def __len__(self) -> int:
@@ -163,8 +133,12 @@ class WindowList(Sequence[Window]):
             )
         return pd.concat(frames, ignore_index=True)
 
-    def detections(self, threshold: float, ignore: Sequence[str] = ()) -> "LabelledDetectionList":
-        """Merge windows into detections.
+    def detections(self, threshold: float, ignore: Sequence[str] = ()) -> LabelledDetectionList:
+        """Merge windows into detections, one label at a time at each station.
+
+        Windows of one label that overlap or follow each other form a run. Where windows of runs of different labels
+        overlap, the run with the most evidence keeps its own: that of the highest probability, of equal ones that with
+        more windows. What remains of the others makes detections of its own.
 
         Parameters
         ----------
@@ -176,29 +150,36 @@ class WindowList(Sequence[Window]):
         Returns
         -------
         LabelledDetectionList
-            One entry per run of windows with the same label at a station, from the start of the first window to the end
-            of the last; overlapping runs of the same label are merged.
+            One entry per run, in time.
         """
-        kept = np.array([label not in ignore for label in self.labels])
-        runs: list[LabelledDetection] = []
+        wanted = np.array([label not in ignore for label in self.labels])
+        stations: dict[StationId, list[StationWindows]] = defaultdict(list)
         for block in self.blocks:
-            top = np.nan_to_num(block.probabilities).max(axis=1)
-            codes = np.where((top >= threshold) & kept[block.best], block.best, -1)
-            for first, end, code in block.runs(codes):
-                label, peak = self.labels[code], float(top[first:end].max())
-                end_time = block.time(end - 1) + block.length
-                runs.append(LabelledDetection(str(block.station), block.time(first), end_time, peak, label))
-        found: list[LabelledDetection] = []
-        for run in sorted(runs, key=lambda d: (d.trace_id, d.label, d.start_time)):
-            last = found[-1] if found else run
-            if found and (last.trace_id, last.label) == (run.trace_id, run.label) and run.start_time <= last.end_time:
-                last.end_time = max(last.end_time, run.end_time)
-                last.peak_value = max(last.peak_value, run.peak_value)
-            else:
-                found.append(run)
+            stations[block.station].append(block)
+        found = [
+            self._detection(station, run)
+            for station, blocks in stations.items()
+            for run in separate_runs(blocks, wanted, threshold)
+        ]
         return LabelledDetectionList(sorted(found, key=lambda d: (d.start_time, d.trace_id)))
 
-    def to_stream(self, model: str, shift: float) -> obspy.Stream:
+    def _detection(self, station: StationId, run: Run) -> LabelledDetection:
+        label = self.labels[run.code]
+        return LabelledDetection(
+            station,
+            run.first + self.before,
+            run.last + min(self.before + run.step, run.length),
+            run.peak,
+            label,
+            onset=run.best + self.before,
+            mean_probability=run.mean,
+            n_windows=run.n_windows,
+            event_type=self.event_types[label],
+            component=self.component,
+            weights=self.weights,
+        )
+
+    def to_stream(self, model: str, shift: float) -> Annotations:
         """Return SeisBench annotations: one trace of probabilities over time per label.
 
         Parameters
@@ -211,7 +192,7 @@ class WindowList(Sequence[Window]):
 
         Returns
         -------
-        obspy.Stream
+        Annotations
             Traces end where the model abstained, and start again after it.
         """
         instruments: dict[tuple[str, str, str], set[str]] = defaultdict(set)
@@ -219,7 +200,7 @@ class WindowList(Sequence[Window]):
             network, station, location, instrument = block.station
             if block.decided.any():
                 instruments[network, station, location].add(instrument)
-        stream = obspy.Stream()
+        stream = Annotations()
         for block in self.blocks:
             network, station, location, instrument = block.station
             several = len(instruments[network, station, location]) > 1
@@ -233,79 +214,16 @@ class WindowList(Sequence[Window]):
                         "channel": f"{prefix}_{label}",
                         "starttime": block.time(first) + shift,
                         "sampling_rate": 1 / block.step,
+                        "seisbench_lcl": {"model": model, "label": label},
                     }
-                    stream.append(obspy.Trace(block.probabilities[first:end, k].copy(), header))
+                    stream.append(Annotation(block.probabilities[first:end, k].copy(), header))
         return stream
 
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Render tables that fit the terminal: stations and labels, reasons of abstention, and the first windows."""
+        yield from overview(self.labels, self.blocks, console, options)
+
     def __str__(self) -> str:
-        if not len(self):
-            return "WindowList: empty"
-        count: Counter[str] = Counter()
-        for block in self.blocks:
-            count.update(self.labels[k] if k >= 0 else "abstained" for k in block.best.tolist())
-        parts = ", ".join(f"{n} {name}" for name, n in count.most_common())
-        head = WindowList(self.labels, self.blocks[:_SHOWN]).to_dataframe().head(_SHOWN)
-        more = f"\n... {len(self) - _SHOWN} more" if len(self) > _SHOWN else ""
-        stations = len({block.station for block in self.blocks})
-        table = head.to_string(index=False, float_format="%.3f")
-        windows = f"{len(self)} window{'' if len(self) == 1 else 's'}"
-        places = f"{stations} station{'' if stations == 1 else 's'}"
-        return f"WindowList: {windows} of {places}: {parts}\n{table}{more}"
+        return plain(self) if len(self) else "WindowList: empty"
 
     __repr__ = __str__
-
-
-class LabelledDetection(Detection):
-    """A SeisBench detection with a label.
-
-    Parameters
-    ----------
-    trace_id : str
-        NET.STA.LOC and band and instrument code.
-    start_time, end_time : UTCDateTime
-    peak_value : float
-        Largest probability of the label in the run.
-    label : str
-    """
-
-    def __init__(
-        self, trace_id: str, start_time: UTCDateTime, end_time: UTCDateTime, peak_value: float, label: str
-    ) -> None:
-        super().__init__(trace_id, start_time, end_time, peak_value)
-        self.label = label
-
-    @property
-    def probability(self) -> float:
-        """Largest probability of the label in the run."""
-        return self.peak_value
-
-    def __str__(self) -> str:
-        return f"{super().__str__()}\t{self.label}\t{self.probability:.3f}"
-
-
-class LabelledDetectionList(DetectionList):
-    """A SeisBench detection list with a label and a probability for each entry."""
-
-    def __str__(self) -> str:
-        return f"LabelledDetectionList with {len(self)} entries:\n\n{self._rep_entries()}"
-
-    def select(
-        self, trace_id: str | None = None, min_confidence: float | None = None, label: str | None = None
-    ) -> Self:
-        """Select detections by a regular expression for the station, smallest probability, and label."""
-        chosen = super().select(trace_id=trace_id, min_confidence=min_confidence)
-        return type(self)(d for d in chosen if label is None or d.label == label)
-
-    def to_dataframe(self) -> pd.DataFrame:
-        """Return one row per detection: station, start_time, end_time (UTC), label, probability."""
-        rows: list[dict[str, Any]] = [
-            {
-                "station": d.trace_id,
-                "start_time": d.start_time.datetime,
-                "end_time": d.end_time.datetime,
-                "label": d.label,
-                "probability": d.probability,
-            }
-            for d in self
-        ]
-        return pd.DataFrame(rows, columns=["station", "start_time", "end_time", "label", "probability"])

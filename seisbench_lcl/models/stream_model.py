@@ -20,7 +20,8 @@ from seisbench_lcl.labels import NOISE
 from seisbench_lcl.models._windows import Picks, Windows
 from seisbench_lcl.models.prediction import Prediction
 from seisbench_lcl.models.pretrained import PretrainedModel
-from seisbench_lcl.models.results import StationWindows, WindowList
+from seisbench_lcl.models.results import WindowList
+from seisbench_lcl.models.station_windows import StationWindows
 from seisbench_lcl.waveforms.channels import EXAMPLE, Channels
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
 from seisbench_lcl.waveforms.records import Record, Unusable, read_stream
@@ -96,7 +97,8 @@ class StreamModel(PretrainedModel):
         -------
         obspy.Stream
             One trace per station, label and stretch without abstention, named ``MODEL_label``, at the sampling rate
-            divided by the stride. The time of a sample is that of the P arrival in its window.
+            divided by the stride. The time of a sample is that of the P arrival in its window. Its `write` gives
+            channels codes that files can hold; see `seisbench_lcl.models.annotations.Annotations`.
 
         Raises
         ------
@@ -125,7 +127,8 @@ class StreamModel(PretrainedModel):
         Returns
         -------
         seisbench.util.ClassifyOutput
-            With `windows`, a `WindowList`, and `detections`, a `LabelledDetectionList`.
+            With `windows`, a `WindowList`; `detections`, a `LabelledDetectionList`; and `weights`, the
+            `seisbench_lcl.hub.origin.WeightsOrigin`, or None if the model was not loaded from saved weights.
 
         Raises
         ------
@@ -137,7 +140,8 @@ class StreamModel(PretrainedModel):
         threshold = self._fraction(kwargs, "threshold")
         windows = self._classify_windows(stream, kwargs)
         noise = [label for label in self.labels if self.event_types[label] is None or label.lower() == NOISE]
-        return ClassifyOutput(self.name, windows=windows, detections=windows.detections(threshold, ignore=noise))
+        detections = windows.detections(threshold, ignore=noise)
+        return ClassifyOutput(self.name, windows=windows, detections=detections, weights=self.weights_origin)
 
     async def classify_async(self, stream: obspy.Stream, **kwargs: Any) -> ClassifyOutput:
         """Run `classify` in a worker thread; its exceptions are raised here."""
@@ -169,7 +173,17 @@ class StreamModel(PretrainedModel):
         blocks += [self._abstain(part) for part in unusable]
         for part in unusable:
             logger.warning("%s abstained: %s", part.station, part.reason)
-        return WindowList(self.labels, sorted(blocks, key=lambda block: (block.station, block.start)))
+        order, origin = self.preprocessing.component_order, self.weights_origin
+        return WindowList(
+            self.labels,
+            sorted(blocks, key=lambda block: (block.station, block.start)),
+            before=self.preprocessing.before,
+            event_types=self.event_types,
+            component="Z" if "Z" in order else order[0],
+            weights=f"{origin.model}/{origin.name}.v{origin.version} {origin.sha256[:12]}"
+            if origin
+            else f"{self.name}, not loaded from saved weights",
+        )
 
     def _classify_record(self, record: Record, stride: int, batch_size: int, limits: _Limits) -> StationWindows:
         offsets = np.arange(0, record.data.shape[1] - self.in_samples + 1, stride)

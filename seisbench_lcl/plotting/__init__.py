@@ -7,7 +7,7 @@ from seisbench_lcl.plotting.curves import cluster_number_figure, loss_curves
 from seisbench_lcl.plotting.embedding import MapMethod, embedding_map
 from seisbench_lcl.plotting.exemplars import exemplars
 from seisbench_lcl.plotting.reliability import reliability_figure
-from seisbench_lcl.plotting.stations import MAX_STATIONS, plot_stations
+from seisbench_lcl.plotting.stations import MAX_STATIONS, interesting_stations, plot_stations
 
 __all__ = [
     "MAX_STATIONS",
@@ -15,6 +15,7 @@ __all__ = [
     "cluster_number_figure",
     "embedding_map",
     "exemplars",
+    "interesting_stations",
     "loss_curves",
     "plot_stations",
     "reliability_figure",

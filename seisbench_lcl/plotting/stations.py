@@ -1,5 +1,6 @@
 """Waveforms, spectrograms and class probabilities of stations over time."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -12,7 +13,9 @@ from numpy.typing import NDArray
 from scipy.signal import spectrogram
 
 from seisbench_lcl.errors import ConfigurationError, SamplingRateError
-from seisbench_lcl.models.results import LabelledDetectionList, StationWindows, WindowList
+from seisbench_lcl.models.detections import LabelledDetectionList
+from seisbench_lcl.models.results import WindowList
+from seisbench_lcl.models.station_windows import StationWindows
 from seisbench_lcl.plotting.colours import COLOURS
 from seisbench_lcl.plotting.panels import decibels, draw_image
 from seisbench_lcl.waveforms import StationId
@@ -38,18 +41,21 @@ def plot_stations(
     stream : obspy.Stream
         Classified waveforms.
     windows : WindowList
-        Result of the classification; a probability is drawn at the middle of its window.
+        Result of the classification. A probability is drawn at the P position of its window, where training windows
+        have their P arrival; earlier windows also hold parts of an event, so curves rise before its onset.
     preprocessing : Preprocessing
         Preprocessing of the model. Waveforms are band-passed like the input of the model; the spectrogram shows the raw
         record with the band marked.
     detections : LabelledDetectionList, optional
-        Drawn as bars above the probabilities.
+        Drawn as bars above the probabilities, with a line at the onset.
     stations : sequence of str, optional
-        Stations to draw, in this order; by default the first 12 of the result.
+        Stations to draw, in this order; by default those of `interesting_stations`. At most 12 are drawn, and a line
+        says how many are left out.
 
     Returns
     -------
     matplotlib.figure.Figure
+        All panels share one time axis. The title names the weights.
 
     Raises
     ------
@@ -59,36 +65,56 @@ def plot_stations(
     blocks: dict[str, list[StationWindows]] = {}
     for block in windows.blocks:
         blocks.setdefault(str(block.station), []).append(block)
-    chosen = list(stations or blocks)[:MAX_STATIONS]
+    wanted = list(stations or interesting_stations(windows))
+    chosen = wanted[:MAX_STATIONS]
     if not chosen or (unknown := set(chosen) - set(blocks)):
         missing = f"has no station {', '.join(sorted(unknown))}" if chosen else "is empty"
         raise ConfigurationError(f"the result {missing}; available: {', '.join(blocks) or 'none'}")
     figure = Figure(figsize=(11, 1 + 4.2 * len(chosen)), layout="constrained")
-    rows = figure.subplots(3 * len(chosen), 1, squeeze=False, height_ratios=[1, 1, 1.1] * len(chosen))[:, 0]
+    rows = figure.subplots(3 * len(chosen), 1, sharex=True, squeeze=False, height_ratios=[1, 1, 1.1] * len(chosen))[
+        :, 0
+    ]
     colours = {label: COLOURS[k % len(COLOURS)] for k, label in enumerate(windows.labels)}
     for i, station in enumerate(chosen):
         waveform, frequencies, probability = rows[3 * i : 3 * i + 3]
         _draw_traces(waveform, frequencies, _vertical(stream, station, preprocessing), preprocessing)
         waveform.set_title(station, loc="left", fontweight="bold")
         for block in blocks[station]:
-            _draw_probabilities(probability, block, windows.labels, colours)
+            _draw_probabilities(probability, block, windows, colours)
         for detection in detections or []:
             if detection.trace_id == station:
                 span = [detection.start_time.matplotlib_date, detection.end_time.matplotlib_date]
-                probability.plot(span, [1.06, 1.06], color=colours[detection.label], lw=5, solid_capstyle="butt")
+                colour = colours[detection.label]
+                probability.plot(span, [1.06, 1.06], color=colour, lw=5, solid_capstyle="butt")
+                for axes in (waveform, probability):
+                    axes.axvline(detection.onset.matplotlib_date, color=colour, lw=1, ls=":")
         probability.set(ylim=(0, 1.12), ylabel="probability")
-        limits = _limits(blocks[station])
-        for axes in (waveform, frequencies, probability):
-            axes.set_xlim(*limits)
-            locator = mdates.AutoDateLocator(minticks=4, maxticks=9)
-            axes.xaxis.set_major_locator(locator)
-            axes.xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))
-            if axes is not probability:
-                axes.tick_params(labelbottom=False)
+        probability.tick_params(labelbottom=True)
+    rows[0].set_xlim(*_limits([block for station in chosen for block in blocks[station]]))
+    locator = mdates.AutoDateLocator(minticks=4, maxticks=9)
+    rows[0].xaxis.set_major_locator(locator)
+    rows[0].xaxis.set_major_formatter(mdates.ConciseDateFormatter(locator))
+    figure.suptitle(windows.weights, x=0.01, ha="left", fontsize="small", color="0.3")
+    if left_out := len(wanted) - len(chosen):
+        figure.supxlabel(f"{len(chosen)} of {len(wanted)} stations; {left_out} are left out")
     handles = [rows[-1].plot([], [], color=colour, label=label)[0] for label, colour in colours.items()]
     handles.append(rows[-1].fill_between([], [], color=_ABSTAINED, label="abstained"))
     figure.legend(handles=handles, loc="outside upper right", ncols=len(handles), frameon=False)
     return figure
+
+
+def interesting_stations(windows: WindowList) -> list[str]:
+    """Return the stations of a result, those with the most evidence of events first.
+
+    Evidence is the sum of the probabilities above one half, over the windows whose label is an event. Stations with
+    equal evidence keep their order.
+    """
+    is_event = np.array([windows.event_types[label] is not None for label in windows.labels])
+    evidence: dict[str, float] = defaultdict(float)
+    for block in windows.blocks:
+        counts = is_event[block.best] & (block.highest > 0.5)  # an abstention has the probability 0
+        evidence[str(block.station)] += float(block.highest[counts].sum())
+    return sorted(evidence, key=lambda station: -evidence[station])
 
 
 def _vertical(stream: obspy.Stream, station: str, preprocessing: Preprocessing) -> obspy.Stream:
@@ -142,10 +168,11 @@ def _envelope(trace: obspy.Trace) -> tuple[NDArray[np.float64], NDArray[np.float
     return times[: len(whole) * step : step // 2], extremes
 
 
-def _draw_probabilities(axes: Axes, block: StationWindows, labels: Sequence[str], colours: dict[str, str]) -> None:
+def _draw_probabilities(axes: Axes, block: StationWindows, windows: WindowList, colours: dict[str, str]) -> None:
     day = 86400
-    times = block.start.matplotlib_date + (np.arange(len(block)) * block.step + block.length / 2) / day
-    for k, label in enumerate(labels):
+    position = windows.before if len(block) > 1 or block.decided[0] else block.length / 2  # the latter of the text
+    times = block.start.matplotlib_date + (np.arange(len(block)) * block.step + position) / day
+    for k, label in enumerate(windows.labels):
         marker = "." if np.count_nonzero(block.decided) < 60 else None
         axes.plot(times, block.probabilities[:, k], color=colours[label], lw=1.2, marker=marker, ms=4)
     for first, end, _ in block.runs(np.where(block.decided, -1, 0)):

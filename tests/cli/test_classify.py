@@ -1,5 +1,6 @@
 """``classify``: recordings to tables and figures."""
 
+import io
 import os
 import sys
 from collections.abc import Callable
@@ -13,6 +14,7 @@ import pytest
 from command_tools import is_png, saved_models, strict
 from conftest import START, Done, ground_motion
 
+import seisbench_lcl as lcl
 from seisbench_lcl.cli import main
 from seisbench_lcl.cli.common import console
 
@@ -206,6 +208,8 @@ def test_pickles_are_refused(run: Callable[..., Done], weights: Path, tmp_path: 
             "--end must be after --start, but 2009-08-25T00:00:00Z is not after 2009-08-25",
         ),
         (["H.sac"], "but the model needs the components Z, N, E: rename"),
+        (["Z.sac", "--out", "-", "--detections", "-"], "write one table to standard output"),
+        (["Z.sac", "--plot", "-"], "use one of the suffixes"),
         (["Z.sac", "--max-novelty", 0], "max_novelty must be a positive number, or None, but is 0.0"),
         (["Z.sac", "--max-novelty", "nan"], "max_novelty must be a positive number"),
         (["Z.sac", "--reject-below", 1], "reject_below must be a number from 0 to below 1, but is 1.0"),
@@ -319,6 +323,53 @@ def test_an_output_that_fails_stops_neither_others_nor_results(
     assert (tmp_path / "d.csv").exists()
 
 
+def test_results_name_the_weights_and_times_are_utc(
+    run: Callable[..., Done], weights: Path, recording: Path, tmp_path: Path
+) -> None:
+    outputs = ("--out", "w.csv", "--detections", "d.csv", "--plot", "f.svg")
+    done = run("classify", recording, "--weights", weights / "rocket", *outputs)
+    assert done.stdout.startswith("MiniRocketRidge from ")
+    origin = lcl.load(weights / "rocket").weights_origin
+    windows, detections = pd.read_csv(tmp_path / "w.csv"), pd.read_csv(tmp_path / "d.csv")
+    name = f"MiniRocketRidge/rocket.v1 {origin.sha256[:12]}"
+    for table in (windows, detections):
+        assert list(table)[-1] == "weights"
+        assert table["weights"].unique().tolist() == [name]
+    assert windows["start_time"][0] == "2024-03-01T12:00:00.000000Z"
+    assert set(detections) >= {"onset", "mean_probability", "n_windows"}
+    for table, column in ((windows, "end_time"), (detections, "onset"), (detections, "end_time")):
+        assert table[column].str.fullmatch(r"2024-03-01T12:\d\d:\d\d\.\d{6}Z").all()
+        assert str(pd.to_datetime(table[column]).dt.tz) == "UTC"
+
+
+def test_detections_as_quakeml(run: Callable[..., Done], sac_files: list[Path], tmp_path: Path) -> None:
+    run("classify", *sac_files, "--weights", "mixed-3c", "--detections", "found.QuakeML")
+    (event,) = obspy.read_events(str(tmp_path / "found.QuakeML"), "QUAKEML")
+    assert (event.event_type, event.event_type_certainty) == ("earthquake", "suspected")
+    assert event.picks[0].waveform_id.get_seed_string() == "BW.RJOB..EHZ"
+
+
+@pytest.mark.parametrize(("option", "column"), [("--out", "reason"), ("--detections", "onset")])
+def test_a_table_on_standard_output_is_alone_there(
+    weights: Path,
+    recording: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    option: str,
+    column: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    arguments = ("--weights", str(weights / "rocket"), option, "-", "--plot", "f.png")
+    monkeypatch.setattr(sys, "argv", ["seisbench-lcl", "classify", str(recording), *arguments])
+    with pytest.raises(SystemExit):
+        main()
+    printed = capsys.readouterr()
+    assert column in pd.read_csv(io.StringIO(printed.out))
+    for text in ("MiniRocketRidge from ", "113 windows of 1 station", "wrote f.png"):
+        assert text in printed.err
+
+
 def test_abstention_by_novelty_and_probability(
     run: Callable[..., Done], weights: Path, recording: Path, tmp_path: Path
 ) -> None:
@@ -337,7 +388,7 @@ def test_abstention_by_novelty_and_probability(
     beyond = free["novelty"] > 1
     assert (found["label"].isna() == beyond).all()
     assert found["reason"][beyond].str.startswith("unlike the training data (novelty ").all()
-    assert (detections["start_time"] < str(START.datetime + pd.Timedelta(seconds=60))).all()
+    assert (detections["start_time"] < str(START + 60)).all()
     limit = float(free[["high", "low"]].max(axis=1).median())
     unsure, _ = tables("--max-novelty", "inf", "--reject-below", limit)
     doubtful = free[["high", "low"]].max(axis=1) < limit

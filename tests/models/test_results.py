@@ -1,12 +1,16 @@
+import itertools
 import pickle
+import re
 
 import numpy as np
+import obspy
 import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from obspy import UTCDateTime
 
+from seisbench_lcl.models._tables import plain
 from seisbench_lcl.models.results import LabelledDetection, LabelledDetectionList, StationWindows, WindowList
 from seisbench_lcl.waveforms import StationId
 
@@ -20,7 +24,8 @@ def block(rows, station="XX.AAA..HH", start=0.0, step=5.0, length=20.0):
     probabilities = np.array([row or [np.nan] * len(LABELS) for row in rows], np.float32).reshape(n, len(LABELS))
     reasons = np.array(["" if row else "50% of component Z present" for row in rows], dtype=object)
     coverage = np.where(reasons == "", 1, 0.5).astype(np.float32)
-    return StationWindows(StationId(*station.split(".")), T0 + start, step, length, probabilities, coverage, reasons)
+    station = station if isinstance(station, StationId) else StationId(*station.split("."))
+    return StationWindows(station, T0 + start, step, length, probabilities, coverage, reasons)
 
 
 EQ, SURE, NOISE, SLIDE = [0.7, 0.2, 0.1], [0.9, 0.1, 0.0], [0.1, 0.8, 0.1], [0.2, 0.2, 0.6]
@@ -40,24 +45,31 @@ def window_lists(draw):
     return WindowList(LABELS, draw(st.permutations(blocks)))
 
 
-def slow_detections(windows, threshold, ignore):
-    """Merge window by window: the next one of a run, or one that overlaps or touches in time, joins."""
+def slow_runs(windows, threshold, ignore):
+    """Take the best run of what is left, then drop all windows that overlap it, until nothing is left."""
     found = []
-    for station in sorted({b.station for b in windows.blocks}):
-        for label in set(LABELS) - set(ignore):
-            current = None
-            for b in sorted((b for b in windows.blocks if b.station == station), key=lambda b: b.start):
-                inside = False
-                for i, row in enumerate(b.probabilities.tolist()):
-                    hit = not np.isnan(row[0]) and LABELS[int(np.argmax(row))] == label and max(row) >= threshold
-                    if hit:
-                        start, end = b.start + i * b.step, b.start + i * b.step + b.length
-                        if current and (inside or start <= current[2]):
-                            current[2:4] = [end, max(current[3], max(row))]
-                        else:
-                            current = [str(station), start, end, max(row), label]
-                            found.append(current)
-                    inside = hit
+    for station in {b.station for b in windows.blocks}:
+        blocks = [b for b in windows.blocks if b.station == station and b.decided.any()]
+        left = [
+            (b.start - T0 + i * b.step, max(row), LABELS[int(np.argmax(row))])
+            for b in blocks
+            for i, row in enumerate(b.probabilities.tolist())
+            if not np.isnan(row[0]) and max(row) >= threshold and LABELS[int(np.argmax(row))] not in ignore
+        ]
+        length, step = (max((getattr(b, name) for b in blocks), default=0) for name in ("length", "step"))
+        while left:
+            runs = []
+            for window in sorted(left, key=lambda w: (w[2], w[0])):
+                last = runs[-1][-1] if runs else None
+                if last and last[2] == window[2] and window[0] - last[0] <= max(length, step) + 1e-6:
+                    runs[-1].append(window)
+                else:
+                    runs.append([window])
+            best = min(runs, key=lambda run: (-max(w[1] for w in run), -len(run), run[0][0]))
+            first, last = best[0][0], best[-1][0]
+            onset = max(best, key=lambda w: w[1])[0]
+            found.append((str(station), first, last, onset, max(w[1] for w in best), best[0][2], len(best)))
+            left = [w for w in left if not first - length + 1e-6 < w[0] < last + length - 1e-6]
     return sorted(found)
 
 
@@ -116,45 +128,137 @@ def test_empty_lists_keep_their_columns():
         detections = windows.detections(0.5)
         assert list(detections) == []
         assert str(detections).startswith("LabelledDetectionList with 0 entries")
-        assert list(detections.to_dataframe()) == ["station", "start_time", "end_time", "label", "probability"]
+        columns = "station onset start_time end_time label probability mean_probability n_windows"
+        assert list(detections.to_dataframe()) == columns.split()
 
 
-def test_text_counts_what_it_does_not_show():
+def test_text_leads_with_counts_and_says_why_the_model_abstained(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
     windows = WindowList(LABELS, [block([EQ] * 9), block([None] * 3 + [NOISE], "XX.BBB..HH"), block([SLIDE] * 9)])
     text = str(windows)
     assert repr(windows) == text
     lines = text.splitlines()
-    assert lines[0] == "WindowList: 22 windows of 2 stations: 9 earthquake, 9 slide, 3 abstained, 1 noise"
-    assert lines[1].split()[:3] == ["station", "start_time", "end_time"]
-    assert len(lines) == 1 + 1 + 10 + 1
+    assert lines[0] == "22 windows of 2 stations: 9 earthquake, 9 slide, 3 abstained, 1 noise"
+    assert [line.split() for line in lines[1:4]] == [
+        ["station", "windows", *LABELS, "abstained"],
+        ["XX.AAA..HH", "18", "9", "-", "9", "-"],
+        ["XX.BBB..HH", "4", "-", "1", "-", "3"],
+    ]
+    assert lines[6] == "        3  component Z incomplete  XX.BBB..HH"
+    assert lines[8].split() == ["start", "2021-03-04", "station", "label", "prob.", "reason"]
+    assert [line.split()[:4] for line in lines[9:12]] == [
+        ["05:06:07.1", "XX.AAA..HH", "earthquake", "0.70"],
+        ["05:06:07.1", "XX.AAA..HH", "slide", "0.60"],
+        ["05:06:07.1", "XX.BBB..HH", "abstained", "-"],
+    ]
+    assert lines[11].endswith("component Z incomplete")
+    assert len(lines) == 9 + 10 + 1
     assert lines[-1] == "... 12 more"
-    assert "0.700" in lines[2]
-    assert "50% of component Z present" in lines[11]
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+@pytest.mark.parametrize("n_labels", [2, 16])
+def test_text_fits_the_terminal(monkeypatch, columns, n_labels):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    labels = [f"event of kind {k}" for k in range(n_labels)]
+    n = 40
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(n_labels) / 5, n).astype(np.float32)
+    probabilities[::3] = np.nan
+    reason = "unlike the training data (novelty 1.23, limit 1)"
+    reasons = np.where(np.isnan(probabilities[:, 0]), reason, "").astype(object)
+    novelty = {"novelty": np.full(n, 0.5, np.float32)}
+    blocks = [
+        StationWindows(
+            StationId("XX", f"STA{i:02}", "00", "HH"), T0, 1.0, 20.0, probabilities, np.ones(n), reasons, novelty
+        )
+        for i in range(30)
+    ]
+    windows = WindowList(labels, blocks)
+    text = str(windows)
+    assert max(map(len, text.splitlines())) <= columns
+    assert "... 10 more" in text  # stations
+    assert "unlike training data" in text.replace("\n", " ")
+    assert ("(novelty 1.23, limit 1)" in text) == (columns == 120)
+    assert max(map(len, plain(windows.detections(0.3)).splitlines())) <= columns
+
+
+def test_square_brackets_are_shown_as_they_are():
+    rows = np.float32([[0.9, 0.1]])
+    odd = StationWindows(StationId("XX", "A[b]", "", "HH"), T0, 1.0, 20.0, rows, np.ones(1), np.array([""], object))
+    windows = WindowList(["[red]", "noise"], [odd])
+    assert str(windows).count("[red]") == 3
+    assert plain(windows.detections(0.5)).count("A[b]") == 1
 
 
 # Detections --------------------------------------------------------------------------------------------------------
 
 
 @given(window_lists(), st.sampled_from([0.0, 0.5, 0.65, 0.7, 0.9, 1.0]), st.sampled_from([(), ("noise",)]))
-def test_detections_agree_with_a_plain_merge(windows, threshold, ignore):
+def test_detections_agree_with_a_slow_search(windows, threshold, ignore):
     threshold = float(np.float32(threshold))
     found = windows.detections(threshold, ignore)
-    rows = [[d.trace_id, d.start_time, d.end_time, d.probability, d.label] for d in found]
-    assert sorted(rows) == slow_detections(windows, threshold, ignore)
+    rows = [(d.trace_id, d.start_time, d.onset, d.probability, d.label, d.n_windows) for d in found]
+    slow = [
+        (station, T0 + first, T0 + onset, peak, label, n)
+        for station, first, _, onset, peak, label, n in slow_runs(windows, threshold, ignore)
+    ]
+    assert sorted(rows) == slow
     assert rows == sorted(rows, key=lambda row: (row[1], row[0]))
     assert not any(d.label in ignore for d in found)
+    for d in found:
+        assert d.start_time <= d.onset < d.end_time
+        assert threshold <= d.mean_probability <= d.probability + 1e-6
+    for station in ("XX.AAA..HH", "XX.BBB.00.HN"):
+        spans = [(d.start_time, d.end_time) for d in found if d.trace_id == station]
+        assert all(end <= start + 1e-6 for (_, end), (start, _) in itertools.pairwise(spans))
+
+
+def test_an_event_has_one_label_an_onset_and_a_short_span():
+    """The windows before the onset see the event too, those after it see its coda, with another label."""
+    rows = [NOISE] * 10 + [EQ] * 12 + [SURE] * 2 + [SLIDE] * 15 + [NOISE] * 20 + [SLIDE] * 3
+    windows = WindowList(LABELS, [block(rows, step=1.0)], before=2.0)
+    quake, slide = windows.detections(0.5, ["noise"])
+    assert (quake.label, slide.label) == ("earthquake", "slide")
+    assert [t - T0 for t in (quake.start_time, quake.onset, quake.end_time)] == [12, 24, 26]
+    assert (quake.probability, quake.mean_probability) == (pytest.approx(0.9), pytest.approx((12 * 0.7 + 2 * 0.9) / 14))
+    assert quake.n_windows == 14
+    assert [t - T0 for t in (slide.start_time, slide.end_time)] == [61, 64]
+
+
+def test_the_end_is_within_the_last_window():
+    (found,) = WindowList(LABELS, [block([EQ], step=60.0)], before=2.0).detections(0.5)
+    assert (found.start_time - T0, found.end_time - T0) == (2, 20)
+
+
+def test_what_a_stronger_run_leaves_is_a_detection_of_its_own():
+    windows = WindowList(LABELS, [block([SLIDE] * 30 + [SURE] + [SLIDE] * 30, step=1.0)])
+    found = windows.detections(0.5)
+    assert [(d.label, d.start_time - T0, d.end_time - T0) for d in found] == [
+        ("slide", 0, 11),
+        ("earthquake", 30, 31),
+        ("slide", 50, 61),
+    ]
 
 
 def test_abstention_breaks_a_run_unless_the_windows_around_it_overlap():
-    for gap, expected in ((2, [(0, 35)]), (3, [(0, 40)]), (4, [(0, 20), (25, 45)])):
+    for gap, expected in ((2, [(0, 20)]), (3, [(0, 25)]), (4, [(0, 5), (25, 30)])):
         found = WindowList(LABELS, [block([EQ] + [None] * gap + [SURE])]).detections(0.5)
         assert [(d.start_time - T0, d.end_time - T0) for d in found] == expected
 
 
+@pytest.mark.timeout(20)
+def test_a_day_of_changing_labels_is_searched_fast():
+    rows = np.random.default_rng(0).dirichlet([0.1] * 3, size=86_400)
+    found = WindowList(LABELS, [block(rows.tolist(), step=1.0)]).detections(0.5)
+    assert len(found) > 2
+
+
 @pytest.fixture
 def detections():
-    rows = [EQ, SURE, NOISE, NOISE, SLIDE, None]
-    return WindowList(LABELS, [block(rows), block(rows[::-1], "XX.BBB..HN")]).detections(0.5, ["noise"])
+    rows = [EQ, SURE, NOISE, NOISE] + [None] * 4 + [SLIDE]
+    weights = "Model/mine.v1 0123456789ab"
+    blocks = [block(rows), block(rows[::-1], StationId("XX", "B.B", "10", "HN"))]
+    return WindowList(LABELS, blocks, before=2.0, weights=weights).detections(0.5, ["noise"])
 
 
 def test_selection_keeps_the_type(detections):
@@ -162,7 +266,7 @@ def test_selection_keeps_the_type(detections):
     slides = detections.select(label="slide")
     assert isinstance(slides, LabelledDetectionList)
     assert [d.label for d in slides] == ["slide", "slide"]
-    assert [d.trace_id for d in detections.select(r"XX\.BBB.*", min_confidence=0.8)] == ["XX.BBB..HN"]
+    assert [d.trace_id for d in detections.select(r"XX\.B\.B.*", min_confidence=0.8)] == ["XX.B.B.10.HN"]
     assert list(detections.select()) == list(detections)
 
 
@@ -170,14 +274,50 @@ def test_table_and_text_of_detections(detections):
     table = detections.to_dataframe()
     assert table.iloc[0].to_dict() == {
         "station": "XX.AAA..HH",
-        "start_time": pd.Timestamp(T0.datetime),
-        "end_time": pd.Timestamp((T0 + 25).datetime),
+        "onset": pd.Timestamp((T0 + 7).datetime),
+        "start_time": pd.Timestamp((T0 + 2).datetime),
+        "end_time": pd.Timestamp((T0 + 12).datetime),
         "label": "earthquake",
         "probability": pytest.approx(0.9),
+        "mean_probability": pytest.approx(0.8),
+        "n_windows": 2,
     }
-    assert "XX.AAA..HH\t2021-03-04T05:06:07.120000Z\t2021-03-04T05:06:32.120000Z\tearthquake\t0.900" in str(detections)
+    line = "XX.AAA..HH\t2021-03-04T05:06:14.120000Z\tearthquake\t0.900\t2 windows"
+    assert str(detections[0]) == line
+    assert repr(detections[0]) == f"<LabelledDetection {' '.join(line.split())}>"
+    assert line in str(detections)
     assert repr(detections) == str(detections)
     assert str(detections).startswith("LabelledDetectionList with 4 entries")
+
+
+def test_a_catalogue_of_detections_is_valid_quakeml_and_always_the_same(detections, tmp_path):
+    catalog = detections.to_catalog()
+    assert [event.event_type for event in catalog] == [d.event_type for d in detections]
+    for name in ("a.xml", "b.xml"):
+        detections.to_catalog().write(str(tmp_path / name), "QUAKEML", validate=True)
+    assert (tmp_path / "a.xml").read_bytes() == (tmp_path / "b.xml").read_bytes()
+    quake = obspy.read_events(str(tmp_path / "a.xml"))[0]
+    assert quake.event_type_certainty == "suspected"
+    (pick,) = quake.picks
+    assert (pick.time, pick.phase_hint, pick.evaluation_mode) == (T0 + 7, "P", "automatic")
+    assert pick.waveform_id.get_seed_string() == "XX.AAA..HHZ"
+    assert [comment.text for comment in quake.comments] == [
+        "label: earthquake",
+        "probability: 0.9000",
+        "weights: Model/mine.v1 0123456789ab",
+    ]
+    ids = {(pick.waveform_id.station_code, pick.waveform_id.location_code) for e in catalog for pick in e.picks}
+    assert ids == {("AAA", ""), ("B.B", "10")}
+
+
+def test_labels_without_event_type_are_not_in_the_catalogue():
+    types = {"earthquake": "induced or triggered event", "noise": None, "slide": None}
+    found = WindowList(LABELS, [block([EQ, *[None] * 9, SLIDE])], event_types=types, component="E").detections(0.5)
+    (event,) = found.to_catalog()
+    assert event.event_type == "induced or triggered event"
+    assert event.picks[0].waveform_id.channel_code == "HHE"
+    assert len(found) == 2
+    assert len(LabelledDetectionList().to_catalog()) == 0
 
 
 def test_results_survive_pickling(detections):
@@ -213,6 +353,44 @@ def test_annotations_tell_two_instruments_of_a_site_apart():
         "XX.BBB..Model_slide",
         "XX.AAA.10.Model_slide",
     }
+
+
+@pytest.mark.parametrize(("format", "columns"), [("MSEED", 3), ("GSE2", 3)])
+def test_annotations_are_written_with_codes_and_keep_their_names(tmp_path, format, columns):
+    blocks = [block([EQ, SURE, None, NOISE], f"XX.{code}") for code in ("AAA..HH", "AAA..HN", "BBB.00.HH")]
+    stream = WindowList(LABELS, blocks).to_stream("SomeModelWithALongName", 2.0)
+    names = [trace.id for trace in stream]
+    codes = stream.codes()
+    if format == "GSE2":
+        for trace in stream:
+            trace.data = (1000 * trace.data).astype(np.int32)
+    stream.write(tmp_path / "a", format)
+    read = obspy.read(str(tmp_path / "a"))
+    assert [trace.id for trace in stream] == names
+    assert len(read) == len(stream)
+    for trace in stream:
+        (other,) = (
+            other
+            for other in read.select(station=trace.stats.station, channel=codes[trace.stats.channel])
+            if abs(other.stats.starttime - trace.stats.starttime) < 1e-3
+        )
+        assert len(other.stats.channel) <= columns
+        np.testing.assert_allclose(other.data, trace.data, rtol=1e-5)
+        assert trace.stats.seisbench_lcl.model == "SomeModelWithALongName"
+        assert trace.stats.channel.endswith(f"SomeModelWithALongName_{trace.stats.seisbench_lcl.label}")
+    assert len({trace.id for trace in read}) == len({trace.id for trace in stream})
+
+
+def test_codes_follow_from_the_names_alone_unless_two_agree(monkeypatch, tmp_path):
+    stream = WindowList(LABELS, [block([EQ])]).to_stream("M", 0.0)
+    codes = stream.codes()
+    assert codes == {**stream[1:].codes(), **stream.select(channel="M_earthquake").codes()}
+    assert len(set(codes.values())) == 3
+    assert all(re.fullmatch("[A-Z][A-Z0-9]{2}", code) for code in codes.values())
+    stream[0].write(tmp_path / "one.mseed")
+    assert obspy.read(str(tmp_path / "one.mseed"))[0].stats.channel == codes["M_earthquake"]
+    monkeypatch.setattr("seisbench_lcl.models.annotations._CODES", 3)
+    assert sorted(stream.codes().values()) == ["AAA", "AAB", "AAC"]
 
 
 def test_annotations_do_not_share_memory_with_the_windows():
