@@ -44,8 +44,7 @@ class LabelledDetection(Detection):
         Highest probability of the label.
     label : str
     onset : UTCDateTime
-        P position of the window with the highest probability: an estimate of the P arrival, no more precise than the
-        steps between windows.
+        P position of the window with the highest probability: an estimate of the P arrival, which may be seconds off.
     mean_probability : float
         Mean probability of the label over the windows.
     n_windows : int

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
+import obspy
 import pytest
 
 import seisbench_lcl as lcl
@@ -80,3 +81,23 @@ def test_predict_gives_the_most_probable_label(model: lcl.MiniRocketRidge) -> No
     assert ensemble.predict(windows).tolist() == [
         ensemble.labels[k] for k in ensemble.predict_proba(windows).argmax(axis=1)
     ]
+
+
+def test_results_say_which_weights_answered(model: lcl.MiniRocketRidge, make_stream: Callable) -> None:
+    out = model.classify(make_stream(25))
+    assert out.weights is model.weights_origin
+    assert out.windows.weights == f"MiniRocketRidge/mixed-3c.v1 {out.weights.sha256[:12]}"
+    fresh = lcl.MiniRocketRidge(**model.get_model_args())
+    fresh.load_state_dict(model.state_dict())
+    out = fresh.classify(make_stream(25))
+    assert out.weights is None
+    assert out.windows.weights == "MiniRocketRidge, not loaded from saved weights"
+
+
+def test_detections_and_annotations_agree_on_times(model: lcl.MiniRocketRidge) -> None:
+    (found,) = model.classify(obspy.read()).detections
+    traces = model.annotate(obspy.read()).select(channel=f"*_{found.label}")
+    trace = max(traces, key=lambda trace: trace.data.max())
+    assert trace.times("utcdatetime")[trace.data.argmax()] == found.onset
+    assert (found.event_type, found.component) == ("earthquake", "Z")
+    assert found.probability == trace.data.max()
