@@ -40,7 +40,7 @@ _COMMON = {
 _CLUSTER = re.compile(r"cluster \d+")
 
 # Columns of the window table.
-_RESERVED = {"station", "start_time", "end_time", "label", "reason", "coverage", "novelty", "spread"}
+_RESERVED = {"station", "start_time", "end_time", "label", "reason", "coverage", "novelty", "spread", "weights"}
 
 
 def folded(label: str) -> str:

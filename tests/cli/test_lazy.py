@@ -88,4 +88,5 @@ def test_completion_in_bash(
 
 def test_the_script_for_completion_in_bash(run: Callable[..., Done], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys.modules["__main__"], "__package__", "")
+    monkeypatch.setattr("shellingham.detect_shell", lambda: ("bash", "/bin/bash"))
     assert "_SEISBENCH_LCL_COMPLETE=complete_bash" in run("--show-completion", "bash").stdout

@@ -218,10 +218,12 @@ def small() -> lcl.MiniRocketRidge:
 
 @pytest.fixture
 def strange(make_stream: Callable) -> obspy.Stream:
-    """Half a minute of noise, then half a minute with a spike every two seconds, unknown to the model."""
+    """Half a minute of noise, then half a minute with a wavelet every two seconds, unknown to the model."""
     stream = make_stream(60, rate=50, components="Z")
-    spikes = 1000 * (np.arange(1500) % 100 == 0) + np.random.default_rng(1).normal(size=1500)
-    stream[0].data = np.concatenate([stream[0].data[:1500], spikes])
+    time = np.arange(1500) / 50
+    wavelets = 1000 * np.cos(2 * np.pi * 6 * time) * np.exp(-(((time % 2 - 1) / 0.1) ** 2))
+    wavelets += np.random.default_rng(1).normal(size=1500)
+    stream[0].data = np.concatenate([stream[0].data[:1500], wavelets])
     return stream
 
 

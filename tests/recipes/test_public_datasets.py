@@ -268,7 +268,7 @@ def test_the_choice_of_events_depends_on_their_names_only(pnw: Path, vcseis: Pat
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"label_column": "kind"}, "PNW has no column 'kind', which the recipe names; it has: "),
+        ({"label_column": "kind"}, "PNW has no column 'kind', which the recipe names; "),
         ({"group_column": "source_id"}, "PNW has no column 'source_id'"),
         (
             {"classes": {"eq": "earthquake", "ice": "ice quake"}},
