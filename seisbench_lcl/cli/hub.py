@@ -47,11 +47,11 @@ def list_weights(
         say(json.dumps([_described(offer) for offer in offers], indent=2))
         return
     table = Table(box=None, pad_edge=False)
-    for title in ("model", "name", "version", "MB", "licence", "hub"):
-        table.add_column(title, no_wrap=title != "hub", justify="right" if title == "MB" else "left")
+    for title in ("weights", "ver.", "MB", "hub", "licence"):  # those of the package fit 80 columns
+        table.add_column(title, no_wrap=title != "hub", justify="right" if title == "MB" else "left", overflow="fold")
     for offer in offers:
-        cells = (offer.model, offer.name, offer.version, f"{offer.size / 1e6:.1f}", offer.entry.licence)
-        table.add_row(*map(Text, (*cells, _place(offer.hub))))
+        cells = (f"{offer.model}/{offer.name}", offer.version, f"{offer.size / 1e6:.1f}")
+        table.add_row(*map(Text, (*cells, _place(offer.hub).removeprefix("the "), offer.entry.licence)))
     console.print(table)
 
 

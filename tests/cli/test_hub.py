@@ -44,8 +44,8 @@ def hub(tmp_path: Path) -> Path:
 
 
 def test_list(run: Callable[..., Done], hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert run("list").stdout == "model name version MB licence hub"
-    listed = f"WaveformKMeans tiny 1 0.0 CC0-1.0 {hub} WaveformKMeans tiny 2 0.0 CC0-1.0 {hub}"
+    assert run("list").stdout == "weights ver. MB hub licence"
+    listed = f"WaveformKMeans/tiny 1 0.0 {hub} CC0-1.0 WaveformKMeans/tiny 2 0.0 {hub} CC0-1.0"
     assert run("list", "--hub", hub).stdout.endswith(listed.replace("\n", " "))
     use_hubs(monkeypatch, tmp_path / "nobody", hub)
     done = run("list")
