@@ -198,8 +198,9 @@ class Recognition:
         groups = sorted({cell.group for cell in self.recalls})
         cells = {(cell.label, cell.group): str(cell) for cell in self.recalls}
         labels = dict.fromkeys(cell.label for cell in self.recalls)
-        rows = [[label, *(cells.get((label, group), "-") for group in groups)] for label in labels]
-        return f"Recall with {self.column} held out", ["class", *groups], rows
+        # One row per group: there may be many, while classes are few and fit the width of a terminal.
+        rows = [[group, *(cells.get((label, group), "-") for label in labels)] for group in groups]
+        return f"Recall with {self.column} held out", [self.column, *labels], rows
 
     def _probe_table(self) -> Content:
         title = f"Prediction of the {self.column} within one class"
