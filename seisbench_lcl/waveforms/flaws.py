@@ -42,6 +42,7 @@ _LONGEST_LINE = 2.0  # s: ground motion never stays on a straight line for longe
 _STEP = 10.0  # step into or out of a filled gap, in local mean steps
 _SPIKE = 10.0  # bend of a spike, in local mean bends
 _BESIDE = 3.0  # bend of a spike, in the largest bend beside it
+_USUAL = 0.8  # quantile of the bends beside a spike: motion bends a record all the time, other spikes rarely
 _BURST = 0.1  # s, longest burst
 _STEPS = 256  # range of a record that can be clipped, in steps of the digitiser
 _PLATEAU = 3  # samples
@@ -98,16 +99,18 @@ def bridge(data: NDArray[Any], flaws: Flaws) -> Floats:
     return np.interp(np.arange(len(data)), np.flatnonzero(sound), data[sound])
 
 
-def fill(data: NDArray[np.float32], flaws: Flaws, longest: int) -> None:
+def fill(data: NDArray[np.float32], flaws: Flaws, shortest: int, longest: int) -> None:
     """Fill the flaws of a filtered record in place: a hole in its envelope would be a feature of the window.
 
-    Flaws of up to `longest` samples get the motion on either side, mirrored and cross-faded at constant power; longer
-    ones get zeros.
+    Flaws below `shortest` samples keep the filtered bridge, which is close to the motion. Those of up to `longest` get
+    the motion on either side, mirrored and cross-faded at constant power; longer ones get zeros.
     """
     first, end = runs(flaws > 0)
     left, right = np.concatenate([[0], end]), np.concatenate([first, [len(data)]])
     for i, (start, stop) in enumerate(zip(first, end, strict=True)):
         n = stop - start
+        if n < shortest:
+            continue
         before, after = data[left[i] : start][-n:][::-1], data[stop : right[i + 1]][:n][::-1]
         data[start:stop] = 0
         if n > longest:
@@ -159,8 +162,12 @@ def _mark_spikes(flaws: Flaws, bends: Floats, rate: float) -> None:
         if end - first > burst + 2:
             continue
         sides = slice(max(first - 2 - beside, 0), max(first - 2, 0)), slice(end + 2, end + 2 + beside)
-        largest = max((bends[side].max() for side in sides if sound[side].sum() >= burst), default=np.inf)
-        if bends[first:end].max() > _BESIDE * largest:
+        beside_it = [bends[side][sound[side]] for side in sides if sound[side].sum() >= burst]
+        largest = max((side.max() for side in beside_it), default=np.inf)
+        usual = max(
+            (np.quantile(side, _USUAL) for side in beside_it), default=np.inf
+        )  # whatever other spikes there are
+        if bends[first:end].max() > min(_BESIDE * largest, _SPIKE * usual):
             # From the middle of the first bend to that of the last; at an end of the record, the spike may be its end.
             spike = flaws[first + (first > 0) : end + 1 + (end == len(bends))]
             spike[spike == 0] = Flaw.SPIKE

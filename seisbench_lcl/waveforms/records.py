@@ -23,7 +23,7 @@ from seisbench_lcl.waveforms.station import StationId
 
 _GRID_TOLERANCE = 1e-3  # of a sample: time stamps are rounded to microseconds
 
-_LONGEST_FILLED = 2.0  # s
+_SHORTEST_FILLED, _LONGEST_FILLED = 0.1, 2.0  # s
 
 _ARRAY = StationId("", "", "", "")
 
@@ -319,7 +319,7 @@ def _piece(
         for begin, end in zip(*runs(raw == code), strict=True):
             on_grid = ceil(max(0.0, begin / rate - offset) * target)
             flaws[on_grid : max(ceil((end / rate - offset) * target), on_grid + 1)] = code
-    fill(conditioned, flaws, round(_LONGEST_FILLED * target))
+    fill(conditioned, flaws, round(_SHORTEST_FILLED * target), round(_LONGEST_FILLED * target))
     return _Piece(row, first, conditioned, flaws)
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seisbench_lcl.waveforms.flaws import Flaw, bridge, find_flaws, runs
+from seisbench_lcl.waveforms.flaws import Flaw, bridge, fill, find_flaws, runs
 
 RATE = 100.0
 TYPES = [np.int32, np.float32, np.float64]
@@ -90,6 +90,31 @@ def test_spikes_and_bursts(seed, kind, place, length, size, negative):
     flaws = find_flaws(x, RATE)
     assert (flaws[first : first + length] == Flaw.SPIKE).all()
     assert np.count_nonzero(flaws) <= length + 4
+
+
+@given(st.integers(0, 99), st.sampled_from(TYPES), st.integers(1000, 4000), st.integers(15, 300), st.integers(15, 300))
+def test_several_spikes_do_not_hide_each_other(seed, kind, first, second, third):
+    x = noise(seed, amplitude=20.0, kind=kind)
+    places = np.cumsum([first, second, third])
+    x[places] += np.array([1, -1, 1]).astype(kind) * 2000
+    flaws = find_flaws(x, RATE)
+    assert (flaws[places] == Flaw.SPIKE).all()
+    assert np.count_nonzero(flaws) <= 9
+
+
+def test_short_flaws_keep_the_bridge_and_longer_ones_get_motion():
+    data = np.random.default_rng(0).normal(size=1000).astype(np.float32)
+    flaws = np.zeros(1000, dtype=np.uint8)
+    for first, end in ((100, 105), (300, 360), (500, 800)):
+        flaws[first:end], data[first:end] = Flaw.FLAT, 0.01
+    filled = data.copy()
+    fill(filled, flaws, 10, 200)
+    assert (filled[flaws == 0] == data[flaws == 0]).all()
+    assert (filled[100:105] == data[100:105]).all()
+    assert 0.7 < filled[300:360].std() < 1.3
+    assert filled[300] == pytest.approx(data[299], abs=0.4)
+    assert filled[359] == pytest.approx(data[360], abs=0.4)
+    assert (filled[500:800] == 0).all()
 
 
 @pytest.mark.parametrize("value", [1e9, 1e30, 1e200, np.nan, np.inf, -np.inf])
