@@ -14,6 +14,7 @@ from obspy.core import Stats
 from rich.progress import track
 
 from seisbench_lcl import storage
+from seisbench_lcl.choices import listed
 from seisbench_lcl.cli.terminal import complain, console, errors, remark, say
 from seisbench_lcl.errors import ConfigurationError, OutputError, UnknownFormatError, WaveformError
 from seisbench_lcl.evaluation.sections import Section
@@ -25,6 +26,7 @@ from seisbench_lcl.waveforms.reading import files_in, matching_files, read_recor
 __all__ = [
     "Inputs",
     "check_figure",
+    "check_folder",
     "check_writable",
     "complain",
     "console",
@@ -41,13 +43,14 @@ __all__ = [
     "remark",
     "say",
     "select_stations",
-    "shortened",
     "show",
     "write_file",
     "write_text",
 ]
 
 T = TypeVar("T")
+
+_NAMED = 5  # files or stations that a message names
 
 
 def load_discriminator(model: str | None, weights: str, default: str) -> Discriminator:
@@ -102,12 +105,25 @@ def check_writable(*paths: Path) -> None:
     for i, path in enumerate(paths):
         if path.is_dir():
             raise OutputError(f"{path} is a folder: name a file in it")
-        is_device = path.exists() and not path.is_file()
-        if not is_device and path.resolve() in [other.resolve() for other in paths[:i]]:
+        if not _is_device(path) and path.resolve() in [other.resolve() for other in paths[:i]]:
             raise OutputError(f"{path} is named for two outputs: name two files")
-        folder = next(folder for folder in path.resolve().parents if folder.exists())
-        if not is_device and not (folder.is_dir() and os.access(folder, os.W_OK)):
-            raise OutputError(f"cannot write {path}: {folder} is not a writable folder")
+        check_folder(path)
+
+
+def check_folder(path: Path) -> None:
+    """Refuse, before the work, an output in a folder that cannot be written to; a device needs no folder.
+
+    Raises
+    ------
+    OutputError
+    """
+    folder = next(folder for folder in path.resolve().parents if folder.exists())
+    if not _is_device(path) and not (folder.is_dir() and os.access(folder, os.W_OK)):
+        raise OutputError(f"cannot write {path}: {folder} is not a writable folder")
+
+
+def _is_device(path: Path) -> bool:
+    return path.exists() and not path.is_file()
 
 
 def check_figure(path: Path) -> None:
@@ -193,7 +209,8 @@ def read_files(inputs: Inputs, **span: UTCDateTime) -> tuple[obspy.Stream, list[
         if recording.losses:
             lost.append(f"read {file} in part: {'; '.join(recording.losses)}")
     if others:
-        remark(f"left out {len(others)} of {len(inputs.files)} files, which are no recordings: {shortened(others)}")
+        named = listed(others, most=_NAMED)
+        remark(f"left out {len(others)} of {len(inputs.files)} files, which are no recordings: {named}")
     return stream, lost
 
 
@@ -217,7 +234,7 @@ def select_stations(stream: obspy.Stream, patterns: Iterable[str]) -> tuple[obsp
     absent = [f"no recording is of station {pattern}" for pattern in missing]
     if not kept:
         stations = sorted({f"{trace.stats.network}.{trace.stats.station}" for trace in stream})
-        raise WaveformError(f"{'; '.join(absent)}: the recordings are of {shortened(stations)}")
+        raise WaveformError(f"{'; '.join(absent)}: the recordings are of {listed(stations, most=_NAMED)}")
     return obspy.Stream(kept), absent
 
 
@@ -252,12 +269,6 @@ def parse_time(text: str) -> UTCDateTime:
         return UTCDateTime(text.replace(" ", "T"), iso8601=True)
     except (TypeError, ValueError) as error:
         raise ConfigurationError(f"{text!r} is not a time such as 2024-03-01T12:00: {error}") from error
-
-
-def shortened(names: list[str], most: int = 5) -> str:
-    """Join names, and replace those after the first few by their number."""
-    rest = len(names) - most
-    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def parse_pairs(settings: list[str], option: str) -> dict[str, str]:

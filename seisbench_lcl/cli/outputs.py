@@ -1,12 +1,11 @@
 """Outputs of commands that make weights: weights, report and curves."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from seisbench_lcl.cli.common import check_figure, errors, say, write_file
+from seisbench_lcl.cli.common import check_figure, check_folder, errors, say, write_file
 from seisbench_lcl.errors import OutputError
 from seisbench_lcl.hub import weights
 from seisbench_lcl.models.model import Model
@@ -43,10 +42,7 @@ def check_outputs(out: Path, report: Path | None, curves: Path | None) -> None:
     if report and report.is_dir():
         raise OutputError(f"{report} is a folder: name a file in it")
     for path in filter(None, (out, report, curves)):
-        there = next(folder for folder in path.resolve().parents if folder.exists())
-        is_device = path.exists() and not path.is_file()
-        if not is_device and not (there.is_dir() and os.access(there, os.W_OK)):
-            raise OutputError(f"cannot write {path}: {there} is not a writable folder")
+        check_folder(path)
 
 
 def save(model: Model, out: Path, description: str, version: str | None) -> None:
