@@ -12,7 +12,6 @@ __all__ = [
     "EmptyStreamError",
     "HubError",
     "MissingPluginError",
-    "NonFiniteError",
     "NotFittedError",
     "OutputError",
     "PluginError",
@@ -66,10 +65,6 @@ class EmptyStreamError(WaveformError):
 
 class ComponentError(WaveformError):
     """A station lacks the components that the model was trained on."""
-
-
-class NonFiniteError(WaveformError):
-    """Samples are NaN or infinite."""
 
 
 class SamplingRateError(WaveformError):
