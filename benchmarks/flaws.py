@@ -49,12 +49,25 @@ def clip(data: NDArray[np.float64], at: int, rate: float) -> None:
     np.clip(data, -limit, limit, out=data)
 
 
+def interpolated(data: NDArray[np.float64], at: int, rate: float) -> None:
+    data[:] = np.rint(1000 * data / data.std(axis=1, keepdims=True))
+    n = round(0.9 * rate)
+    for row in data:
+        row[at : at + n] = np.trunc(np.linspace(row[at - 1], row[at + n], n + 2)[1:-1])
+
+
+def step(data: NDArray[np.float64], at: int, rate: float) -> None:
+    data[:, at:] += 30 * data.std(axis=1, keepdims=True)
+
+
 KINDS: dict[str, Damage] = {
     "spike": spike,
     "burst of 4 samples": burst,
     "zeros, 0.05 s": zeros(0.05),
     "zeros, 0.2 s": zeros(0.2),
     "zeros, 0.9 s": zeros(0.9),
+    "interpolated in counts, 0.9 s": interpolated,
+    "step of the offset": step,
     "clipped at half the peak": clip,
 }
 

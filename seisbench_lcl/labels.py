@@ -12,8 +12,8 @@ import torch
 from obspy.core.event.header import EventType
 from torch import Tensor
 
-from seisbench_lcl.choices import suggestion
 from seisbench_lcl.errors import ConfigurationError, SeisBenchLCLError, TrainingError
+from seisbench_lcl.wording import suggestion
 
 NOISE = "noise"
 """The label that is not an event: it has no QuakeML type and no detections."""

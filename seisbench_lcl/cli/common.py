@@ -14,7 +14,6 @@ from obspy.core import Stats
 from rich.progress import track
 
 from seisbench_lcl import storage
-from seisbench_lcl.choices import listed
 from seisbench_lcl.cli.terminal import complain, console, errors, remark, say
 from seisbench_lcl.errors import ConfigurationError, OutputError, UnknownFormatError, WaveformError
 from seisbench_lcl.evaluation.sections import Section
@@ -22,6 +21,7 @@ from seisbench_lcl.models import Discriminator
 from seisbench_lcl.models.lookup import find_model
 from seisbench_lcl.models.model import Model
 from seisbench_lcl.waveforms.reading import files_in, matching_files, read_recording
+from seisbench_lcl.wording import listed
 
 __all__ = [
     "Inputs",

@@ -11,8 +11,8 @@ import tomlkit
 import typer
 from pydantic import TypeAdapter, ValidationError
 
-from seisbench_lcl.choices import suggestion
 from seisbench_lcl.errors import ConfigurationError
+from seisbench_lcl.wording import suggestion
 
 if sys.version_info >= (3, 11):
     import tomllib

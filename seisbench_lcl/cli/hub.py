@@ -21,6 +21,7 @@ from seisbench_lcl.hub.pulling import pull as pull_weights
 from seisbench_lcl.hub.pulling import read_card
 from seisbench_lcl.hub.pulling import remove as remove_weights
 from seisbench_lcl.models.lookup import describe_weights, load, model_class, model_classes
+from seisbench_lcl.wording import counted
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -175,7 +176,7 @@ def export(
     # An earlier hub hides a later one, as in pulling.
     unique = {(offer.model, offer.name, offer.version): offer for offer in reversed(offers)}
     count = publishing.export(unique.values(), out)
-    say(f"copied {count} set{'' if count == 1 else 's'} of weights to {out}")
+    say(f"copied {counted(count, 'set')} of weights to {out}")
     say("to use them on another machine, copy this folder there, and set SEISBENCH_LCL_HUBS to its path")
 
 

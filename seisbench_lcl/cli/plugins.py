@@ -15,6 +15,7 @@ from seisbench_lcl.extractors import FeatureExtractor
 from seisbench_lcl.heads import Head
 from seisbench_lcl.models.registry import Plugin, registry
 from seisbench_lcl.testing import run_checks
+from seisbench_lcl.wording import counted
 
 _COLOURS = {"loaded": "green", "failed": "red", "missing": "red", "not allowed": "yellow"}
 _OUTCOMES = {"passed": "green", "failed": "red", "skipped": "yellow"}
@@ -83,7 +84,7 @@ def _check(name: str, arguments: dict[str, Any]) -> None:
             if outcome.reason:
                 say(f"        {outcome.reason}")
             failures += outcome.state == "failed"
-    say(f"{failures} check{'' if failures == 1 else 's'} failed" if failures else "all checks passed")
+    say(f"{counted(failures, 'check')} failed" if failures else "all checks passed")
     if failures:
         raise typer.Exit(1)
 

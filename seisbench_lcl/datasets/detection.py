@@ -16,6 +16,7 @@ from seisbench_lcl.datasets._triggers import SECOND, Remark, StaLta, Trigger, fi
 from seisbench_lcl.errors import DatasetError, WaveformError, check_arguments
 from seisbench_lcl.waveforms import StationId
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
+from seisbench_lcl.wording import counted
 
 __all__ = ["DetectionSummary", "detect_windows", "read_archive"]
 
@@ -59,9 +60,9 @@ class DetectionSummary:
 
     def __str__(self) -> str:
         splits = ", ".join(f"{count} {split}" for split, count in self.splits.items())
-        windows, events = _number(self.windows, "window"), _number(self.events, "event")
-        lines = [f"{windows} ({splits}) of {events} at {_number(len(self.stations), 'station')}"]
-        lines += [f"{station}: {_number(count, 'window')}" for station, count in sorted(self.stations.items())]
+        windows, events = counted(self.windows, "window"), counted(self.events, "event")
+        lines = [f"{windows} ({splits}) of {events} at {counted(len(self.stations), 'station')}"]
+        lines += [f"{station}: {counted(count, 'window')}" for station, count in sorted(self.stations.items())]
         return "\n".join(lines + [f"{count} {remark}" for remark, count in self.notes.items()])
 
 
@@ -238,7 +239,3 @@ def _events(triggers: Iterable[Trigger], least: int, within: float, remark: Rema
                 remark(f"triggers left out: fewer than {least} stations", (first.station, first.time))
         if trigger is not None:
             waiting.append(trigger)
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from seisbench.data import MultiWaveformDataset, WaveformDataset
 from typing_extensions import Self
 
-from seisbench_lcl.choices import listed, suggestion
 from seisbench_lcl.datasets.cuts import Cuts, signal_to_noise
 from seisbench_lcl.errors import DatasetError, SamplingRateError, WaveformError
 from seisbench_lcl.labels import check_spelling, quakeml_types
 from seisbench_lcl.storage.rows import RowFile
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
 from seisbench_lcl.waveforms.records import read_array
+from seisbench_lcl.wording import listed, suggestion
 
 _PICKS = ("trace_p_arrival_sample", "trace_P_arrival_sample", "trace_Pg_arrival_sample", "trace_Pn_arrival_sample")
 _AS_PICKED = Cuts()

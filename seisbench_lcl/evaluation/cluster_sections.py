@@ -14,6 +14,7 @@ from seisbench_lcl.evaluation.probes import linear_probe, neighbour_purity
 from seisbench_lcl.evaluation.sections import Section
 from seisbench_lcl.heads import SCAN
 from seisbench_lcl.models import Discriminator
+from seisbench_lcl.wording import counted
 
 _NEAREST = 20  # neighbours for the neighbour purity
 
@@ -64,7 +65,7 @@ def _sizes(
         if size or not model.open_ended:  # the number of clusters of an open-ended model is an upper bound
             named = "" if name == f"cluster {k}" else f" ({name})"
             mean = f", mean probability {probabilities[found == k, k].mean():.2f}" if size else ""
-            yield f"cluster {k}{named}: {size} window{'' if size == 1 else 's'}{mean}"
+            yield f"cluster {k}{named}: {counted(size, 'window')}{mean}"
 
 
 def _probes(model: Discriminator, data: LabelledWindows, features: Tensor | None) -> Iterator[str]:

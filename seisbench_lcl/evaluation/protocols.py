@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from seisbench_lcl.choices import suggestion
 from seisbench_lcl.datasets.windows import LabelledWindows
 from seisbench_lcl.errors import DatasetError, SeisBenchLCLError, TrainingError, check_arguments, is_whole
 from seisbench_lcl.evaluation.arrays import Mask, rows_to_one
@@ -14,6 +13,7 @@ from seisbench_lcl.heads.matching import name_by_labels
 from seisbench_lcl.models.model import Model
 from seisbench_lcl.optim.folds import assign_folds
 from seisbench_lcl.storage.rows import RowFile
+from seisbench_lcl.wording import suggestion
 
 
 def event_folds(data: LabelledWindows, n_folds: int, seed: int = 0, learn: Mask | None = None) -> NDArray[np.str_]:

@@ -10,8 +10,9 @@ from rich.console import Console, ConsoleOptions, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from seisbench_lcl.models._tables import clock, counted, table
+from seisbench_lcl.models._tables import clock, table
 from seisbench_lcl.models.station_windows import StationWindows
+from seisbench_lcl.wording import counted
 
 _STATIONS = 20  # rows of the stations
 _REASONS = 5  # rows of the reasons

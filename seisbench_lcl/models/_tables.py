@@ -55,8 +55,3 @@ def clock(name: str, times: Sequence[UTCDateTime]) -> tuple[str, list[str]]:
     written = [(time + 0.05).strftime("%Y-%m-%d %H:%M:%S.%f")[:-5] for time in times]
     days = {text[:10] for text in written}
     return (f"{name} {days.pop()}", [text[11:] for text in written]) if len(days) == 1 else (f"{name} (UTC)", written)
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun, such as "1 window" or "2 windows"."""
-    return f"{number} {noun}{'' if number == 1 else 's'}"

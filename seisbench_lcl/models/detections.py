@@ -11,8 +11,9 @@ from seisbench.util import Detection, DetectionList
 from typing_extensions import Self
 
 from seisbench_lcl._version import __version__
-from seisbench_lcl.models._tables import clock, counted, table
+from seisbench_lcl.models._tables import clock, table
 from seisbench_lcl.waveforms import StationId
+from seisbench_lcl.wording import counted
 
 _SHOWN = 20  # rows of a printed table
 _COLUMNS = [

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from seisbench_lcl.choices import nearest, suggestion
 from seisbench_lcl.errors import ConfigurationError, WeightsError
 from seisbench_lcl.hub import weights as weights_files
 from seisbench_lcl.models.registry import registry
 from seisbench_lcl.models.stream_model import StreamModel
+from seisbench_lcl.wording import nearest, suggestion
 
 DEFAULT_MODEL = "EnvelopePhysicalRidge"
 """The class that a name of weights means if several classes have such weights, and that is trained by default."""

@@ -9,10 +9,10 @@ from typing import Any, Literal, NamedTuple
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from seisbench_lcl.choices import suggestion
 from seisbench_lcl.errors import MissingPluginError, PluginError
 from seisbench_lcl.extractors import FeatureExtractor, expression
 from seisbench_lcl.heads import Head
+from seisbench_lcl.wording import suggestion
 
 BUILT_IN = "built-in"
 """Name of the plugin that holds the classes of this package."""

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from seisbench.util import ClassifyOutput
 from torch import Tensor
 
-from seisbench_lcl.choices import suggestion
 from seisbench_lcl.errors import ConfigurationError, WaveformError
 from seisbench_lcl.labels import NOISE
 from seisbench_lcl.models._windows import Picks, Windows
@@ -25,6 +24,7 @@ from seisbench_lcl.models.station_windows import StationWindows
 from seisbench_lcl.waveforms.channels import EXAMPLE, Channels
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
 from seisbench_lcl.waveforms.records import Record, Unusable, read_stream
+from seisbench_lcl.wording import suggestion
 
 logger = logging.getLogger("seisbench")
 

@@ -18,6 +18,7 @@ from seisbench_lcl.plotting.colours import COLOURS
 from seisbench_lcl.plotting.panels import cluster_title, decibels, draw_image, hide_frame
 from seisbench_lcl.storage.rows import RowFile
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
+from seisbench_lcl.wording import counted
 
 _BLOCK = 1024  # windows normalised at a time
 _SILENCE = 1e-6  # smallest amplitude per √Hz drawn on a logarithmic axis; that of windows is about 1
@@ -90,7 +91,7 @@ def exemplars(
     for k, (traces, image_axes, spectrum) in enumerate(panels):
         members = np.flatnonzero(clusters == k)
         name = cluster_title(k, "" if names is None else names[k])
-        count = f"{len(members)} window{'' if len(members) == 1 else 's'}"
+        count = counted(len(members), "window")
         traces.set_title(f"{name} ({count})", loc="left", fontweight="bold", fontsize="medium")
         if len(members):
             typical = _typical(members, p[:, k], events, n)

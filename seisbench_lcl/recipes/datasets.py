@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 from seisbench.data import MultiWaveformDataset, WaveformDataset
 
-from seisbench_lcl.choices import suggestion
 from seisbench_lcl.datasets.windows import open_dataset, without_warnings
 from seisbench_lcl.errors import DatasetError
 from seisbench_lcl.recipes.recipe import ANY, EVENT, LABEL, ORIGIN, SPLIT, Recipe
+from seisbench_lcl.wording import suggestion
 
 _SHARES = {"train": 0.8, "dev": 0.1, "test": 0.1}
 

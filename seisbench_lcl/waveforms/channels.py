@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from typing_extensions import Self
 
-from seisbench_lcl.choices import listed
 from seisbench_lcl.errors import ConfigurationError
+from seisbench_lcl.wording import listed
 
 _AXES = re.compile(r"(U-?D|N-?S|E-?W)(\d?)")  # K-NET; KiK-net adds a number for the instrument
 _OF_AXIS = {"U": "Z", "N": "N", "E": "E"}

@@ -1,4 +1,4 @@
-"""Samples that no band-limited sensor records: filled gaps, spikes and short bursts, clipped stretches.
+"""Samples that no band-limited sensor records: filled gaps, spikes, short bursts and steps, clipped stretches.
 
 Such samples are found on the raw record, before any filter could spread them. They then count as missing.
 """
@@ -29,7 +29,7 @@ class Flaw(IntEnum):
 _NAMES = {
     Flaw.GAP: "gap",
     Flaw.FLAT: "flat line",
-    Flaw.SPIKE: "spike",
+    Flaw.SPIKE: "spike or step",
     Flaw.CLIPPED: "clipped",
     Flaw.CONFLICT: "conflicting overlap",
 }
@@ -40,6 +40,7 @@ _REACH = 16 * _BLOCK  # samples around a line in which others are counted
 _IMPROBABLE = 25.0  # negative log of the probability of a line by chance
 _LONGEST_LINE = 2.0  # s: ground motion never stays on a straight line for longer
 _STEP = 10.0  # step into or out of a filled gap, in local mean steps
+_BENT, _ROUNDED = 1.5, 2.0  # units of rounding by which a rounded line may bend, and leave the line that it was
 _SPIKE = 10.0  # bend of a spike, in local mean bends
 _BESIDE = 3.0  # bend of a spike, in the largest bend beside it
 _USUAL = 0.8  # quantile of the bends beside a spike: motion bends a record all the time, other spikes rarely
@@ -53,9 +54,9 @@ def find_flaws(data: NDArray[Any], rate: float, missing: NDArray[np.bool_] | Non
     """Mark the samples of a record that are not ground motion.
 
     - FLAT: a straight line that is too long to occur by chance among the samples around it (constant or interpolated
-      filling), longer than 2 s, or constant with a step at one end.
+      filling, rounded to whole numbers or not), longer than 2 s, or constant with a step at one end.
     - SPIKE: up to 0.1 s of samples whose second differences exceed both the local mean and the largest values beside
-      them. An onset is no spike, because motion follows it.
+      them: a spike, a burst or a step of the offset. An onset is not one of these, because motion follows it.
     - CLIPPED: plateaus of three samples or more at the largest or the smallest value.
 
     Parameters
@@ -79,20 +80,43 @@ def find_flaws(data: NDArray[Any], rate: float, missing: NDArray[np.bool_] | Non
         flaws[missing] = Flaw.GAP
     if len(data) < _FEWEST or flaws.all():
         return flaws
-    x = bridge(data, flaws)
+    x = _interpolate(data, flaws)
     with np.errstate(over="ignore"):
         steps = np.abs(np.diff(x))
         bends = np.abs(np.diff(x, n=2))
     np.minimum(bends, np.finfo(np.float64).max / (4 * _BLOCK), out=bends)  # so that their sums are finite
     np.minimum(steps, np.finfo(np.float64).max / (4 * _BLOCK), out=steps)
-    _mark_clipped(flaws, x, steps, rate)  # first: a plateau is a line, too
-    _mark_lines(flaws, x, steps, bends, rate, data.dtype)
+    unit = steps.min(where=steps > 0, initial=np.inf)  # a count of the digitiser, or less
+    _mark_clipped(flaws, x, steps, unit, rate)  # first: a plateau is a line, too
+    _mark_rounded_lines(flaws, x, bends, unit, data.dtype)
+    _mark_lines(flaws, x, steps, bends, rate)
     _mark_spikes(flaws, bends, rate)
     return flaws
 
 
 def bridge(data: NDArray[Any], flaws: Flaws) -> Floats:
-    """Return samples in double precision, with straight lines instead of flaws, whose steps would ring in filters."""
+    """Return samples in double precision, with straight lines instead of flaws, whose steps would ring in filters.
+
+    Where the offset of the record differs from one side of a flaw to the other by more than ground motion does, the
+    rest of the record is levelled.
+    """
+    x = _interpolate(data, flaws)
+    first, end = runs(flaws > 0)
+    before, after = np.concatenate([[0], end[:-1]]), np.concatenate([first[1:], [len(x)]])
+    steps = np.zeros(len(x))
+    for i in np.flatnonzero((first > 0) & (end < len(x))):
+        start, stop = first[i], end[i]
+        n = max(stop - start, _BLOCK)
+        left, right = x[max(start - n, before[i]) : start], x[stop : min(stop + n, after[i])]
+        jump = x[stop] - x[start - 1]
+        if abs(jump) > max(np.ptp(left), np.ptp(right)):
+            steps[start : stop + 1] = jump / (stop + 1 - start)
+    if steps.any():
+        x -= np.cumsum(steps)
+    return x
+
+
+def _interpolate(data: NDArray[Any], flaws: Flaws) -> Floats:
     sound = flaws == 0
     if sound.all() or not sound.any():
         return data.astype(np.float64)
@@ -128,24 +152,41 @@ def runs(mask: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]
     return edges[::2], edges[1::2]
 
 
-def _mark_lines(flaws: Flaws, x: Floats, steps: Floats, bends: Floats, rate: float, kind: np.dtype[Any]) -> None:
-    # Rounding is that of the samples themselves: one large sample must not make a quiet record flat.
-    size = np.abs(x[1:-1])
-    rounding = 8 * np.finfo(kind).eps * np.maximum(size, _local_level(size)) if kind.kind == "f" else 0.0
-    straight = (bends <= rounding) & (flaws[1:-1] == 0)
+def _mark_lines(flaws: Flaws, x: Floats, steps: Floats, bends: Floats, rate: float) -> None:
+    straight = (bends == 0) & (flaws[1:-1] == 0)
     first, end = runs(straight)
     if not len(first):
         return
-    length = end - first
-    count = np.concatenate([[0], np.cumsum(straight, dtype=np.int64)])
-    left, right = np.maximum(first - _REACH, 0), np.minimum(end + _REACH, len(straight))
-    share = (count[right] - count[left] - length + 1) / (right - left - length + 2)
-    improbable = -length * np.log(share) > _IMPROBABLE
-    long = length + 2 >= _LONGEST_LINE * rate
+    long = end - first + 2 >= _LONGEST_LINE * rate
     # The line of bends first to end - 1 holds the samples first to end + 1.
     filled = (x[first] == x[end + 1]) & _has_step(steps, first, end + 2)
-    for start, stop in np.column_stack([first, end + 2])[improbable | long | filled]:
+    for start, stop in np.column_stack([first, end + 2])[_improbable(straight, first, end) | long | filled]:
         flaws[start:stop] = Flaw.FLAT
+
+
+def _mark_rounded_lines(flaws: Flaws, x: Floats, bends: Floats, unit: float, kind: np.dtype[Any]) -> None:
+    """Mark lines that rounding bends here and there, to whole counts or to the precision of the samples."""
+    size = np.abs(x[1:-1])  # of the samples themselves: one large sample must not make a quiet record flat
+    precision = np.finfo(kind).eps * np.maximum(size, _local_level(size)) if kind.kind == "f" else np.zeros_like(size)
+    rounding = np.maximum(unit, precision)
+    straight = (bends <= _BENT * rounding) & (flaws[1:-1] == 0)
+    first, end = runs(straight)
+    for start, stop in np.column_stack([first, end + 2])[_improbable(straight, first, end)]:
+        line = np.linspace(x[start], x[stop - 1], stop - start)
+        if np.abs(x[start:stop] - line).max() <= _ROUNDED * rounding[start : stop - 2].max():
+            flaws[start:stop] = Flaw.FLAT
+
+
+def _improbable(straight: NDArray[np.bool_], first: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether each run is longer than chance allows, given how many bends are straight on its straighter side."""
+    count = np.concatenate([[0], np.cumsum(straight, dtype=np.int64)])
+    left, right = np.maximum(first - _REACH, 0), np.minimum(end + _REACH, len(straight))
+    before = (count[first] - count[left] + 1) / (first - left + 2)
+    after = (count[right] - count[end] + 1) / (right - end + 2)
+    share = np.maximum(np.where(first > left, before, 0), np.where(right > end, after, 0))
+    share[share == 0] = 0.5  # the whole record is one line
+    improbable: NDArray[np.bool_] = -(end - first) * np.log(share) > _IMPROBABLE
+    return improbable
 
 
 def _mark_spikes(flaws: Flaws, bends: Floats, rate: float) -> None:
@@ -173,13 +214,10 @@ def _mark_spikes(flaws: Flaws, bends: Floats, rate: float) -> None:
             spike[spike == 0] = Flaw.SPIKE
 
 
-def _mark_clipped(flaws: Flaws, x: Floats, steps: Floats, rate: float) -> None:
+def _mark_clipped(flaws: Flaws, x: Floats, steps: Floats, unit: float, rate: float) -> None:
     sound = flaws == 0
-    moving = steps[steps > 0]
-    if not sound.any() or not len(moving):
-        return
     lowest, highest = x.min(where=sound, initial=np.inf), x.max(where=sound, initial=-np.inf)
-    if highest - lowest < _STEPS * moving.min():
+    if highest - lowest < _STEPS * unit:
         return  # a quiet record repeats its extremes by chance
     for extreme in (lowest, highest):
         first, end = runs((x == extreme) & sound)

@@ -13,13 +13,13 @@ import obspy
 from numpy.typing import NDArray
 from obspy import UTCDateTime
 
-from seisbench_lcl.choices import listed
 from seisbench_lcl.errors import ComponentError, EmptyStreamError, WaveformError
 from seisbench_lcl.waveforms.channels import EXAMPLE, Channels
 from seisbench_lcl.waveforms.flaws import Flaw, Flaws, bridge, fill, find_flaws, runs
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
 from seisbench_lcl.waveforms.segments import gapless, join
 from seisbench_lcl.waveforms.station import StationId
+from seisbench_lcl.wording import listed
 
 _GRID_TOLERANCE = 1e-3  # of a sample: time stamps are rounded to microseconds
 
@@ -55,7 +55,7 @@ class Record:
         return self.flaws == 0
 
     def flaws_in(self, row: int, offset: int, length: int) -> str:
-        """Name the flaws of a component in a window, such as "gap, spike"."""
+        """Name the flaws of a component in a window, such as "gap, spike or step"."""
         found = np.unique(self.flaws[row, offset : offset + length])
         return ", ".join(str(Flaw(code)) for code in found if code)
 

@@ -63,14 +63,46 @@ def test_filled_gaps_are_found(seed, kind, place, length, value):
     assert np.count_nonzero(flaws) <= length + 2  # a neighbour may happen to have the value
 
 
-@given(st.integers(0, 99), st.floats(0, 1), st.integers(30, 400), st.sampled_from([np.float32, np.float64]))
-def test_interpolated_gaps_are_flat(seed, place, length, kind):
+@given(
+    st.integers(0, 99),
+    st.floats(0, 1),
+    st.integers(30, 2000),
+    st.sampled_from(TYPES),
+    st.sampled_from([np.trunc, np.rint, np.asarray]),
+    st.sampled_from([1.0, 1e-9]),
+)
+def test_interpolated_gaps_are_flat(seed, place, length, kind, rounded, unit):
+    """As `Stream.merge(fill_value="interpolate")` leaves them, in counts or in units of motion."""
     x = noise(seed)
     first = 20 + round(place * (len(x) - length - 40))
     x[first : first + length] = np.linspace(x[first - 1], x[first + length], length + 2)[1:-1]
-    flaws = find_flaws(x.astype(kind), RATE)
-    assert (flaws[first + 1 : first + length - 1] == Flaw.FLAT).mean() > 0.95
-    assert np.count_nonzero(flaws) <= length + 4
+    counts = rounded(x).astype(kind)
+    flaws = find_flaws(counts if unit == 1 else counts * unit, RATE)
+    assert np.count_nonzero(flaws[first : first + length] == Flaw.FLAT) > 0.9 * length - 6
+    assert np.count_nonzero(flaws) <= length + 8
+
+
+@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize("offset", [0.0, 7e6])
+def test_a_quiet_record_of_few_counts_is_not_flat(kind, offset):
+    for seed in range(10):
+        assert not find_flaws(noise(seed, amplitude=0.7, offset=offset, kind=np.int32).astype(kind), RATE).any()
+
+
+@given(
+    st.integers(0, 99),
+    st.sampled_from(TYPES),
+    st.integers(100, 5000),
+    st.integers(1, 5),
+    st.sampled_from([-1e6, -4000.0, 3000.0, 1e5]),
+)
+def test_a_step_is_found_and_levelled(seed, kind, at, length, height):
+    record = noise(seed, amplitude=20.0, offset=3000.0, kind=kind)
+    x = record + (height * (np.arange(len(record)) - at + length).clip(0, length) / length).astype(kind)
+    flaws = find_flaws(x, RATE)
+    assert set(np.flatnonzero(flaws)) <= set(range(at - length - 3, at + 4))
+    levelled = bridge(x, flaws) - bridge(record, flaws)
+    assert np.ptp(levelled) < 200  # the motion of a record does not tell its offset better
 
 
 @given(

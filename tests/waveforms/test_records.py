@@ -330,7 +330,7 @@ def test_flaws_are_bridged_before_they_ring():
         spoilt += trace(data[2003:], part.stats.channel, 20.03)
     found, expected = read_one(spoilt), read_one(whole)
     assert [spans(row) for row in found.present] == 3 * [[(700, 701), (899, 902), (2000, 2003)]]
-    assert found.flaws_in(1, 0, 4000) == "gap, spike"
+    assert found.flaws_in(1, 0, 4000) == "gap, spike or step"
     assert found.flaws_in(1, 1000, 1000) == ""
     apart = np.ones(4000, dtype=bool)
     for place in (700, 900, 2001):

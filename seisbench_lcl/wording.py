@@ -1,10 +1,15 @@
-"""What to say about a name that is not one of the known ones: the nearest, or a list that stays short."""
+"""Parts of messages: a number with its noun, a list that stays short, the name that a misspelt one may mean."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 _NEAREST = 2
 _LISTED = 12
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, such as "1 window" or "2 windows"."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def nearest(name: str, known: Iterable[str], most: int = _NEAREST) -> list[str]:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from seisbench_lcl.choices import listed, nearest, suggestion
+from seisbench_lcl.wording import listed, nearest, suggestion
 
 WORDS = st.lists(st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=4, max_size=12), unique=True)
 
