@@ -21,7 +21,7 @@ from seisbench_lcl.hub.pulling import pull as pull_weights
 from seisbench_lcl.hub.pulling import read_card
 from seisbench_lcl.hub.pulling import remove as remove_weights
 from seisbench_lcl.models.lookup import describe_weights, load, model_class, model_classes
-from seisbench_lcl.wording import counted
+from seisbench_lcl.wording import counted, suggestion
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -235,9 +235,11 @@ def _offers(addresses: list[str] | None) -> list[Offer]:
 
 def _matching(what: str, addresses: list[str] | None) -> list[Offer]:
     model, _, name = what.rpartition("/")
-    found = [offer for offer in _offers(addresses) if offer.name == name and model in ("", offer.model)]
+    offers = _offers(addresses)
+    found = [offer for offer in offers if offer.name == name and model in ("", offer.model)]
     if not found:
-        raise HubError(f"no hub has weights called {what}: hub list shows all weights")
+        known = [f"{offer.model}/{offer.name}" if model else offer.name for offer in offers]
+        raise HubError(f"no hub has weights called {what}: {suggestion(what, known, 'seisbench-lcl hub list')}")
     return found
 
 

@@ -15,7 +15,7 @@ from seisbench_lcl.extractors import FeatureExtractor
 from seisbench_lcl.heads import Head
 from seisbench_lcl.models.registry import Plugin, registry
 from seisbench_lcl.testing import run_checks
-from seisbench_lcl.wording import counted
+from seisbench_lcl.wording import counted, suggestion
 
 _COLOURS = {"loaded": "green", "failed": "red", "missing": "red", "not allowed": "yellow"}
 _OUTCOMES = {"passed": "green", "failed": "red", "skipped": "yellow"}
@@ -100,6 +100,9 @@ def _named(name: str) -> list[type[FeatureExtractor] | type[Head]]:
             raise PluginError(f"cannot check plugin {plugin}, because it is not loaded: {plugin.reason}")
     if classes := [cls for plugin in found for kind in plugin.classes[:2] for cls in kind.values()]:
         return classes
+    if found:
+        raise PluginError(f"{name} has neither extractor nor head")
+    names = [key for kind in known.classes[:2] for key in kind] + [plugin.name for plugin in known.plugins]
     raise PluginError(
-        f"no extractor, head or plugin is called {name!r}" if not found else f"{name} has neither extractor nor head"
+        f"no extractor, head or plugin is called {name!r}: {suggestion(name, names, 'seisbench-lcl plugins')}"
     )
