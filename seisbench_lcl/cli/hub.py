@@ -177,6 +177,13 @@ def export(
     unique = {(offer.model, offer.name, offer.version): offer for offer in reversed(offers)}
     count = publishing.export(unique.values(), out)
     say(f"copied {counted(count, 'set')} of weights to {out}")
+    for backbone, copied in publishing.export_backbones(out).items():
+        if copied:
+            say(f"copied {backbone}, which they need, to {out / 'backbones'}")
+            say(f"copy the folders in it to the other machine, where it has {backbone.files[0].parents[1]}")
+        else:
+            name = f"{backbone.model}/{backbone.weights} --version {backbone.version}"
+            say(f"{backbone} is not in SeisBench's cache: run seisbench-lcl backbone {name}, and export again", errors)
     say("to use them on another machine, copy this folder there, and set SEISBENCH_LCL_HUBS to its path")
 
 

@@ -22,6 +22,7 @@ COMMANDS = {
     "clusters": "Show the clusters of a model: exemplars, a map, a table of windows, and scores if there are labels.",
     "name": "Name the clusters of a model, by labelled windows or by hand.",
     "plugins": "List the installed plugins, or run the conformance checks of one.",
+    "backbone": "Find a pretrained SeisBench model, or download it, and list the layers that can give features.",
     "new-plugin": "Write a working plugin with passing tests, as a starting point for your own.",
     "reproduce": "Train the weights of a recipe, score them, and write them with their card.",
     "demo": "Classify a local earthquake recorded at RJOB, Bavaria, on 2009-08-24; the record comes with ObsPy.",

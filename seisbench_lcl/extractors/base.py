@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from typing_extensions import Self
 
 from seisbench_lcl.errors import ConfigurationError, WindowError
+from seisbench_lcl.hub.backbones import Backbone
 from seisbench_lcl.optim.loop import History
 
 
@@ -32,6 +33,8 @@ class FeatureExtractor(nn.Module, ABC):
     ----------
     name : str
         Key of the extractor in ``Discriminator(extractor=...)``.
+    backbone : seisbench_lcl.hub.backbones.Backbone or None
+        Pretrained SeisBench model that it uses, but that is not part of its state.
     slides : bool
         Tag: whether `slide` is faster than `forward` for windows that overlap by most of their length.
     enough : int or None
@@ -53,6 +56,7 @@ class FeatureExtractor(nn.Module, ABC):
 
     # Class attributes; a joined extractor takes them from its parts.
     name: str
+    backbone: Backbone | None = None
     slides: bool = False
     enough: int | None = None
     supervised: bool = False

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from typing_extensions import Self
 
 from seisbench_lcl.errors import HubError
+from seisbench_lcl.hub.backbones import Backbone
 from seisbench_lcl.hub.head import control_character, join, split
 from seisbench_lcl.hub.names import check_class, check_name, check_path, check_version
 
@@ -121,7 +122,7 @@ class Reject(_Part):
 
 
 class Card(_Part):
-    """Head of the card of one version of weights; every field except the digest is required, and no other is allowed.
+    """Head of the card of one version of weights; all fields except the last two are required, and no other is allowed.
 
     Attributes
     ----------
@@ -150,6 +151,8 @@ class Card(_Part):
     citation : list of str
         Works to cite.
     state : "experimental" or "stable"
+    backbones : list of seisbench_lcl.hub.backbones.Backbone
+        Pretrained SeisBench models that the weights need but do not hold.
     weights_sha256 : str or None
         Digest of the safetensors file; None if the card does not state it.
 
@@ -179,6 +182,7 @@ class Card(_Part):
     not_for: Annotated[list[Text], Field(min_length=1)]
     licence: Text
     citation: Annotated[list[Text], Field(min_length=1)]
+    backbones: list[Backbone] = []
     weights_sha256: Sha256 | None = None
 
     @classmethod
@@ -228,7 +232,8 @@ class Card(_Part):
 
     def to_text(self, body: str) -> str:
         """Return the card as Markdown with a YAML head."""
-        return join(self.model_dump(exclude=None if self.weights_sha256 else {"weights_sha256"}), body)
+        absent = {name for name in ("backbones", "weights_sha256") if not getattr(self, name)}
+        return join(self.model_dump(exclude=absent), body)
 
     def check_against(self, metadata: Mapping[str, Any]) -> None:
         """Check that the card describes the weights of a JSON file.
@@ -242,8 +247,8 @@ class Card(_Part):
         Raises
         ------
         HubError
-            If class, version, digest, number of training windows, labels, event types, preprocessing, calibration or
-            rejection differ; the message lists every difference.
+            If class, version, digest, backbones, number of training windows, labels, event types, preprocessing,
+            calibration or rejection differ; the message lists every difference.
         """
         differences = [
             f"\n  {field}: {stated!r} in the card, {found!r} in the weights"
@@ -269,6 +274,8 @@ class Card(_Part):
         yield "version", self.version, metadata.get("version")
         if self.weights_sha256:
             yield "weights_sha256", self.weights_sha256, metadata["seisbench_lcl"].get("sha256")
+        named_backbones = metadata["seisbench_lcl"].get("backbones", [])
+        yield "backbones", [backbone.model_dump() for backbone in self.backbones], named_backbones
         if learnt := (metadata["seisbench_lcl"].get("training_windows") or {}).get("windows"):
             yield "training_data, windows", sum(data.windows for data in self.training_data), learnt
         named = model.get("labels") or model.get("clusters")

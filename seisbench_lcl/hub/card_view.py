@@ -57,6 +57,8 @@ def _rows(card: Card) -> Iterator[tuple[str, str]]:
         f"{window.sampling_rate:g} Hz, {window.before:g} s before P, {band}, {window.normalisation}",
     )
     yield from card.valid_ranges.items()
+    for backbone in card.backbones:
+        yield "needs", f"{backbone}, SHA-256 {backbone.sha256[:12]}…: SeisBench finds or downloads it"
     for data in card.training_data:
         sources = "".join(f"\n{source}" for source in data.sources)
         note = f"\n{data.note}" if data.note else ""

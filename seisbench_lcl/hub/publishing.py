@@ -1,5 +1,6 @@
 """Publish weights in a hub folder: add, verify and export them."""
 
+import json
 import shutil
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,6 +14,7 @@ from seisbench.models import WaveformModel
 
 from seisbench_lcl.errors import HubError, OutputError, SeisBenchLCLError
 from seisbench_lcl.hub import weights
+from seisbench_lcl.hub.backbones import Backbone
 from seisbench_lcl.hub.card import Card
 from seisbench_lcl.hub.download import fetch
 from seisbench_lcl.hub.hubs import Hub, Offer
@@ -174,6 +176,33 @@ def export(offers: Iterable[Offer], folder: Path, progress: bool = True) -> int:
             fetch(offer.sources, file, folder / entry.files[kind].path, progress)
     write_text(folder / REGISTRY, text)
     return len(leaving)
+
+
+def export_backbones(folder: Path) -> dict[Backbone, bool]:
+    """Copy the backbones of all weights in a hub folder from SeisBench's cache to its subfolder "backbones".
+
+    Its content belongs into the folder of models in SeisBench's cache on the other machine.
+
+    Returns
+    -------
+    dict from Backbone to bool
+        Whether SeisBench's cache had it.
+
+    Raises
+    ------
+    OutputError
+        If the folder cannot be written to.
+    """
+    found: dict[Backbone, bool] = {}
+    names = [named for by_name in registry_of(folder).weights.values() for named in by_name.values()]
+    for entry in (entry for versions in names for entry in versions.values()):
+        description = json.loads((folder / entry.files["json"].path).read_text(encoding="utf-8"))
+        for named in description["seisbench_lcl"].get("backbones", []):
+            backbone = Backbone(**named)
+            found[backbone] = all(file.is_file() for file in backbone.files)
+            for file in backbone.files if found[backbone] else ():
+                _copy(file, folder / "backbones" / file.parent.name / file.name)
+    return found
 
 
 def _entry(

@@ -13,6 +13,7 @@ from seisbench.util import ClassifyOutput
 from torch import Tensor
 from typing_extensions import Self
 
+from seisbench_lcl.hub.backbones import Backbone
 from seisbench_lcl.hub.origin import WeightsOrigin
 from seisbench_lcl.models._windows import Picks, Windows
 from seisbench_lcl.models.prediction import Prediction
@@ -40,6 +41,8 @@ class Model(Protocol):
     def sampling_rate(self) -> float: ...
     @property
     def clusters(self) -> list[str]: ...
+    @property
+    def backbones(self) -> list[Backbone]: ...
     @property
     def members(self) -> Iterable[Any]: ...
     @property

@@ -16,6 +16,11 @@ _PACIFIC_NORTHWEST = (
     "Kharita et al. (2025), Exploration of machine learning methods to seismic event discrimination in the Pacific "
     "Northwest, arXiv:2510.23795"
 )
+_PHASENET = (
+    "Zhu and Beroza (2019), PhaseNet: a deep-neural-network-based seismic arrival-time picking method, "
+    "doi:10.1093/gji/ggy423\n"
+    "Woollam et al. (2022), SeisBench: a toolbox for machine learning in seismology, doi:10.1785/0220210324"
+)
 _ENVELOPES = "Joswig (1990), Pattern recognition for earthquake detection, BSSA 80"
 _PHYSICAL = (
     "Kim, Simpson and Richards (1993), Discrimination of earthquakes and explosions in the eastern United States using "
@@ -212,6 +217,66 @@ class PhysicalRidge(Discriminator, extractor="physical", head="ridge", normalisa
     """
 
     default_citation = _PHYSICAL
+
+
+class PhaseNetRidge(Discriminator, extractor="seisbench", head="ridge"):
+    """What the layers of the pretrained picker PhaseNet respond to a window, and a ridge classifier.
+
+    Takes the parameters of `Discriminator` except `extractor` and `head`. PhaseNet itself is not part of the weights:
+    SeisBench finds it in its cache, or downloads it.
+
+    References
+    ----------
+    Zhu and Beroza (2019), doi:10.1093/gji/ggy423. See `seisbench_lcl.extractors.SeisBenchEncoder`.
+    """
+
+    default_citation = _PHASENET
+
+
+class PhaseNetPhysicalRidge(
+    Discriminator,
+    extractor="seisbench+physical",
+    head="stack",
+    normalisation="joint-std",
+    head_args={"weighting": "equal"},
+):
+    """Features of PhaseNet and physical discriminants, each with a ridge and equal weight.
+
+    Takes the parameters of `Discriminator` except `extractor` and `head`. Components keep their amplitude ratios for
+    the physical discriminants; PhaseNet normalises each on its own.
+
+    References
+    ----------
+    See `PhaseNetRidge`, `PhysicalRidge` and `seisbench_lcl.heads.Stack`.
+    """
+
+    default_citation = f"{_PHASENET}\n{_PHYSICAL}\n{_STACKING}"
+
+
+class PhaseNetKMeans(Discriminator, extractor="seisbench", head="kmeans"):
+    """What the layers of the pretrained picker PhaseNet respond to a window, and k-means. Needs no labels.
+
+    Takes the parameters of `Discriminator` except `extractor` and `head`.
+
+    References
+    ----------
+    See `PhaseNetRidge`.
+    """
+
+    default_citation = _PHASENET
+
+
+class PhaseNetSCAN(Discriminator, extractor="seisbench", head="scan"):
+    """What the layers of the pretrained picker PhaseNet respond to a window, and the SCAN head. Needs no labels.
+
+    Takes the parameters of `Discriminator` except `extractor` and `head`.
+
+    References
+    ----------
+    See `PhaseNetRidge` and `MiniRocketSCAN`.
+    """
+
+    default_citation = f"{_PHASENET}\n{_SCAN}"
 
 
 class EnvelopeMiniRocketRidge(Discriminator, extractor="envelope>minirocket", head="ridge"):

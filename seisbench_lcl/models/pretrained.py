@@ -13,6 +13,7 @@ from seisbench_lcl.errors import NotFittedError, WeightsError
 from seisbench_lcl.extractors import FeatureExtractor
 from seisbench_lcl.heads import Head
 from seisbench_lcl.hub import lookup, weights
+from seisbench_lcl.hub.backbones import Backbone
 from seisbench_lcl.hub.origin import WeightsOrigin
 from seisbench_lcl.models.registry import BUILT_IN, registry
 
@@ -81,6 +82,8 @@ class PretrainedModel(WaveformModel):
             "version": version_str or "1",
             "seisbench_lcl": {"version": __version__, "model": self.name, "requires": self._requires()},
         }
+        if self.backbones:
+            metadata["seisbench_lcl"]["backbones"] = [backbone.model_dump() for backbone in self.backbones]
         if self.training_windows is not None:
             metadata["seisbench_lcl"]["training_windows"] = self.training_windows
         weights.write(path, version_str, metadata, tensors)
@@ -175,6 +178,12 @@ class PretrainedModel(WaveformModel):
     def list_versions(cls, name: str, remote: bool = True) -> list[str]:
         """Return the versions of pretrained weights; `remote` includes those on hubs."""
         return lookup.versions(cls, name, remote)
+
+    @property
+    def backbones(self) -> list[Backbone]:
+        """The pretrained SeisBench models that the weights name instead of holding them."""
+        found = (getattr(part, "backbone", None) for part in self._parts().values())
+        return list(dict.fromkeys(backbone for backbone in found if backbone))
 
     def _forget_weights(self) -> None:
         """Forget the weights that the model was loaded from, because it has others now."""

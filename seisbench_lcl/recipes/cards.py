@@ -86,6 +86,7 @@ def card_of(
             "not_for": about.not_for,
             "licence": about.licence,
             "citation": about.citation,
+            "backbones": model.backbones,
         },
         f"the card of {name}",
     )

@@ -1,0 +1,39 @@
+"""``seisbench-lcl backbone``: find a pretrained SeisBench model, and list its layers."""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from seisbench_lcl.cli.common import console, say
+from seisbench_lcl.errors import ConfigurationError
+from seisbench_lcl.extractors.layers import default_layers
+from seisbench_lcl.extractors.seisbench import layer_shapes
+from seisbench_lcl.hub.backbones import open_backbone
+
+
+def backbone(
+    what: Annotated[str, typer.Argument(metavar="MODEL/WEIGHTS", help="such as PhaseNet/original")],
+    version: Annotated[str | None, typer.Option(help="by default the newest in SeisBench's cache")] = None,
+) -> None:
+    """Find a pretrained SeisBench model, or download it, and list the layers that can give features.
+
+    Name the layers in train --extractor seisbench --extractor-arg 'layers=["NAME", ...]'. Default layers have a star.
+    """
+    model, _, weights = what.partition("/")
+    if not model or not weights:
+        raise ConfigurationError(f"{what!r} does not name a model and its weights: write MODEL/WEIGHTS")
+    module, found = open_backbone(model, weights, version)
+    say(f"{found}, sha256 {found.sha256}")
+    for file in found.files:
+        say(f"  {file}")
+    order, samples = ", ".join(module.component_order), module.in_samples or "any number of"
+    say(f"takes the components {order} and {samples} samples at {module.sampling_rate:g} Hz")
+    defaults, _ = default_layers(module)
+    table = Table(box=None, pad_edge=False)
+    for title in ("", "layer", "channels", "steps"):
+        table.add_column(title, justify="right" if title in ("channels", "steps") else "left")
+    for name, shape in layer_shapes(module).items():
+        table.add_row("*" if name in defaults else "", Text(name), *map(str, shape))
+    console.print(table)
