@@ -16,14 +16,13 @@ from unittest.mock import patch
 
 import numpy as np
 import obspy
+from _picked import Picked, picked
 from numpy.typing import NDArray
 
 import seisbench_lcl as lcl
-from seisbench_lcl.datasets import open_dataset
 from seisbench_lcl.waveforms import records
 from seisbench_lcl.waveforms.flaws import Flaw, find_flaws
 
-Picked = tuple[NDArray[np.float64], float, float]  # samples (C, n), Hz, P in samples
 Damage = Callable[[NDArray[np.float64], int, float], None]
 
 
@@ -78,7 +77,7 @@ def only_gaps(data: NDArray[np.float64], rate: float, missing: object = None) ->
 
 def damaged_windows(
     model: lcl.Discriminator,
-    traces: list[tuple[NDArray[np.float64], float, float]],
+    traces: list[Picked],
     damage: Damage | None,
     search: bool,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
@@ -87,7 +86,7 @@ def damaged_windows(
     rng = np.random.default_rng(0)
     windows, complete = [], []
     with patch.object(records, "find_flaws", find_flaws if search else only_gaps):
-        for data, rate, pick in traces:
+        for data, rate, pick, _ in traces:
             copy = data.copy()
             at = round(pick + rng.uniform(2, 15) * rate)
             if damage:
@@ -97,20 +96,6 @@ def damaged_windows(
             windows.append(record.cut(offset, preprocessing.in_samples)[0])
             complete.append(record.coverage(offset, preprocessing.in_samples).min() >= 0.95)
     return model.predict_proba(np.stack(windows)), np.array(complete)
-
-
-def picked(folder: str, split: str, model: lcl.Discriminator) -> list[Picked]:
-    dataset = open_dataset(folder, model.component_order)
-    dataset.filter((dataset.metadata["split"] == split).to_numpy())
-    metadata = dataset.metadata.reset_index(drop=True)
-    found = []
-    for i, row in metadata.iterrows():
-        rate, pick = row["trace_sampling_rate_hz"], row["trace_p_arrival_sample"]
-        data = dataset.get_waveforms(i).astype(np.float64)
-        fits = pick / rate > model.preprocessing.before and data.shape[1] - pick > 20 * rate
-        if fits and rate >= 40 and np.isfinite(data).all():
-            found.append((data, float(rate), float(pick)))
-    return found
 
 
 def cost(model: lcl.Discriminator, hours: float, repeats: int) -> tuple[float, float]:

@@ -1,7 +1,7 @@
 """Features of a pretrained SeisBench model, such as PhaseNet."""
 
 from collections.abc import Callable, Sequence
-from math import ceil, floor, inf
+from math import ceil, inf
 from typing import Any, get_args
 
 import torch
@@ -12,7 +12,7 @@ from typing_extensions import Self
 
 from seisbench_lcl.errors import ConfigurationError, WeightsError, WindowError
 from seisbench_lcl.extractors.base import FeatureExtractor
-from seisbench_lcl.extractors.layers import QUARTERS, Pooling, default_layers, pool, rectified, shapes, watched
+from seisbench_lcl.extractors.layers import Pooling, default_layers, pool, rectified, shapes, watched
 from seisbench_lcl.hub.backbones import Backbone, open_backbone
 from seisbench_lcl.wording import listed, suggestion
 
@@ -30,9 +30,9 @@ class SeisBenchEncoder(FeatureExtractor):
     discriminator, which hold its name and the SHA-256 of its tensors; SeisBench finds it in its cache or downloads it.
 
     A window is prepared as the backbone prepares its own: its components in the backbone's order, with zeros for those
-    that the window lacks, normalised by the backbone. A shorter window is then padded with zeros on both sides, and
-    only the steps of the window itself are pooled. A longer window is cut into pieces of equal length, which overlap if
-    they must, and pooled over all of them.
+    that the window lacks, normalised by the backbone. A shorter window is then padded with zeros on both sides. A
+    longer one is cut into pieces of equal length, which overlap if they must, and pooled over all of them. Features are
+    the logarithms of the pooled values, ``sign(x) log(1 + |x|)``, because a few large activations would rule otherwise.
 
     Parameters
     ----------
@@ -50,8 +50,8 @@ class SeisBenchEncoder(FeatureExtractor):
         Names of layers, as ``seisbench-lcl backbone MODEL/WEIGHTS`` lists them. By default, the stages of PhaseNet,
         EQTransformer, GPD, CRED, BasicPhaseAE and models derived from them. Of a layer that is used several times, the
         last output counts.
-    pooling : sequence of {"mean", "max", "std", "quarters"}
-        Statistics over the steps of a layer; "quarters" are the means of four parts of equal length.
+    pooling : sequence of {"mean", "max", "std"}
+        Statistics over the steps of a layer.
     rectify : bool, optional
         Whether to pool only the positive parts, for layers after which the backbone itself rectifies.
     component_order : str, optional
@@ -68,7 +68,7 @@ class SeisBenchEncoder(FeatureExtractor):
         If the model, a layer or a pooling does not exist, the windows have another sampling rate than the backbone or
         a component that it does not know.
     WindowError
-        If a window covers no step of a layer, or too few for quarters.
+        If a window is shorter than a step of a layer.
     WeightsError
         If the backbone cannot be found (`seisbench_lcl.errors.HubError`) or read, has other tensors, or returns NaN.
 
@@ -141,7 +141,6 @@ class SeisBenchEncoder(FeatureExtractor):
         known = layer_shapes(self.module)
         command = f"seisbench-lcl backbone {self.backbone.model}/{self.backbone.weights}"
         length = self.module.in_samples or self.in_samples
-        least = QUARTERS if "quarters" in self.pooling else 1
         if not layers:
             raise ConfigurationError(f"name the layers of {self.backbone}: it has {listed(known, command)}")
         for name in layers:
@@ -151,10 +150,10 @@ class SeisBenchEncoder(FeatureExtractor):
                     f"{suggestion(name, known, command)}"
                 )
             steps = known[name][1] if len(known[name]) == 2 else inf
-            if steps * self.in_samples < least * length:
+            if steps * self.in_samples < length:
                 raise WindowError(
-                    f"windows of {self.in_samples} samples cover less than {least} of the {steps} steps of layer "
-                    f"{name} of {self.backbone}: use at least {ceil(least * length / steps)} samples, or other layers"
+                    f"windows of {self.in_samples} samples are shorter than a step of layer {name} of "
+                    f"{self.backbone}: use at least {ceil(length / steps)} samples, or other layers"
                 )
         return list(layers)
 
@@ -172,19 +171,15 @@ class SeisBenchEncoder(FeatureExtractor):
             return torch.cat([self._pooled(block) for block in windows.split(_BLOCK)])
 
     def _pooled(self, windows: Tensor) -> Tensor:
-        inputs, first, end = self._prepared(windows)
-        pieces, length = len(inputs) // len(windows), inputs.shape[-1]
+        inputs = self._prepared(windows)
+        pieces = len(inputs) // len(windows)
         found: dict[str, Tensor] = {}
 
         def use(name: str, output: Tensor) -> None:
-            if output.ndim == 3:
-                steps = output.shape[-1]
-                output = output[..., floor(first * steps / length) : ceil(end * steps / length)]
-                if pieces > 1:
-                    output = output.unflatten(0, (-1, pieces)).transpose(1, 2).flatten(2)
-            elif pieces > 1:
-                output = output.unflatten(0, (-1, pieces)).mean(dim=1)
-            found[name] = pool(rectified(output, self.rectify), self.pooling)
+            parts = output.unflatten(0, (-1, pieces))
+            whole = parts.mean(dim=1) if output.ndim == 2 else parts.transpose(1, 2).flatten(2)
+            pooled = pool(rectified(whole, self.rectify), self.pooling)
+            found[name] = pooled.abs().log1p().copysign(pooled)
 
         with watched(self.module, self.layers, use):
             self.module(inputs)
@@ -196,8 +191,8 @@ class SeisBenchEncoder(FeatureExtractor):
             )
         return features
 
-    def _prepared(self, windows: Tensor) -> tuple[Tensor, int, int]:
-        """Return windows as the backbone takes them, cut into pieces if they are longer, and the span of the window."""
+    def _prepared(self, windows: Tensor) -> Tensor:
+        """Return windows as the backbone takes them: padded if they are shorter, cut into pieces if they are longer."""
         order = self.module.component_order
         parameters = next(self.module.parameters())
         inputs = windows.new_zeros(len(windows), len(order), windows.shape[-1], dtype=parameters.dtype)
@@ -208,8 +203,8 @@ class SeisBenchEncoder(FeatureExtractor):
             starts = [round(i * (length - n) / (count - 1)) for i in range(count)]
             inputs = torch.stack([inputs[..., start : start + n] for start in starts], dim=1).flatten(0, 1)
         normalised = _normalised(self.module, inputs)
-        before = max(n - length, 0) // 2
-        return pad(normalised, (before, max(n - length, 0) - before)), before, before + min(length, n)
+        missing = max(n - length, 0)
+        return pad(normalised, (missing // 2, missing - missing // 2))
 
 
 def layer_shapes(module: WaveformModel) -> dict[str, tuple[int, ...]]:

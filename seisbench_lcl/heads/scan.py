@@ -34,7 +34,8 @@ class SCAN(Head):
     Φ is the softmax over C clusters, Φ' its mean over the batch, and π the expected fractions of the clusters. With
     equal fractions, the default, the second term is the negative entropy of Eq. 3. Features are standardised and scaled
     to a mean squared length of one, so that learning rates do not depend on the number of features. Several layers are
-    trained together from different starts; the one with the lowest loss is kept.
+    trained together from different starts. The one that agrees best with all others is kept (adjusted Rand index): the
+    lowest loss may be that of a layer that found clusters of its own.
 
     Windows of one event at several stations show the same source. If `fit` gets the events, the fraction `event_share`
     of the neighbours is drawn from the other windows of the same event. This needs association but no labels; the paper
@@ -77,6 +78,8 @@ class SCAN(Head):
     mean, scale : (F,) float32 buffers
     losses : list of float
         Final loss of each layer. This and the following attributes describe the training and are not saved.
+    trained : (Tensor, Tensor) or None
+        Weights (n_heads, K, F) and biases (n_heads, K) of all layers.
     neighbours : (N, n_neighbours) int64 Tensor
     recall : float
         Recall of the neighbours; 1 if they are exact.
@@ -123,7 +126,7 @@ class SCAN(Head):
         n_heads: int = 10,
         epochs: int | None = None,
         batch_size: int = 128,
-        learning_rate: float = 3.0,
+        learning_rate: float = 1.5,
         weight_decay: float = 1e-4,
         optimiser: Optimiser = "sgd",
         self_label_epochs: int = 0,
@@ -164,6 +167,7 @@ class SCAN(Head):
         self.register_buffer("mean", torch.zeros(n_features))
         self.register_buffer("scale", torch.ones(n_features))
         self.losses: list[float] = []
+        self.trained: tuple[Tensor, Tensor] | None = None
         self.neighbours = torch.empty(0, n_neighbours, dtype=torch.int64)
         self.recall = 1.0
         self.kmeans = torch.empty(0, dtype=torch.int64)
@@ -234,7 +238,8 @@ class SCAN(Head):
         def loss(batch: Tensor) -> Tensor:
             anchors = layers.log_probabilities(rows[batch])
             positives = layers.log_probabilities(rows[self._draw(batch, event_neighbours)])
-            return scan_loss(anchors, positives, self.entropy_weight, prior).mean()
+            # The sum, so that a layer learns the same beside others as alone.
+            return scan_loss(anchors, positives, self.entropy_weight, prior).sum()
 
         recipe: dict[str, Any] = {
             "batch_size": self.batch_size,
@@ -245,12 +250,22 @@ class SCAN(Head):
         }
         epochs = self.epochs or max(_LEAST_EPOCHS, math.ceil(_LEAST_BATCHES / math.ceil(len(rows) / self.batch_size)))
         # Neighbours are drawn at random, so the loss of an epoch is too noisy to choose a state by.
-        self.histories = [optimise("scan", layers, loss, len(rows), epochs=epochs, keep="last", **recipe)]
+        history = optimise("scan", layers, loss, len(rows), epochs=epochs, keep="last", **recipe)
+        history.train = [total / self.n_heads for total in history.train]
+        self.histories = [history]
         self.losses = self._losses(layers, rows).tolist()
-        layers = layers.only(min(range(self.n_heads), key=self.losses.__getitem__))
+        self.trained = layers.weights.detach(), layers.biases.detach()
+        layers = layers.only(self._typical(layers, rows))
         if self.self_label_epochs:
             self._self_label(layers, rows, recipe)
         return layers
+
+    def _typical(self, layers: Layers, rows: Tensor) -> int:
+        """Return the layer that agrees best with all others; of equals, and of two, the one with the lowest loss."""
+        with torch.no_grad():
+            clusters = layers.log_probabilities(rows).argmax(dim=2).cpu().numpy()
+        agreement = [sum(adjusted_rand_score(one, other) for other in clusters) for one in clusters]
+        return max(range(self.n_heads), key=lambda k: (round(agreement[k], 6), -self.losses[k]))
 
     def _self_label(self, layers: Layers, rows: Tensor, recipe: dict[str, Any]) -> None:
         with torch.no_grad():

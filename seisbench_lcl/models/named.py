@@ -266,6 +266,20 @@ class PhaseNetKMeans(Discriminator, extractor="seisbench", head="kmeans"):
     default_citation = _PHASENET
 
 
+class PhaseNetNamedSCAN(Discriminator, extractor="seisbench", head="named_scan"):
+    """Clusters of features of the pretrained picker PhaseNet, found without labels; labels only name them.
+
+    Takes the parameters of `Discriminator` except `extractor` and `head`. For networks and regions that gave no
+    training data.
+
+    References
+    ----------
+    See `PhaseNetSCAN` and `seisbench_lcl.heads.NamedSCAN`.
+    """
+
+    default_citation = f"{_PHASENET}\n{_SCAN}\n{_LCL}"
+
+
 class PhaseNetSCAN(Discriminator, extractor="seisbench", head="scan"):
     """What the layers of the pretrained picker PhaseNet respond to a window, and the SCAN head. Needs no labels.
 

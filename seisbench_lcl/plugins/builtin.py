@@ -14,7 +14,7 @@ from seisbench_lcl.extractors import (
     SpectrogramUNet,
     VGG16Encoder,
 )
-from seisbench_lcl.heads import GMM, SCAN, DECHead, Head, KMeans, Linear, Ridge, Stack
+from seisbench_lcl.heads import GMM, SCAN, DECHead, Head, KMeans, Linear, NamedSCAN, Ridge, Stack
 from seisbench_lcl.models import named as models
 from seisbench_lcl.models.discriminator import Discriminator
 from seisbench_lcl.plugins.hookspecs import PLUGIN_API_VERSION, hookimpl
@@ -43,7 +43,7 @@ def register_feature_extractors() -> list[type[FeatureExtractor]]:
 @hookimpl
 def register_heads() -> list[type[Head]]:
     """Return the heads of the package."""
-    return [GMM, SCAN, DECHead, KMeans, Linear, Ridge, Stack]
+    return [GMM, SCAN, DECHead, KMeans, Linear, NamedSCAN, Ridge, Stack]
 
 
 @hookimpl
@@ -60,6 +60,7 @@ def register_models() -> list[type[Discriminator]]:
         models.MiniRocketRidge,
         models.MiniRocketSCAN,
         models.PhaseNetKMeans,
+        models.PhaseNetNamedSCAN,
         models.PhaseNetPhysicalRidge,
         models.PhaseNetRidge,
         models.PhaseNetSCAN,

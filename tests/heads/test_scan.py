@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError
 from seisbench_lcl.heads import SCAN
-from seisbench_lcl.heads._scan_layers import EventNeighbours, scan_loss
+from seisbench_lcl.heads._scan_layers import EventNeighbours, Layers, scan_loss
 
 QUICK = {"n_neighbours": 5, "n_heads": 3, "epochs": 20, "batch_size": 32}
 
@@ -53,6 +53,32 @@ def test_blobs_are_found_whatever_the_scale_of_the_features():
     assert head.neighbours.shape == (180, 5)
     fresh, _ = blobs([20, 20, 20], seed=0)
     assert head(fresh).sum(dim=1).tolist() == pytest.approx([1] * 60, abs=1e-5)
+
+
+def test_a_layer_learns_the_same_beside_others_as_alone(monkeypatch):
+    def start(layers):
+        first = 0.01 * torch.randn(3, 8, generator=torch.Generator().manual_seed(0))
+        with torch.no_grad():
+            for h in range(len(layers.weights)):
+                layers.weights[h] = first * (h + 1)
+            layers.biases.zero_()
+
+    monkeypatch.setattr(Layers, "reset_parameters", start)
+    x, _ = blobs([40, 40, 40])
+    alone = SCAN(8, 3, **QUICK | {"n_heads": 1}).fit(x)
+    beside = SCAN(8, 3, **QUICK | {"n_heads": 4}).fit(x)
+    torch.testing.assert_close(beside.trained[0][0], alone.trained[0][0], rtol=1e-3, atol=1e-4)
+    assert beside.histories[0].train == pytest.approx(alone.histories[0].train, rel=0.5)
+
+
+def test_the_typical_layer_is_kept_and_not_the_one_with_the_lowest_loss():
+    layers = Layers(3, 2, 1)
+    with torch.no_grad():
+        layers.weights.copy_(torch.tensor([[-1.0], [1.0]]).expand(3, 2, 1))
+        layers.biases.copy_(torch.tensor([[0.0, 0.0], [1.0, 0.0], [0.0, 0.0]]))  # the second splits elsewhere
+    head = SCAN(1, 2, **QUICK)
+    head.losses = [-1.0, -2.0, -1.5]
+    assert head._typical(layers, torch.linspace(-1, 1, 40)[:, None]) == 2
 
 
 def test_constant_features_do_not_matter():

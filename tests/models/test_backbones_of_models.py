@@ -78,6 +78,10 @@ def test_streams(fitted, make_stream: Callable[..., obspy.Stream]):
     [
         (lcl.PhaseNetKMeans, {"clusters": 2, "extractor_args": ARGUMENTS}),
         (lcl.PhaseNetSCAN, {"clusters": 2, "extractor_args": ARGUMENTS, "head_args": {"n_neighbours": 3, "epochs": 2}}),
+        (
+            lcl.PhaseNetNamedSCAN,
+            {"labels": LABELS, "extractor_args": ARGUMENTS, "head_args": {"n_neighbours": 3, "epochs": 2}},
+        ),
         (lcl.PhaseNetPhysicalRidge, {"labels": LABELS, "extractor_args": {"seisbench": ARGUMENTS}}),
     ],
 )

@@ -16,7 +16,7 @@ from seisbench_lcl.extractors import (
     SpectrogramUNet,
     VGG16Encoder,
 )
-from seisbench_lcl.heads import GMM, SCAN, DECHead, KMeans, Linear, Ridge, Stack
+from seisbench_lcl.heads import GMM, SCAN, DECHead, KMeans, Linear, NamedSCAN, Ridge, Stack
 from seisbench_lcl.testing import parametrize_with_checks
 
 QUICK = [
@@ -36,6 +36,7 @@ QUICK = [
     partial(GMM, n_components=3, covariance="tied"),
     KMeans,
     Linear,
+    partial(NamedSCAN, n_heads=2, epochs=2, n_neighbours=5),
     Ridge,
     partial(SCAN, n_heads=2, epochs=2, n_neighbours=5),
     partial(Stack, weighting="equal"),
