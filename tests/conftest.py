@@ -2,6 +2,7 @@
 
 import io
 import os
+import shutil
 import subprocess
 import sys
 import venv
@@ -43,6 +44,16 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """An empty SeisBench cache, so that no test sees what lies on the machine."""
     monkeypatch.setattr(seisbench, "cache_model_root", tmp_path / "cache")
     return tmp_path / "cache"
+
+
+@pytest.fixture
+def backbones(cache: Path) -> Path:
+    """SeisBench's cache with the pretrained models in the folder SEISBENCH_LCL_BACKBONES, as the gate sets it."""
+    folder = os.environ.get("SEISBENCH_LCL_BACKBONES")
+    if not folder:
+        pytest.skip("SEISBENCH_LCL_BACKBONES names no folder of pretrained SeisBench models (a cache's models/v3)")
+    shutil.copytree(folder, cache, dirs_exist_ok=True)
+    return cache
 
 
 @pytest.fixture(scope="session")

@@ -62,6 +62,11 @@ def test_from_the_cache(cache: Path) -> None:
     assert open_backbone("PhaseNet", WEIGHTS, "1")[1] == found
 
 
+def test_phasenet_as_seisbench_serves_it(backbones: Path) -> None:
+    _, found = open_backbone("PhaseNet", "original")
+    assert (found.version, found.sha256[:12]) == ("1", "d98d1157a390")
+
+
 def test_the_digest_is_that_of_names_shapes_and_values() -> None:
     first, same, other = random_phasenet(), random_phasenet(), random_phasenet(1)
     assert tensor_digest(first) == tensor_digest(same) != tensor_digest(other)
