@@ -13,8 +13,10 @@ from seisbench_lcl.heads._temperature import fit_temperature
 from seisbench_lcl.heads.base import Head
 from seisbench_lcl.heads.scan import SCAN
 from seisbench_lcl.optim.balance import class_weights
+from seisbench_lcl.storage.rows import RowFile
 
 _LEAST = 1e-6  # smallest probability before the logarithm
+_PRETRAINED = 10.0  # windows of each class that earlier profiles count as
 _BLOCK = 1024  # rows whose events are left out at a time
 
 
@@ -28,10 +30,14 @@ class NamedSCAN(Head):
         P_h(k|c) ∝ Σ_{i of class c} p_h(k|x_i) + 1/K        P_h(c|k) = P_h(k|c) / Σ_c' P_h(k|c')
 
     with K clusters, as if one more window of each class were spread over all clusters. All classes thus count equally,
-    however many windows they have. Probabilities are ``softmax(log S / T)`` of the mean over the layers, ``S(c|x) =
-    1/H Σ_h Σ_k p_h(k|x) P_h(c|k)``, because single layers may settle in another optimum, which their losses do not
-    tell. The temperature T minimises the log loss of windows whose event was left out of the names; the clusters saw
-    these windows, without their labels.
+    however many windows they have.
+
+    Probabilities are ``softmax(log S / T)`` of the mean over the layers, ``S(c|x) = 1/H Σ_h Σ_k p_h(k|x) P_h(c|k)``,
+    because single layers may settle in another optimum, which their losses do not tell. The temperature T minimises the
+    log loss of windows whose event was left out of the names; the clusters saw these windows, without their labels.
+
+    `fine_tune` keeps the clusters. The new windows join the profiles P_h(k|c), which count as ten windows of each
+    class.
 
     Parameters
     ----------
@@ -47,8 +53,8 @@ class NamedSCAN(Head):
         The clusters; its own attributes describe their training.
     weights, biases : (H, K, F) and (H, K) float32 buffers
         All layers. NaN until fitted.
-    names : (H, K, C) float32 buffer
-        P_h(c|k).
+    profiles : (H, K, C) float32 buffer
+        P_h(k|c).
     temperature : scalar float32 buffer
     held_out : (N, C) float32 ndarray or None
         Probabilities of the training rows, named without the labels of their events. Not saved.
@@ -75,7 +81,7 @@ class NamedSCAN(Head):
 
     weights: Tensor
     biases: Tensor
-    names: Tensor
+    profiles: Tensor
     temperature: Tensor
 
     def __init__(self, n_features: int, n_classes: int, *, n_clusters: int | None = None, **arguments: Any) -> None:
@@ -88,7 +94,7 @@ class NamedSCAN(Head):
         shape = self.scan.n_heads, self.n_clusters
         self.register_buffer("weights", torch.full((*shape, n_features), torch.nan))
         self.register_buffer("biases", torch.full(shape, torch.nan))
-        self.register_buffer("names", torch.full((*shape, n_classes), torch.nan))
+        self.register_buffer("profiles", torch.full((*shape, n_classes), torch.nan))
         self.register_buffer("temperature", torch.tensor(torch.nan))
 
     def config(self) -> dict[str, Any]:  # noqa: D102
@@ -105,7 +111,8 @@ class NamedSCAN(Head):
 
     def _probabilities(self, features: Tensor) -> Tensor:
         check_is_fitted(self, self.temperature, "fit(features, labels)")
-        classes = torch.einsum("hbk,hkc->bc", self.cluster_probabilities(features), self.names) / len(self.names)
+        names = self.profiles / self.profiles.sum(dim=-1, keepdim=True)
+        classes = torch.einsum("hbk,hkc->bc", self.cluster_probabilities(features), names) / len(names)
         return (classes.clamp(min=_LEAST).log() / self.temperature).softmax(dim=-1)
 
     def _fit(self, features: Tensor, labels: Tensor | None, groups: Tensor | None) -> None:
@@ -116,22 +123,44 @@ class NamedSCAN(Head):
         weights, biases = self.scan.trained
         self.weights.copy_(weights)
         self.biases.copy_(biases)
+        uniform = np.full(self.profiles.shape, 1 / self.n_clusters)
+        self._name(features, labels, groups, uniform, 1.0, None)
+
+    def _fine_tune(self, features: Tensor | RowFile, labels: Tensor | None, groups: Tensor | None) -> None:
+        assert labels is not None
+        check_is_fitted(self, self.temperature, "fit(features, labels)")
+        rows = features if isinstance(features, Tensor) else torch.from_numpy(features[:])
+        rows = rows.to(self.temperature.device)
+        before = self._probabilities(rows).double().cpu().numpy()
+        self._name(rows, labels, groups, self.profiles.double().cpu().numpy(), _PRETRAINED, before)
+
+    def _name(
+        self,
+        features: Tensor,
+        labels: Tensor,
+        groups: Tensor | None,
+        prior: NDArray[np.float64],
+        strength: float,
+        before: NDArray[np.float64] | None,
+    ) -> None:
+        """Set profiles and temperature; the prior profiles count as `strength` windows of each class."""
         clusters = self.cluster_probabilities(features).double().cpu().numpy()
         y = labels.cpu().numpy()
         events = np.arange(len(y)) if groups is None else groups.cpu().numpy()
-        sums = np.stack([clusters[:, y == c].sum(axis=1) for c in range(self.n_classes)], axis=-1)
-        self.names.copy_(torch.from_numpy(_names(sums)))
+        sums = strength * prior
+        sums += np.stack([clusters[:, y == c].sum(axis=1) for c in range(self.n_classes)], axis=-1)
+        self.profiles.copy_(torch.from_numpy(sums / sums.sum(axis=1, keepdims=True)))
         scores = np.log(_left_out(clusters, y, events, sums).clip(_LEAST))
-        temperature = fit_temperature(scores, y, class_weights(labels).cpu().numpy(), len(np.unique(events)))
+        weights = class_weights(labels).cpu().numpy()
+        temperature = fit_temperature(scores, y, weights, len(np.unique(events)), before)
         self.temperature.fill_(temperature)
         self.held_out = np.exp(log_softmax(scores / temperature, axis=1)).astype(np.float32)
 
 
 def _names(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return P(c|k) from the summed cluster probabilities of the windows of each class, (..., K, C)."""
-    of_class = sums + 1 / sums.shape[-2]
-    of_class = of_class / of_class.sum(axis=-2, keepdims=True)
-    named: NDArray[np.float64] = of_class / of_class.sum(axis=-1, keepdims=True)
+    """Return P(c|k) from the summed cluster probabilities of each class, (..., K, C)."""
+    profiles = sums / sums.sum(axis=-2, keepdims=True)
+    named: NDArray[np.float64] = profiles / profiles.sum(axis=-1, keepdims=True)
     return named
 
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from test_scan import blobs
 
-from seisbench_lcl.errors import ConfigurationError, TrainingError
+from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError
 from seisbench_lcl.heads import SCAN, NamedSCAN
 from seisbench_lcl.heads.named_scan import _names
 
@@ -43,7 +43,8 @@ def test_names_and_left_out_probabilities_agree_with_plain_loops(n_clusters):
     head, x, y, events = fitted(n_clusters=n_clusters)
     p = head.cluster_probabilities(x).double().numpy()
     names = named_by_loops(p, y.tolist())
-    np.testing.assert_allclose(head.names, names, rtol=1e-4)
+    np.testing.assert_allclose(head.profiles / head.profiles.sum(dim=-1, keepdim=True), names, rtol=1e-4)
+    np.testing.assert_allclose(head.profiles.sum(dim=1), 1, rtol=1e-5)
     temperature = float(head.temperature)
     for i in (0, 1, 17, 80, 119):
         classes = np.mean([p[h, i] @ names[h] for h in range(3)], axis=0)
@@ -73,6 +74,25 @@ def test_wrong_labels_make_probabilities_modest():
 def test_classes_count_equally_whatever_their_windows():
     sums = np.random.default_rng(0).uniform(50, 100, size=(2, 3, 2))
     np.testing.assert_allclose(_names(sums * [1000, 1]), _names(sums), rtol=0.01)
+
+
+def test_fine_tuning_adds_windows_to_the_profiles_and_keeps_the_clusters():
+    head, x, y, events = fitted(n_clusters=3, wrong=0.0)
+    before, profiles, clusters = head(x), head.profiles.clone(), head.cluster_probabilities(x)
+    head.fine_tune(x[:4], torch.tensor([1, 1, 0, 0]), torch.arange(4))
+    torch.testing.assert_close(head.cluster_probabilities(x), clusters, rtol=0, atol=0)
+    expected = (10 * profiles[..., 1] + clusters[:, :2].sum(dim=1)) / 12
+    torch.testing.assert_close(head.profiles[..., 1], expected, rtol=1e-4, atol=1e-5)
+    assert ((head(x).argmax(dim=1) == before.argmax(dim=1)).float().mean()) > 0.95
+    swapped = NamedSCAN(8, 2, **head.config())
+    swapped.load_state_dict(head.state_dict())
+    swapped.fine_tune(x, 1 - y, events)  # many windows that say the opposite
+    assert ((swapped(x).argmax(dim=1) == 1 - y).float().mean()) > 0.9
+
+
+def test_fine_tuning_needs_a_fit():
+    with pytest.raises(NotFittedError):
+        NamedSCAN(8, 2).fine_tune(torch.zeros(4, 8), torch.tensor([0, 1, 0, 1]))
 
 
 def test_state_and_description():
