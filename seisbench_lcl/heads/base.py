@@ -226,8 +226,8 @@ class Head(nn.Module, ABC):
 
     def _fine_tune(self, features: Tensor | RowFile, labels: Tensor | None, groups: Tensor | None) -> None:
         raise ConfigurationError(
-            f"{type(self).__name__} cannot be fine-tuned: fit it again, or use the head ridge or stack, or a single "
-            "network with the head linear"
+            f"{type(self).__name__} cannot be fine-tuned: fit it again, or use the head ridge, stack or named_scan, or "
+            "a single network with the head linear"
         )
 
     def _checked_rows(
