@@ -21,7 +21,7 @@ def test_the_registry_lists_every_weights_file() -> None:
     listed = {file.path for offer in OFFERS.values() for file in offer.entry.files.values()}
     found = {
         str(Path(file.parent.name, file.name))
-        for kind in ("json.v*", "safetensors.v*", "md")
+        for kind in ("json.v*", "safetensors.v*", "md*")
         for file in weights.bundled().glob(f"*/*.{kind}")
     }
     assert listed == found
