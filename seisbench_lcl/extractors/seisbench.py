@@ -202,9 +202,11 @@ class SeisBenchEncoder(FeatureExtractor):
             count = ceil(length / n)
             starts = [round(i * (length - n) / (count - 1)) for i in range(count)]
             inputs = torch.stack([inputs[..., start : start + n] for start in starts], dim=1).flatten(0, 1)
+        before, after = max(n - length, 0) // 2, (max(n - length, 0) + 1) // 2
         normalised = _normalised(self.module, inputs)
-        missing = max(n - length, 0)
-        return pad(normalised, (missing // 2, missing - missing // 2))
+        if normalised.shape != inputs.shape:  # such as the spectrograms of CRED
+            return _normalised(self.module, pad(inputs, (before, after)))
+        return pad(normalised, (before, after))
 
 
 def layer_shapes(module: WaveformModel) -> dict[str, tuple[int, ...]]:

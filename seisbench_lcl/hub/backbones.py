@@ -160,15 +160,10 @@ def _download(cls: type[WaveformModel], weights: str, version: str | None) -> No
         return
     name = f"{cls.__name__}/{weights}"
     option = f" --version {version}" if version else ""
-    partial = [file for file in _partial(cls, weights) if file.exists()]
+    partial = sorted(cls._model_path().glob(f"{weights}.*.partial"))
     mend = f"remove {', '.join(map(str, partial))} and try again" if partial else "check the network"
     raise HubError(
         f"{name}{f' version {version}' if version else ''} is not in SeisBench's cache and could not be downloaded "
         f"({reason}): {mend}; or run seisbench-lcl backbone {name}{option} on a machine with a network, and copy its "
         f"two files to {cls._model_path()}"
     )
-
-
-def _partial(cls: type[WaveformModel], weights: str) -> list[Path]:
-    folder = cls._model_path()
-    return sorted(folder.glob(f"{weights}.*.partial")) if folder.is_dir() else []

@@ -288,8 +288,9 @@ class Discriminator(StreamModel):
 
         A network with the head `linear` is trained further, as a whole or from some stage on. A ridge regression is
         shrunk towards its coefficients instead of zero, in closed form, with unchanged features; leave-one-event-out
-        sets how strongly. Named clusters stay as they are and get other names. In all cases the temperature of the probabilities and the novelty detector are fitted again
-        to these windows. Use events that the model was not trained on: it is too certain of its own training events.
+        sets how strongly. Named clusters stay as they are and get other names. In all cases the temperature of the
+        probabilities and the novelty detector are fitted again to these windows. Use events that the model was not
+        trained on: it is too certain of its own training events.
 
         Parameters
         ----------

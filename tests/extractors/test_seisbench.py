@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from seisbench.models import GPD, PhaseNet
+from seisbench.models import CRED, GPD, BasicPhaseAE, EQTransformer, PhaseNet, VariableLengthPhaseNet
 from small_backbone import WEIGHTS, install, random_phasenet
 
 from seisbench_lcl.errors import ConfigurationError, WeightsError, WindowError
@@ -163,6 +163,20 @@ def test_layers_without_steps_are_taken_as_they_are(cache):
     assert extractor.layers == ["bn1", "bn2", "bn3", "bn4", "bn5", "bn6"]
     assert extractor.n_features == 3 * (32 + 64 + 128 + 256) + 2 * 200
     assert extractor(windows(samples=900)).shape == (3, extractor.n_features)
+
+
+@pytest.mark.parametrize("cls", [EQTransformer, CRED, BasicPhaseAE, VariableLengthPhaseNet])
+def test_models_with_default_layers(cls, cache):
+    model = cls().eval()
+    folder = cls._model_path()
+    folder.mkdir(parents=True)
+    torch.save(model.state_dict(), folder / "tiny.pt.v1")
+    (folder / "tiny.json.v1").write_text('{"model_args": {}, "version": "1"}')
+    for samples in (2000, 7000):
+        extractor = encoder(samples=samples, model=cls.__name__)
+        features = extractor(windows(2, samples=samples))
+        assert features.shape == (2, extractor.n_features)
+        assert (features.std(dim=0) > 0).any()
 
 
 def test_hooks_do_not_stay():
