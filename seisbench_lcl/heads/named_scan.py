@@ -101,7 +101,10 @@ class NamedSCAN(Head):
         return {"n_clusters": self.n_clusters, **self.scan.config()}
 
     def notes(self) -> list[str]:  # noqa: D102
-        return self.scan.notes()
+        kept = (
+            "held-out probabilities: an event is left out of the names, but its windows are in the clusters, unlabelled"
+        )
+        return [*self.scan.notes(), kept]
 
     def cluster_probabilities(self, features: Tensor) -> Tensor:
         """Return the probability of each cluster by each layer, (H, B, K)."""
