@@ -101,10 +101,7 @@ class NamedSCAN(Head):
         return {"n_clusters": self.n_clusters, **self.scan.config()}
 
     def notes(self) -> list[str]:  # noqa: D102
-        kept = (
-            "held-out probabilities: an event is left out of the names, but its windows are in the clusters, unlabelled"
-        )
-        return [*self.scan.notes(), kept]
+        return [*self.scan.notes(), "held-out events are left out of the names, but not of the clusters"]
 
     def cluster_probabilities(self, features: Tensor) -> Tensor:
         """Return the probability of each cluster by each layer, (H, B, K)."""
