@@ -30,7 +30,7 @@ from seisbench_lcl.models.seeds import with_seed
 from seisbench_lcl.waveforms import Preprocessing
 
 SUPERVISED = ["MiniRocketRidge", "EnvelopePhysicalRidge", "PhaseNetRidge", "PhaseNetPhysicalRidge", "PhaseNetNamedSCAN"]
-LABEL_FREE = ["MiniRocketSCAN", "SimCLRKMeans", "PhaseNetKMeans", "PhaseNetSCAN"]
+LABEL_FREE = ["MiniRocketSCAN", "PhaseNetKMeans", "PhaseNetSCAN"]
 FEW = (5, 10, 20, 50)
 TIMED = ["minirocket", "envelope>minirocket", "physical", "seisbench"]
 
