@@ -18,6 +18,7 @@ from seisbench_lcl.wording import listed, suggestion
 
 DEFAULT_POOLING: tuple[Pooling, ...] = ("mean", "max", "std")
 
+_ALIKE = 1e-2  # of the largest feature: rounding on another processor stays far below
 _UNLIMITED = 3000  # samples of an example for a model that takes windows of any length
 _BLOCK = 32  # windows passed through the backbone at a time
 
@@ -61,6 +62,9 @@ class SeisBenchEncoder(FeatureExtractor):
     ----------
     backbone : seisbench_lcl.hub.backbones.Backbone
         Model, weights, version and digest.
+    probe : (n_features,) float32 buffer
+        Features of a fixed window. The digest of the tensors does not cover how a window reaches them (order of
+        components, normalisation, SeisBench's code), so loading a state compares these.
 
     Raises
     ------
@@ -82,6 +86,7 @@ class SeisBenchEncoder(FeatureExtractor):
 
     backbone: Backbone
     module: WaveformModel
+    probe: Tensor
 
     def __init__(
         self,
@@ -111,9 +116,10 @@ class SeisBenchEncoder(FeatureExtractor):
         defaults, rectified_by_default = default_layers(module)
         self.rectify = rectified_by_default if rectify is None else rectify
         self.layers = self._checked_layers(layers if layers is not None else defaults)
-        with torch.no_grad():
-            probe = self._extract(torch.ones(1, in_channels, in_samples).cumsum(-1).sin())
-        self.n_features = probe.shape[1]
+        window = torch.randn(1, in_channels, in_samples, generator=torch.Generator().manual_seed(0))
+        probe = self._extract(window)[0]
+        self.n_features = len(probe)
+        self.register_buffer("probe", probe)
 
     def config(self) -> dict[str, Any]:  # noqa: D102
         return {
@@ -160,6 +166,18 @@ class SeisBenchEncoder(FeatureExtractor):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         self.module._apply(fn)
         return super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *arguments: Any) -> None:
+        saved = state_dict.get(f"{prefix}probe")
+        if saved is not None and saved.shape == self.probe.shape:
+            change = (saved.to(self.probe) - self.probe).abs().max() / saved.abs().max()
+            if not change < _ALIKE:
+                raise WeightsError(
+                    f"{self.backbone} has the right tensors, but responds to a window differently than in training: "
+                    f"its description is not the same ({self.backbone.files[0]}), or another version of SeisBench is "
+                    "installed"
+                )
+        super()._load_from_state_dict(state_dict, prefix, *arguments)
 
     def _fit(self, windows: Tensor, labels: Tensor | None, groups: Tensor | None) -> None:
         pass

@@ -1,5 +1,6 @@
 """Features of a pretrained SeisBench model: each layer pooled over the steps of the window, and nothing else."""
 
+import json
 from functools import partial
 from pathlib import Path
 
@@ -95,15 +96,27 @@ def test_the_defaults_are_the_stages_of_phasenet():
     assert (extractor(windows()) >= 0).all()
 
 
-def test_the_state_is_empty_and_the_description_complete(cache):
+def test_the_state_holds_no_backbone_and_the_description_complete(cache):
     extractor, x = encoder(), windows()
-    assert not extractor.state_dict()
+    assert list(extractor.state_dict()) == ["probe"]
     assert not list(extractor.parameters())
     again = SeisBenchEncoder(3, 2000, 100.0, **extractor.config())
     torch.testing.assert_close(again(x), extractor(x), rtol=0, atol=0)
     install(cache, version="2", seed=1)
     assert encoder().backbone.version == "2"
     torch.testing.assert_close(SeisBenchEncoder(3, 2000, 100.0, **extractor.config())(x), extractor(x), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("changed", [{"component_order": "ZNE"}, {"norm": "peak"}])
+def test_another_way_of_a_window_to_the_same_tensors_is_refused(stem, changed):
+    extractor = encoder()
+    config, state = extractor.config(), extractor.state_dict()
+    SeisBenchEncoder(3, 2000, 100.0, **config).load_state_dict(state)
+    description = json.loads(Path(f"{stem}.json.v1").read_text())
+    description["model_args"] |= changed
+    Path(f"{stem}.json.v1").write_text(json.dumps(description))
+    with pytest.raises(WeightsError, match=r"right tensors, but responds .* differently than in training"):
+        SeisBenchEncoder(3, 2000, 100.0, **config).load_state_dict(state)
 
 
 def test_other_tensors_are_refused(cache):
