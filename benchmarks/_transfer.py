@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _models import seeded
 from numpy.typing import NDArray
 
 import seisbench_lcl as lcl
 from seisbench_lcl.datasets import Cuts, LabelledWindows, open_dataset, read_windows
 from seisbench_lcl.evaluation import event_folds, held_out_probabilities
 from seisbench_lcl.extractors.physical import DEFAULT_GROUPS
-from seisbench_lcl.models.seeds import with_seed
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
 
 Scores = NDArray[np.float64]
@@ -59,11 +59,7 @@ class Case:
         before, length = self.window
         shape = {"component_order": components, "before": before, "in_samples": round(100 * length)}
         shape |= {"clusters": len(labels)} if self.model in UNLABELLED else {"labels": labels}
-        cls = getattr(lcl, self.model)
-        plain = cls(**shape, **self.arguments)
-        seeded = {"extractor_args": plain.extractor.config(), "head_args": plain.head.config()}
-        model: lcl.Discriminator = cls(**shape, **{key: with_seed(value, seed) for key, value in seeded.items()})
-        return model
+        return seeded(getattr(lcl, self.model), seed, shape, self.arguments)
 
 
 def tables() -> dict[str, list[Case]]:

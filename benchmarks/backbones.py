@@ -19,6 +19,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
+from _models import seeded
 from numpy.typing import NDArray
 
 import seisbench_lcl as lcl
@@ -26,7 +27,6 @@ from seisbench_lcl.datasets import LabelledWindows, open_dataset, read_windows
 from seisbench_lcl.evaluation import bootstrap_intervals, event_folds, mean_by_event, score
 from seisbench_lcl.evaluation.protocols import held_out_probabilities
 from seisbench_lcl.models.lookup import model_class
-from seisbench_lcl.models.seeds import with_seed
 from seisbench_lcl.waveforms import Preprocessing
 
 SUPERVISED = ["MiniRocketRidge", "EnvelopePhysicalRidge", "PhaseNetRidge", "PhaseNetPhysicalRidge", "PhaseNetNamedSCAN"]
@@ -59,11 +59,8 @@ def main() -> None:
 
 
 def template(name: str, labels: list[str], seed: int) -> lcl.Discriminator:
-    cls = model_class(name)
     known = {"clusters": len(labels)} if name in LABEL_FREE else {"labels": labels}
-    plain = cls(**known)
-    parts = {"extractor_args": plain.extractor.config(), "head_args": plain.head.config()}
-    return cls(**known, **{part: with_seed(config, seed) for part, config in parts.items()})
+    return seeded(model_class(name), seed, known)
 
 
 def protocols(name: str, data: LabelledWindows, labels: list[str], seeds: int) -> Iterator[str]:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import torch
-from seisbench.models import PhaseNet
+from seisbench.models import PhaseNet, WaveformModel
 from torch import nn
 
 WEIGHTS = "tiny"
@@ -24,10 +24,15 @@ def random_phasenet(seed: int = 0, **arguments) -> PhaseNet:
 
 
 def install(cache: Path, weights: str = WEIGHTS, version: str = "1", seed: int = 0, **arguments) -> Path:
-    """Write files as SeisBench's server has them, and return their stem."""
-    stem = cache / "phasenet" / weights
+    """Write a PhaseNet as SeisBench's server has it, and return the stem of its files."""
+    model = random_phasenet(seed, **arguments)
+    return put(model, cache / "phasenet" / weights, version, {"component_order": "ENZ", **arguments})
+
+
+def put(model: WaveformModel, stem: Path, version: str = "1", arguments: dict[str, object] | None = None) -> Path:
+    """Write the files of a model in SeisBench's layout, and return their stem."""
     stem.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(random_phasenet(seed, **arguments).state_dict(), f"{stem}.pt.v{version}")
-    description = {"model_args": {"component_order": "ENZ", **arguments}, "default_args": {}, "version": version}
+    torch.save(model.state_dict(), f"{stem}.pt.v{version}")
+    description = {"model_args": arguments or {}, "default_args": {}, "version": version}
     Path(f"{stem}.json.v{version}").write_text(json.dumps(description))
     return stem

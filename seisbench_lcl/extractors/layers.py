@@ -8,7 +8,6 @@ from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import relu
 
 Pooling = Literal["mean", "max", "std"]
 
@@ -104,8 +103,3 @@ def pool(values: Tensor, poolings: Sequence[Pooling]) -> Tensor:
             centred = values - values.mean(dim=-1, keepdim=True)
             columns.append(torch.linalg.vector_norm(centred, dim=-1) / sqrt(values.shape[-1]))  # 20 x faster than std
     return torch.cat(columns, dim=1)
-
-
-def rectified(values: Tensor, rectify: bool) -> Tensor:
-    """Return the values, or their positive parts."""
-    return relu(values) if rectify else values

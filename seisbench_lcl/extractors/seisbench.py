@@ -7,12 +7,12 @@ from typing import Any, get_args
 import torch
 from seisbench.models import WaveformModel
 from torch import Tensor
-from torch.nn.functional import pad
+from torch.nn.functional import pad, relu
 from typing_extensions import Self
 
 from seisbench_lcl.errors import ConfigurationError, WeightsError, WindowError
 from seisbench_lcl.extractors.base import FeatureExtractor
-from seisbench_lcl.extractors.layers import Pooling, default_layers, pool, rectified, shapes, watched
+from seisbench_lcl.extractors.layers import Pooling, default_layers, pool, shapes, watched
 from seisbench_lcl.hub.backbones import Backbone, open_backbone
 from seisbench_lcl.wording import listed, suggestion
 
@@ -196,7 +196,7 @@ class SeisBenchEncoder(FeatureExtractor):
         def use(name: str, output: Tensor) -> None:
             parts = output.unflatten(0, (-1, pieces))
             whole = parts.mean(dim=1) if output.ndim == 2 else parts.transpose(1, 2).flatten(2)
-            pooled = pool(rectified(whole, self.rectify), self.pooling)
+            pooled = pool(relu(whole) if self.rectify else whole, self.pooling)
             found[name] = pooled.abs().log1p().copysign(pooled)
 
         with watched(self.module, self.layers, use):

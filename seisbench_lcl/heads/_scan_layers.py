@@ -29,6 +29,11 @@ def scan_loss(anchors: Tensor, positives: Tensor, entropy_weight: float, prior: 
     return consistency + entropy_weight * balance
 
 
+def scores(weights: Tensor, biases: Tensor, rows: Tensor) -> Tensor:
+    """Return the scores (B, H, K) of rows (B, F) by layers with weights (H, K, F) and biases (H, K), as one product."""
+    return (rows @ weights.flatten(0, 1).T).unflatten(1, biases.shape) + biases
+
+
 class Layers(nn.Module):
     """H linear layers, each with a softmax, computed as one product."""
 
@@ -43,8 +48,7 @@ class Layers(nn.Module):
 
     def log_probabilities(self, rows: Tensor) -> Tensor:
         """Return log probabilities (H, B, K) for rows (B, F)."""
-        scores = (rows @ self.weights.flatten(0, 1).T).unflatten(1, self.biases.shape) + self.biases
-        return log_softmax(scores, dim=-1).transpose(0, 1)
+        return log_softmax(scores(self.weights, self.biases, rows), dim=-1).transpose(0, 1)
 
     def only(self, head: int) -> "Layers":
         """Return a copy with one of the heads."""

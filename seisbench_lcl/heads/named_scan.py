@@ -9,6 +9,7 @@ from scipy.special import log_softmax
 from torch import Tensor
 
 from seisbench_lcl.errors import check_arguments, check_is_fitted, is_whole
+from seisbench_lcl.heads._scan_layers import scores
 from seisbench_lcl.heads._temperature import fit_temperature
 from seisbench_lcl.heads.base import Head
 from seisbench_lcl.heads.scan import SCAN
@@ -106,8 +107,7 @@ class NamedSCAN(Head):
     def cluster_probabilities(self, features: Tensor) -> Tensor:
         """Return the probability of each cluster by each layer, (H, B, K)."""
         rows = (features - self.scan.mean) / self.scan.scale
-        scores = (rows @ self.weights.flatten(0, 1).T).unflatten(1, self.biases.shape) + self.biases
-        return scores.softmax(dim=-1).transpose(0, 1)
+        return scores(self.weights, self.biases, rows).softmax(dim=-1).transpose(0, 1)
 
     def _probabilities(self, features: Tensor) -> Tensor:
         check_is_fitted(self, self.temperature, "fit(features, labels)")
@@ -150,11 +150,11 @@ class NamedSCAN(Head):
         sums = strength * prior
         sums += np.stack([clusters[:, y == c].sum(axis=1) for c in range(self.n_classes)], axis=-1)
         self.profiles.copy_(torch.from_numpy(sums / sums.sum(axis=1, keepdims=True)))
-        scores = np.log(_left_out(clusters, y, events, sums).clip(_LEAST))
+        left_out = np.log(_left_out(clusters, y, events, sums).clip(_LEAST))
         weights = class_weights(labels).cpu().numpy()
-        temperature = fit_temperature(scores, y, weights, len(np.unique(events)), before)
+        temperature = fit_temperature(left_out, y, weights, len(np.unique(events)), before)
         self.temperature.fill_(temperature)
-        self.held_out = np.exp(log_softmax(scores / temperature, axis=1)).astype(np.float32)
+        self.held_out = np.exp(log_softmax(left_out / temperature, axis=1)).astype(np.float32)
 
 
 def _names(sums: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -194,9 +194,8 @@ def export_backbones(folder: Path) -> dict[Backbone, bool]:
         If the folder cannot be written to.
     """
     found: dict[Backbone, bool] = {}
-    names = [named for by_name in registry_of(folder).weights.values() for named in by_name.values()]
-    for entry in (entry for versions in names for entry in versions.values()):
-        description = json.loads((folder / entry.files["json"].path).read_text(encoding="utf-8"))
+    for offer in Hub.at(str(folder)).offers():
+        description = json.loads((folder / offer.entry.files["json"].path).read_text(encoding="utf-8"))
         for named in description["seisbench_lcl"].get("backbones", []):
             backbone = Backbone(**named)
             found[backbone] = all(file.is_file() for file in backbone.files)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from seisbench.models import CRED, GPD, BasicPhaseAE, EQTransformer, PhaseNet, VariableLengthPhaseNet
-from small_backbone import WEIGHTS, install, random_phasenet
+from small_backbone import WEIGHTS, install, put, random_phasenet
 
 from seisbench_lcl.errors import ConfigurationError, WeightsError, WindowError
 from seisbench_lcl.extractors import SeisBenchEncoder
@@ -168,10 +168,7 @@ def test_a_backbone_that_returns_nan(stem):
 
 
 def test_layers_without_steps_are_taken_as_they_are(cache):
-    folder = cache / "gpd"
-    folder.mkdir(parents=True)
-    torch.save(GPD().state_dict(), folder / "tiny.pt.v1")
-    (folder / "tiny.json.v1").write_text('{"model_args": {}, "version": "1"}')
+    put(GPD(), cache / "gpd" / WEIGHTS)
     extractor = encoder(samples=900, model="GPD")
     assert extractor.layers == ["bn1", "bn2", "bn3", "bn4", "bn5", "bn6"]
     assert extractor.n_features == 3 * (32 + 64 + 128 + 256) + 2 * 200
@@ -180,11 +177,7 @@ def test_layers_without_steps_are_taken_as_they_are(cache):
 
 @pytest.mark.parametrize("cls", [EQTransformer, CRED, BasicPhaseAE, VariableLengthPhaseNet])
 def test_models_with_default_layers(cls, cache):
-    model = cls().eval()
-    folder = cls._model_path()
-    folder.mkdir(parents=True)
-    torch.save(model.state_dict(), folder / "tiny.pt.v1")
-    (folder / "tiny.json.v1").write_text('{"model_args": {}, "version": "1"}')
+    put(cls(), cls._model_path() / WEIGHTS)
     for samples in (2000, 7000):
         extractor = encoder(samples=samples, model=cls.__name__)
         features = extractor(windows(2, samples=samples))
