@@ -66,9 +66,9 @@ def train(
         typer.Option(help="component-std, component-peak, joint-std or joint-peak; by default that of the model"),
     ] = None,
     novelty_rate: Annotated[
-        float | None,
+        float,
         typer.Option(help="fraction of known windows that the novelty detector may reject; 0 turns it off"),
-    ] = None,
+    ] = 0.05,
     extractor_arg: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="argument of the extractor (repeatable)")
     ] = None,

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -36,7 +36,6 @@ from seisbench_lcl.optim import History, Tuning
 from seisbench_lcl.storage import RowFile
 from seisbench_lcl.waveforms import Normalisation, Preprocessing, Record
 
-_NOVELTY_RATE = 0.05
 _OVERLAPS = 5  # windows per sample from which on it pays to convolve a record once for all of them
 
 
@@ -67,7 +66,9 @@ class Discriminator(StreamModel):
         See `seisbench_lcl.waveforms.Preprocessing`. A named model may have its own default normalisation.
     novelty_rate : float or None, optional
         Fraction of known windows that the novelty detector may reject (`seisbench_lcl.models.novelty`); None turns it
-        off. By default 0.05 for a head that learns from labels, and off for clusters.
+        off.
+    novelty_neighbours : int
+        Number of nearest training windows that the novelty of a window is the mean distance to.
     event_types : mapping from label to QuakeML event type or None, optional
         Overrides the default types; see `seisbench_lcl.labels.quakeml_types`.
     extractor_args, head_args : mapping, optional
@@ -170,7 +171,8 @@ class Discriminator(StreamModel):
         band: tuple[float, float] = (1.0, 18.0),
         before: float = 2.0,
         normalisation: Normalisation | None = None,
-        novelty_rate: float | Literal["default"] | None = "default",
+        novelty_rate: float | None = 0.05,
+        novelty_neighbours: int = 5,
         event_types: Mapping[str, str | None] | None = None,
         extractor_args: Mapping[str, Any] | None = None,
         head_args: Mapping[str, Any] | None = None,
@@ -178,7 +180,8 @@ class Discriminator(StreamModel):
         citation: str | None = None,
     ) -> None:
         sampling_rate, in_samples, band, before = plain((sampling_rate, in_samples, band, before))
-        novelty_rate, default_args = plain(novelty_rate), plain(default_args)
+        novelty_rate, novelty_neighbours = plain((novelty_rate, novelty_neighbours))
+        default_args = plain(default_args)
         pair = self._resolve_pair(extractor, head)
         head_class = registry().head(pair[1])
         outputs = (
@@ -224,9 +227,12 @@ class Discriminator(StreamModel):
             raise ConfigurationError(f"{'+'.join(self._names)}: {error}") from error
         self._set_clusters([] if head_class.supervised else outputs)
         self.held_out: NDArray[np.float32] | None = None
-        if novelty_rate == "default":
-            novelty_rate = _NOVELTY_RATE if head_class.supervised else None
-        detector = None if novelty_rate is None else NoveltyDetector(self.extractor.n_features, novelty_rate)
+        self.novelty_neighbours = novelty_neighbours
+        detector = (
+            None
+            if novelty_rate is None
+            else NoveltyDetector(self.extractor.n_features, novelty_rate, novelty_neighbours)
+        )
         self.add_module("unlikeness", detector)  # weights files have its tensors under this name
 
     # Training -------------------------------------------------------------------------------------------------------
@@ -623,6 +629,7 @@ class Discriminator(StreamModel):
             **({"clusters": list(self.clusters)} if self.clusters else {"labels": list(self.labels)}),
             **self.preprocessing.to_dict(),
             "novelty_rate": self.novelty_detector.rate if self.novelty_detector else None,
+            "novelty_neighbours": self.novelty_neighbours,
             "event_types": self.event_types,
             **self.part_args,
             "citation": self._citation,

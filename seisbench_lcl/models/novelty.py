@@ -1,4 +1,4 @@
-"""Novelty of a window: the distance of its features from the nearest training window."""
+"""Novelty of a window: the distance of its features from the nearest training windows."""
 
 import math
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import Self
 
-from seisbench_lcl.errors import TrainingError, check_arguments, check_is_fitted
+from seisbench_lcl.errors import TrainingError, check_arguments, check_is_fitted, is_whole
 from seisbench_lcl.extractors.pca import PCA
 from seisbench_lcl.heads.standardise import varies
 
@@ -18,7 +18,7 @@ class NoveltyDetector(nn.Module):
     """Distance to the nearest training features, in units of a threshold that most known windows stay below.
 
     Features are divided by their standard deviation and projected onto their leading principal components; the distance
-    is Euclidean. The threshold is a quantile of the distances between windows of *different* events: from each event to
+    is Euclidean, and the mean over the nearest rows of the bank. The threshold is a quantile of the distances between windows of *different* events: from each event to
     all others or, if the extractor learnt from labels, from its held-out events to its training events, because a
     network maps its training windows closer together than any new ones. Distances are always measured to the windows of
     the bank; to more windows they would be shorter. With fewer than a few hundred events, the distances between them
@@ -29,6 +29,8 @@ class NoveltyDetector(nn.Module):
     n_features : int
     rate : float
         Fraction of windows of the known classes that may exceed the threshold.
+    neighbours : int
+        Number of nearest rows of the bank. Several reject more unknown windows than one, which may be an odd one.
 
     Attributes
     ----------
@@ -56,7 +58,7 @@ class NoveltyDetector(nn.Module):
     threshold: Tensor
     bank: Tensor
 
-    def __init__(self, n_features: int, rate: float = 0.05) -> None:
+    def __init__(self, n_features: int, rate: float = 0.05, neighbours: int = 5) -> None:
         super().__init__()
         check_arguments(
             "",
@@ -65,8 +67,13 @@ class NoveltyDetector(nn.Module):
                 isinstance(rate, int | float) and 0 < rate < 1,
                 rate,
             ),
+            (
+                f"novelty_neighbours must be a whole number from 1 to {BANK}",
+                is_whole(neighbours, 1) and neighbours <= BANK,
+                neighbours,
+            ),
         )
-        self.rate = float(rate)
+        self.rate, self.neighbours = float(rate), neighbours
         self.project = PCA(n_features, min(DIMENSIONS, n_features))
         self.register_buffer("bank", torch.full((BANK, self.project.n_components), torch.nan))
         self.register_buffer("threshold", torch.tensor(torch.nan))
@@ -101,13 +108,17 @@ class NoveltyDetector(nn.Module):
         if unseen is not None:
             held_out = torch.isin(learnt, unseen.cpu())
             measured, learnt = learnt[held_out], learnt[~held_out]
-        kept = learnt[torch.randperm(len(learnt), generator=torch.Generator().manual_seed(0))[:BANK]]
+        drawn = learnt[torch.randperm(len(learnt), generator=torch.Generator().manual_seed(0))[:BANK]]
+        kept = drawn[torch.arange(BANK) % len(drawn)]
         distances = _distances(z[measured], z[kept]).masked_fill_(events[measured, None] == events[kept], math.inf)
-        nearest = distances.amin(dim=1)
+        nearest = self._nearest(distances)
         nearest = nearest[torch.isfinite(nearest)]  # a single event may fill the bank
         self.threshold.copy_(torch.quantile(nearest, 1 - self.rate).clamp_min(torch.finfo(nearest.dtype).tiny))
-        self.bank.copy_(z[kept[torch.arange(BANK) % len(kept)]])
+        self.bank.copy_(z[kept])
         return self
+
+    def _nearest(self, distances: Tensor) -> Tensor:
+        return distances.topk(self.neighbours, largest=False).values.mean(dim=1)
 
     def _fit_projection(self, features: Tensor) -> Tensor:
         """Fit the projection to features, and project them; a constant feature gets no influence."""
@@ -135,7 +146,7 @@ class NoveltyDetector(nn.Module):
         """
         check_is_fitted(self, self.threshold, "fit(features)")
         z = self.project(features.to(self.bank.dtype))
-        return (_distances(z, self.bank).amin(dim=1) / self.threshold).float()
+        return (self._nearest(_distances(z, self.bank)) / self.threshold).float()
 
 
 def _distances(rows: Tensor, others: Tensor) -> Tensor:

@@ -112,7 +112,7 @@ class PretrainedModel(WaveformModel):
         try:
             cls._check_metadata(path, metadata)
             metadata["default_args"] = metadata.get("default_args") or {}
-            model = cls(**metadata["model_args"], default_args=metadata["default_args"])
+            model = cls(**_completed(metadata["model_args"]), default_args=metadata["default_args"])
         except WeightsError:
             raise
         except (AttributeError, KeyError, TypeError, ValueError) as error:
@@ -227,3 +227,13 @@ class PretrainedModel(WaveformModel):
             raise WeightsError(f"{path}: {error}") from error
         for part, needed in ours.get("requires", {}).items():
             registry().check(part, needed)
+
+
+def _completed(arguments: Any) -> Any:
+    """Add what weights of version 0.1 leave out, for a model and its members: novelty was measured to one neighbour."""
+    if isinstance(arguments, list):
+        return [_completed(one) for one in arguments]
+    if not isinstance(arguments, dict):
+        return arguments
+    missing = {"novelty_neighbours": 1} if "novelty_rate" in arguments else {}
+    return missing | {name: _completed(value) for name, value in arguments.items()}

@@ -124,7 +124,7 @@ class Recipe(_Part):
         As in `seisbench_lcl.training.Cuts`.
     min_snr : float, optional
         Smallest signal-to-noise ratio of a training window in dB; windows with unknown ratio stay.
-    novelty_rate : float, optional
+    novelty_rate : float
         As in `seisbench_lcl.models.Discriminator`; 0 turns the novelty detector off.
     event_type : dict from str to str
         QuakeML event type of a class; "none" means that the class is not an event.
@@ -157,7 +157,7 @@ class Recipe(_Part):
     copies: int | None = None
     refine: float = 0.0
     min_snr: float | None = None
-    novelty_rate: Fraction | None = None
+    novelty_rate: Fraction = 0.05
     event_type: dict[Text, Text] = {}
     extractor_arg: Table = {}
     head_arg: Table = {}

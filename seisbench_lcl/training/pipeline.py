@@ -76,8 +76,8 @@ class TrainingRequest:
         As in `seisbench_lcl.datasets.Cuts.default`.
     min_snr : float, optional
         Smallest signal-to-noise ratio of a training window in dB.
-    novelty_rate : float, optional
-        As in `Discriminator`; 0 turns the novelty detector off, None means the default of the model.
+    novelty_rate : float
+        As in `Discriminator`; 0 turns the novelty detector off.
     event_types : mapping from label to QuakeML event type or None
     extractor_args, head_args : mapping
     memory : float
@@ -109,7 +109,7 @@ class TrainingRequest:
     copies: int | None = None
     refine: float = 0.0
     min_snr: float | None = None
-    novelty_rate: float | None = None
+    novelty_rate: float = 0.05
     event_types: Mapping[str, str | None] = field(default_factory=dict)
     extractor_args: Mapping[str, Any] = field(default_factory=dict)
     head_args: Mapping[str, Any] = field(default_factory=dict)
@@ -175,7 +175,7 @@ class TrainingRequest:
             "head": self.head,
             **({"labels": list(labels)} if supervised else {"clusters": self.clusters}),
             **self.preprocessing.to_dict(),
-            "novelty_rate": "default" if self.novelty_rate is None else self.novelty_rate or None,
+            "novelty_rate": self.novelty_rate or None,
             "event_types": self.event_types,
             "extractor_args": self.extractor_args,
             "head_args": self.head_args,

@@ -16,7 +16,6 @@ from torch import Tensor
 
 import seisbench_lcl as lcl
 from seisbench_lcl.errors import ConfigurationError, NotFittedError, TrainingError
-from seisbench_lcl.models import novelty
 from seisbench_lcl.models.novelty import BANK, DIMENSIONS, NoveltyDetector
 
 
@@ -27,18 +26,24 @@ def rows(n: int, n_features: int, seed: int = 0) -> Tensor:
     return torch.randn(n, n_features, generator=generator) @ mixing * torch.logspace(-3, 3, n_features) + 7
 
 
-def slow_threshold(features: Tensor, events: list[int], rate: float, unseen: set[int]) -> tuple[float, np.ndarray]:
-    """Return threshold and projected rows, computed row by row; the bank holds all learnt rows."""
+def slow_novelty(
+    features: Tensor, events: list[int], rate: float, neighbours: int, unseen: set[int]
+) -> tuple[float, list[float]]:
+    """Return threshold and novelties, computed row by row; the bank holds all learnt rows, repeated in turn."""
     x = features.double().numpy()
     x = (x - x.mean(axis=0)) / x.std(axis=0, ddof=1)
     z = PCA(min(DIMENSIONS, x.shape[1]), svd_solver="full").fit_transform(x)
-    nearest = []
-    for i in range(len(z)):
-        if unseen and i not in unseen:
-            continue
-        others = [j for j in range(len(z)) if events[j] != events[i] and j not in unseen]
-        nearest.append(min(np.sqrt(((z[i] - z[j]) ** 2).sum()) for j in others))
-    return float(np.quantile(nearest, 1 - rate)), z
+    order = torch.randperm(len(z) - len(unseen), generator=torch.Generator().manual_seed(0)).tolist()
+    learnt = [[i for i in range(len(z)) if i not in unseen][k] for k in order]
+    bank = [learnt[i % len(learnt)] for i in range(BANK)]
+
+    def nearest(row: np.ndarray, known: list[int]) -> float:
+        return float(np.mean(sorted(np.sqrt(((row - z[j]) ** 2).sum()) for j in known)[:neighbours]))
+
+    measured = unseen or range(len(z))
+    found = [nearest(z[i], [j for j in bank if events[j] != events[i]]) for i in measured]
+    threshold = float(np.quantile(found, 1 - rate))
+    return threshold, [nearest(row, bank) / threshold for row in z]
 
 
 @settings(max_examples=30, deadline=None)
@@ -47,21 +52,20 @@ def slow_threshold(features: Tensor, events: list[int], rate: float, unseen: set
     n_features=st.integers(1, 24),
     n_events=st.integers(4, 15),
     rate=st.floats(0.01, 0.9),
+    neighbours=st.sampled_from([1, 5, 200]),
     held_out=st.booleans(),
 )
 def test_distances_and_threshold_are_those_of_loops(
-    n: int, n_features: int, n_events: int, rate: float, held_out: bool
+    n: int, n_features: int, n_events: int, rate: float, neighbours: int, held_out: bool
 ) -> None:
     features = rows(n, n_features)
     events = [i % n_events for i in range(n)]
     unseen = {i for i in range(n) if events[i] < 2} if held_out else set()
-    model = NoveltyDetector(n_features, rate).fit(
+    model = NoveltyDetector(n_features, rate, neighbours).fit(
         features, torch.tensor(events), torch.tensor(sorted(unseen)) if unseen else None
     )
-    threshold, z = slow_threshold(features, events, rate, unseen)
+    threshold, expected = slow_novelty(features, events, rate, neighbours, unseen)
     assert model.threshold.item() == pytest.approx(threshold, rel=2e-3)
-    learnt = [i for i in range(n) if i not in unseen]
-    expected = [min(np.sqrt(((row - z[j]) ** 2).sum()) for j in learnt) / threshold for row in z]
     np.testing.assert_allclose(model(features).numpy(), expected, rtol=5e-3, atol=5e-3)
     assert model(features).dtype == torch.float32
 
@@ -150,6 +154,12 @@ def test_uninformative_features_are_refused(features: Tensor, groups: Tensor | N
     model = NoveltyDetector(3)
     with pytest.raises(TrainingError, match=message):
         model.fit(features, groups)
+
+
+@pytest.mark.parametrize("neighbours", [0, -1, 1.5, "5", BANK + 1])
+def test_invalid_numbers_of_neighbours_are_refused(neighbours: Any) -> None:
+    with pytest.raises(ConfigurationError, match=f"novelty_neighbours must be a whole number from 1 to {BANK}, but is"):
+        lcl.MiniRocketRidge(labels=["a", "b"], novelty_neighbours=neighbours)
 
 
 @pytest.mark.parametrize("rate", [0, 1, -0.1, 5, float("nan"), float("inf"), "0.1"])
@@ -331,7 +341,7 @@ def test_novelty_of_windows_is_that_of_streams(
     assert small.novelty(windows).mean() < 1.2
 
 
-def test_clusters_have_a_limit_on_request() -> None:
+def test_clusters_have_a_limit(tmp_path: Path) -> None:
     windows = np.random.default_rng(0).normal(size=(60, 1, 100))
     arguments: dict[str, Any] = {
         "clusters": 2,
@@ -341,8 +351,28 @@ def test_clusters_have_a_limit_on_request() -> None:
         "before": 0,
         "component_order": "Z",
     }
-    assert lcl.WaveformKMeans(**arguments).novelty_detector is None
-    model = lcl.WaveformKMeans(**arguments, novelty_rate=0.2).fit(windows)
-    assert model.fresh().novelty_detector.rate == 0.2
-    assert novelty.DIMENSIONS == 16
-    assert (model.novelty(windows) < 1e-2).all()
+    assert lcl.WaveformKMeans(**arguments, novelty_rate=None).novelty_detector is None
+    model = lcl.WaveformKMeans(**arguments, novelty_rate=0.2, novelty_neighbours=3).fit(windows)
+    assert (model.fresh().novelty_detector.rate, model.fresh().novelty_detector.neighbours) == (0.2, 3)
+    assert 0 < (model.novelty(windows) > 0.5).mean() < 1
+    model.save(tmp_path / "w")
+    loaded = lcl.WaveformKMeans.load(tmp_path / "w")
+    assert (loaded.novelty(windows) == model.novelty(windows)).all()
+
+
+def test_weights_that_do_not_name_the_neighbours_have_one(
+    small: lcl.MiniRocketRidge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such are the weights of version 0.1; their limits are those of the nearest window."""
+    one = lcl.MiniRocketRidge(**small.get_model_args() | {"novelty_neighbours": 1})
+    one.load_state_dict(small.state_dict())
+    arguments = one.get_model_args()
+    del arguments["novelty_neighbours"]
+    monkeypatch.setattr(lcl.MiniRocketRidge, "get_model_args", lambda self: arguments)
+    one.save(tmp_path / "one")
+    monkeypatch.undo()
+    loaded = lcl.MiniRocketRidge.load(tmp_path / "one")
+    assert loaded.novelty_detector.neighbours == 1
+    windows = np.random.default_rng(0).normal(size=(9, 1, 250))
+    assert (loaded.novelty(windows) == one.novelty(windows)).all()
+    assert (loaded.novelty(windows) < small.novelty(windows)).all()
