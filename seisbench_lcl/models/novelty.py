@@ -18,11 +18,12 @@ class NoveltyDetector(nn.Module):
     """Distance to the nearest training features, in units of a threshold that most known windows stay below.
 
     Features are divided by their standard deviation and projected onto their leading principal components; the distance
-    is Euclidean, and the mean over the nearest rows of the bank. The threshold is a quantile of the distances between windows of *different* events: from each event to
-    all others or, if the extractor learnt from labels, from its held-out events to its training events, because a
-    network maps its training windows closer together than any new ones. Distances are always measured to the windows of
-    the bank; to more windows they would be shorter. With fewer than a few hundred events, the distances between them
-    are long and the threshold is high: it then rejects few windows, known or unknown.
+    is Euclidean, and the mean over the nearest rows of the bank. The threshold is a quantile of the distances between
+    windows of *different* events: from each event to all others or, if the extractor learnt from labels, from its
+    held-out events to its training events, because a network maps its training windows closer together than any new
+    ones. Distances are always measured to the windows of the bank; to more windows they would be shorter. With fewer
+    than a few hundred events, the distances between them are long and the threshold is high: it then rejects few
+    windows, known or unknown.
 
     Parameters
     ----------
@@ -30,7 +31,7 @@ class NoveltyDetector(nn.Module):
     rate : float
         Fraction of windows of the known classes that may exceed the threshold.
     neighbours : int
-        Number of nearest rows of the bank. Several reject more unknown windows than one, which may be an odd one.
+        Number of nearest rows of the bank. Several reject more unknown windows than one, which may be odd itself.
 
     Attributes
     ----------
