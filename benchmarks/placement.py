@@ -12,15 +12,14 @@ counted: none, one label, the right label alone, or several labels.
 import argparse
 from collections.abc import Sequence
 
-import numpy as np
 import obspy
 from _picked import Picked, picked
 
+from seisbench_lcl.datasets import open_dataset, read_windows
+from seisbench_lcl.evaluation.placement import placements, shifted_cuts
 from seisbench_lcl.models.lookup import find_model
 from seisbench_lcl.models.model import Model
-from seisbench_lcl.waveforms.records import read_array
 
-SHIFTS = (-5, -3, -2, -1, -0.5, 0, 0.5, 1, 2, 3, 5)
 DEFAULT = ["EnvelopePhysicalRidge/mixed-3c", "MiniRocketRidge/mixed-3c", "ResNet18/mixed-3c"]
 
 
@@ -32,37 +31,15 @@ def main() -> None:
     arguments = parser.parse_args()
     models = {name: find_model(name) for name in arguments.weights}
     for name, model in models.items():
-        traces = suitable(arguments.dataset, arguments.split, model)
-        labels = np.array([trace.label for trace in traces])
-        print(f"\n{name}, {len(traces)} traces")
+        dataset = open_dataset(arguments.dataset, model.component_order)
+        dataset.filter((dataset.metadata["split"] == arguments.split).to_numpy())
+        curve = placements(model, read_windows(dataset, model.preprocessing, unlabelled=True, cuts=shifted_cuts()))
+        print(f"\n{name}, {curve[0].windows} traces")
         print("\n| shift, s | balanced accuracy | labels changed |\n| ---: | ---: | ---: |")
-        found = {shift: predicted(model, traces, shift) for shift in SHIFTS}
-        for shift, answers in found.items():
-            recalls = [np.mean(answers[labels == label] == label) for label in np.unique(labels)]
-            print(f"| {shift:g} | {np.mean(recalls):.3f} | {np.mean(answers != found[0]):.3f} |")
+        for at in curve:
+            print(f"| {at.shift:g} | {at.balanced_accuracy:.3f} | {at.changed:.3f} |")
+        traces = [t for t in picked(arguments.dataset, arguments.split, model) if t.label in model.labels]
         print(f"\n{detected(model, traces)}", flush=True)
-
-
-def suitable(folder: str, split: str, model: Model) -> list[Picked]:
-    """Return the traces that hold the window at all shifts, with a label that the model knows."""
-    length, before = model.preprocessing.seconds, model.preprocessing.before
-    return [
-        trace
-        for trace in picked(folder, split, model)
-        if trace.label in model.labels
-        and trace.pick / trace.rate - before >= max(SHIFTS)
-        and (trace.data.shape[1] - trace.pick) / trace.rate >= length - before + max(SHIFTS)
-    ]
-
-
-def predicted(model: Model, traces: Sequence[Picked], shift: float) -> np.ndarray:
-    """Return the labels of windows that start `shift` seconds later than in training."""
-    windows = []
-    for data, rate, pick, _ in traces:
-        record = read_array(data, rate, model.preprocessing)
-        start = round((pick / rate - model.preprocessing.before + shift) * model.sampling_rate)
-        windows.append(record.cut(np.array([start]), model.preprocessing.in_samples)[0])
-    return model.predict(np.stack(windows))
 
 
 def detected(model: Model, traces: Sequence[Picked]) -> str:
@@ -79,7 +56,9 @@ def detected(model: Model, traces: Sequence[Picked]) -> str:
         near = {d.label for d in out.detections if d.start_time <= p + 20 and d.end_time >= p - 2}
         counts["none" if not near else "one label" if len(near) == 1 else "several labels"] += 1
         counts["the right label alone"] += near == {label}
-    return "detections per event: " + ", ".join(f"{what} {n / len(traces):.3f}" for what, n in counts.items())
+    return f"detections of {len(traces)} events: " + ", ".join(
+        f"{what} {n / len(traces):.3f}" for what, n in counts.items()
+    )
 
 
 if __name__ == "__main__":

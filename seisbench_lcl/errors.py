@@ -11,6 +11,7 @@ __all__ = [
     "DatasetError",
     "EmptyStreamError",
     "HubError",
+    "MissingBackboneError",
     "MissingPluginError",
     "NotFittedError",
     "OutputError",
@@ -93,6 +94,10 @@ class WeightsError(SeisBenchLCLError, ValueError):
 
 class HubError(WeightsError):
     """A hub cannot be reached, or its files differ from its registry."""
+
+
+class MissingBackboneError(HubError):
+    """A pretrained SeisBench model that weights name is not in SeisBench's cache and cannot be downloaded."""
 
 
 class PluginError(SeisBenchLCLError):

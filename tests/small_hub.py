@@ -68,7 +68,7 @@ def head(version: str = "1", **changes: Any) -> dict[str, Any]:
         },
         "scores": [{**score, "level": level, **counts} for level in ("station", "event")],
         "calibration": None,
-        "reject": {"novelty_rate": None, "reject_below": 0.0},
+        "reject": {"novelty_rate": 0.05, "reject_below": 0.0},
         "valid_ranges": {"native sampling rate": "40 Hz or more"},
         "not_for": ["anything"],
         "licence": "CC0-1.0",

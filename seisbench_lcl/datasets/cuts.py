@@ -36,6 +36,9 @@ class Cuts:
         If positive, the pick is first moved to the onset within ±refine seconds (`seisbench_lcl.waveforms.onset`), on
         the vertical component if the model has one, otherwise on the first. The pick stays if the trace does not cover
         that span or has a gap in it.
+    at : tuple of float
+        Shifts of further copies in s, to measure how a model depends on the place of P; they may move it out of the
+        window.
     seed : int
         Seed of the shifts. The shifts of a trace depend only on the seed and on the index of the trace in its dataset.
 
@@ -54,6 +57,7 @@ class Cuts:
     copies: int = 0
     refine: float = 0.0
     seed: int = 0
+    at: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         check_arguments(
@@ -62,6 +66,7 @@ class Cuts:
             ("copies must be a whole number and not negative", is_whole(self.copies, 0), self.copies),
             ("refine must be finite and not negative", 0 <= self.refine < math.inf, self.refine),
             ("seed must be a whole number and not negative", is_whole(self.seed, 0), self.seed),
+            ("at must be shifts other than 0", all(0 < abs(shift) < math.inf for shift in self.at), self.at),
         )
         if self.copies and not self.max_shift:
             raise ConfigurationError(
@@ -119,7 +124,9 @@ class Cuts:
             )
 
     def shifts(self, trace: int) -> NDArray[np.float64]:
-        """Return the shift of each window of a trace, (1 + copies,) in s, positive if it starts later; the first is 0.
+        """Return the shift of each window of a trace in s, positive if it starts later.
+
+        Of (1 + copies + len(at),) shifts, the first is 0.
 
         Parameters
         ----------
@@ -127,7 +134,7 @@ class Cuts:
             Index in the dataset.
         """
         rng = np.random.default_rng([self.seed, trace])
-        return np.append(0.0, rng.uniform(-self.max_shift, self.max_shift, self.copies))
+        return np.concatenate([[0.0], rng.uniform(-self.max_shift, self.max_shift, self.copies), self.at])
 
     def refined(self, record: Record, arrival: float, preprocessing: Preprocessing) -> float:
         """Return the P arrival to cut at, in s from the start of the record.

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 from seisbench.models import WaveformModel
 from torch import nn
 
-from seisbench_lcl.errors import ConfigurationError, HubError, WeightsError
+from seisbench_lcl.errors import ConfigurationError, MissingBackboneError, WeightsError
 from seisbench_lcl.hub import weights as weights_files
 from seisbench_lcl.wording import suggestion
 
@@ -75,7 +75,7 @@ def open_backbone(
     ------
     ConfigurationError
         If SeisBench has no such model.
-    HubError
+    MissingBackboneError
         If the weights are not in the cache and cannot be downloaded; the message says how to put them there.
     WeightsError
         If the files in the cache cannot be read, or hold other tensors.
@@ -162,7 +162,7 @@ def _download(cls: type[WaveformModel], weights: str, version: str | None) -> No
     option = f" --version {version}" if version else ""
     partial = sorted(cls._model_path().glob(f"{weights}.*.partial"))
     mend = f"remove {', '.join(map(str, partial))} and try again" if partial else "check the network"
-    raise HubError(
+    raise MissingBackboneError(
         f"{name}{f' version {version}' if version else ''} is not in SeisBench's cache and could not be downloaded "
         f"({reason}): {mend}; or run seisbench-lcl backbone {name}{option} on a machine with a network, and copy its "
         f"two files to {cls._model_path()}"

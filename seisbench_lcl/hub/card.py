@@ -121,8 +121,20 @@ class Reject(_Part):
     reject_below: Fraction
 
 
+class Placement(_Part):
+    """Answers for windows that start `shift` seconds later than in training; see `seisbench_lcl.evaluation.placement`.
+
+    `changed` is the fraction of labels that differ from those without a shift.
+    """
+
+    shift: float
+    balanced_accuracy: Annotated[float, Field(ge=0, le=1)]
+    changed: Annotated[float, Field(ge=0, le=1)]
+    windows: Count
+
+
 class Card(_Part):
-    """Head of the card of one version of weights; all fields except the last two are required, and no other is allowed.
+    """Head of the card of one version of weights; all fields but the last three are required, and no other is allowed.
 
     Attributes
     ----------
@@ -151,6 +163,8 @@ class Card(_Part):
     citation : list of str
         Works to cite.
     state : "experimental" or "stable"
+    placement : list of Placement
+        How the answers depend on the place of P in the window, for the split of the scores of the weights themselves.
     backbones : list of seisbench_lcl.hub.backbones.Backbone
         Pretrained SeisBench models that the weights need but do not hold.
     weights_sha256 : str or None
@@ -182,6 +196,7 @@ class Card(_Part):
     not_for: Annotated[list[Text], Field(min_length=1)]
     licence: Text
     citation: Annotated[list[Text], Field(min_length=1)]
+    placement: list[Placement] = []
     backbones: list[Backbone] = []
     weights_sha256: Sha256 | None = None
 
@@ -232,7 +247,7 @@ class Card(_Part):
 
     def to_text(self, body: str) -> str:
         """Return the card as Markdown with a YAML head."""
-        absent = {name for name in ("backbones", "weights_sha256") if not getattr(self, name)}
+        absent = {name for name in ("placement", "backbones", "weights_sha256") if not getattr(self, name)}
         return join(self.model_dump(exclude=absent), body)
 
     def check_against(self, metadata: Mapping[str, Any]) -> None:

@@ -32,6 +32,8 @@ def render(card: Card, body: str = "") -> RenderableType:
     parts: list[RenderableType] = [title, Text(card.task), Text(), Text(card.summary), Text(), _facts(card), Text()]
     parts += [*_listed("Do not use it for", card.not_for, "bold red"), Text()]
     parts += [_scores(split, list(scores)) for split, scores in groupby(card.scores, lambda s: (s.data, s.split))]
+    if card.placement:
+        parts.append(_placement(card))
     parts += _listed("Cite", card.citation, "bold")
     if body:
         parts += [Text(), Markdown(body)]
@@ -89,6 +91,16 @@ def _scores(what: tuple[str, str], scores: list[Score]) -> RenderableType:
     found = {(score.metric, score.level): score for score in scores}
     for metric in dict.fromkeys(score.metric for score in scores):
         table.add_row(Text(metric), *(_with_interval(found.get((metric, level))) for level in ("station", "event")))
+    return Padding(table, (0, 0, 1, 0))
+
+
+def _placement(card: Card) -> RenderableType:
+    title = f"Windows that start later or earlier than in training ({card.placement[0].windows} windows)"
+    table = Table(title=Text(title), title_justify="left", title_style="bold")
+    for column in ("shift in s", "balanced accuracy", "labels changed"):
+        table.add_column(column, justify="right")
+    for at in card.placement:
+        table.add_row(f"{at.shift:+g}" if at.shift else "0", f"{at.balanced_accuracy:.3f}", f"{at.changed:.3f}")
     return Padding(table, (0, 0, 1, 0))
 
 

@@ -122,13 +122,15 @@ def verify(cls: type[WaveformModel], offer: Offer) -> None:
         check(cls, Path(scratch, offer.name), offer.version, card)
 
 
-def verify_cached(cls: type[WaveformModel], offers: dict[str, dict[str, Offer]]) -> Iterator[tuple[str, str, str]]:
+def verify_cached(
+    cls: type[WaveformModel], offers: dict[str, dict[str, Offer]]
+) -> Iterator[tuple[str, str, SeisBenchLCLError | None]]:
     """Check the weights of a class in SeisBench's cache.
 
     Yields
     ------
-    (str, str, str)
-        Name, version, and the problem; "" without a problem.
+    (str, str, SeisBenchLCLError or None)
+        Name, version, and the problem.
     """
     for name, versions in weights.available([cls._model_path()]).items():
         for version, path in versions.items():
@@ -140,10 +142,10 @@ def verify_cached(cls: type[WaveformModel], offers: dict[str, dict[str, Offer]])
                 else:
                     cls.load(path, version_str=version)
                 _compare(files | {"card": card}, offers.get(name, {}).get(version))
-                wrong = ""
             except SeisBenchLCLError as error:
-                wrong = str(error)
-            yield name, version, wrong
+                yield name, version, error
+            else:
+                yield name, version, None
 
 
 def export(offers: Iterable[Offer], folder: Path, progress: bool = True) -> int:

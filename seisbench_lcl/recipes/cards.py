@@ -10,6 +10,7 @@ import tomlkit
 from seisbench_lcl.datasets import LabelledWindows
 from seisbench_lcl.datasets.manifest import split_manifest
 from seisbench_lcl.evaluation import EvaluationReport, Interval
+from seisbench_lcl.evaluation.placement import Placement
 from seisbench_lcl.evaluation.scored import Scored
 from seisbench_lcl.evaluation.sections import Section
 from seisbench_lcl.hub import card as hub
@@ -31,6 +32,7 @@ def card_of(
     data: LabelledWindows,
     learnt: LabelledWindows,
     scores: list[hub.Score],
+    curve: list[Placement],
 ) -> hub.Card:
     """Assemble a card.
 
@@ -47,6 +49,7 @@ def card_of(
         All windows, and the training windows.
     scores : list of seisbench_lcl.hub.card.Score
         They must include the scores of `Evaluation.split`.
+    curve : list of seisbench_lcl.evaluation.placement.Placement
 
     Raises
     ------
@@ -86,9 +89,19 @@ def card_of(
             "not_for": about.not_for,
             "licence": about.licence,
             "citation": about.citation,
+            "placement": [_rounded(at) for at in curve],
             "backbones": model.backbones,
         },
         f"the card of {name}",
+    )
+
+
+def _rounded(at: Placement) -> hub.Placement:
+    return hub.Placement(
+        shift=at.shift,
+        balanced_accuracy=round(at.balanced_accuracy, 3),
+        changed=round(at.changed, 3),
+        windows=at.windows,
     )
 
 

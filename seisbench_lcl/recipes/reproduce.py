@@ -6,9 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from seisbench.data import WaveformDataset
 
 from seisbench_lcl.datasets import LabelledWindows
 from seisbench_lcl.errors import ConfigurationError, DatasetError, OutputError
+from seisbench_lcl.evaluation.placement import placements, shifted_cuts
 from seisbench_lcl.evaluation.scored import Scored, predict_held_out, predict_split
 from seisbench_lcl.evaluation.sections import Section
 from seisbench_lcl.hub import weights
@@ -22,7 +24,7 @@ from seisbench_lcl.recipes.commits import committed
 from seisbench_lcl.recipes.datasets import open_datasets
 from seisbench_lcl.recipes.recipe import ORIGIN, Recipe
 from seisbench_lcl.storage.files import write_text
-from seisbench_lcl.training import Training, training_sections
+from seisbench_lcl.training import Training, TrainingRequest, training_sections
 from seisbench_lcl.training.pipeline import Progress
 
 
@@ -95,7 +97,8 @@ def reproduce(
     introduction = _introduction(recipe)
     files = _files(described, check_name(recipe.stem), out)
     request = described.request(memory)
-    training = Training(request, open_datasets(described, data), tell=tell, progress=progress)
+    dataset = open_datasets(described, data)
+    training = Training(request, dataset, tell=tell, progress=progress)
     learnt = training.read()
     read = training.data
     read.in_split(described.evaluate.split)  # raises if the split does not exist
@@ -109,7 +112,8 @@ def reproduce(
     sections = [list(each.sections(described.evaluate.seed)) for each in scored]
     names = ", ".join(described.datasets)
     scores = [score for each, parts in zip(scored, sections, strict=True) for score in scores_of(each, parts, names)]
-    card = card_of(described, recipe.stem, source, model, read, learnt, scores)
+    curve = placements(model, _shifted(request, dataset, model, described.evaluate.split))
+    card = card_of(described, recipe.stem, source, model, read, learnt, scores, curve)
     # Weights are written together with their complete card.
     _save(model, described, files)
     metadata, _ = weights.read(_base(files), described.version)
@@ -152,6 +156,11 @@ def _after_training(model: Model, learnt: LabelledWindows, recipe: Recipe) -> It
         labelled = picked.select(np.not_equal(picked.labels, ""))
         model.name_clusters(labelled.windows, labelled.labels, recipe.event_types)
     yield from training_sections(model, learnt, recipe.evaluate.seed)
+
+
+def _shifted(request: TrainingRequest, dataset: WaveformDataset, model: Model, split: str) -> LabelledWindows:
+    part = dataset.filter((dataset.metadata[request.columns.split] == split).to_numpy(), inplace=False)
+    return request.columns.read(part, model.preprocessing, unlabelled=True, memory=request.memory, cuts=shifted_cuts())
 
 
 def _save(model: Model, recipe: Recipe, files: dict[str, Path]) -> None:

@@ -83,6 +83,9 @@ def test_from_hub_to_hub(
     exported = run("hub", "export", "--hub", "hub", "--out", "stick")
     assert "copied PhaseNet 'tiny', version 1, which they need, to stick/backbones" in " ".join(exported.stdout.split())
     shutil.rmtree(cache)
+    verified = run("hub", "verify", "--hub", "stick")
+    assert verified.returncode == 0
+    assert "not checked stick: PhaseNetKMeans mine 1" in " ".join(verified.stdout.split())
     pulled = run("hub", "pull", "mine", "--hub", "stick")
     assert pulled.returncode == 2
     assert "run seisbench-lcl backbone PhaseNet/tiny --version 1 on a machine with a network" in pulled.stderr

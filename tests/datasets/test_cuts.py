@@ -30,6 +30,8 @@ def make_record(onset: float = 30.0, gain: float = 10.0, seconds: float = 60.0) 
         ({"refine": math.inf}, "refine must be finite and not negative, but is inf"),
         ({"copies": 1.5, "max_shift": 1.0}, "copies must be a whole number and not negative, but is 1.5"),
         ({"copies": -1}, "copies must be a whole number and not negative, but is -1"),
+        ({"at": (1.0, 0.0)}, "at must be shifts other than 0, but is"),
+        ({"at": (math.nan,)}, "at must be shifts other than 0, but is"),
         ({"seed": -1}, "seed must be a whole number and not negative, but is -1"),
         ({"copies": 2}, "2 copies with a max_shift of 0 would equal the unshifted window; set max_shift to a positive"),
         ({"copies": 2}, r".* number of seconds, or copies to 0"),
@@ -52,6 +54,8 @@ def test_shifts_depend_on_seed_and_trace_only() -> None:
     assert np.abs(first).max() <= 2
     assert np.histogram(first[1:], bins=4, range=(-2, 2))[0].min() > 90
     assert Cuts().shifts(3).tolist() == [0]
+    assert Cuts(at=(-9.0, 3.0)).shifts(3).tolist() == [0, -9, 3]
+    Cuts(at=(-9.0, 3.0)).check(PREPROCESSING)
 
 
 @pytest.mark.parametrize(("before", "farthest"), [(0.0, 0.0), (0.1, 0.1), (2.0, 2.0), (9.8, 0.2)])

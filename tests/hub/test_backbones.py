@@ -13,7 +13,7 @@ import seisbench
 import torch
 from small_backbone import WEIGHTS, install, random_phasenet
 
-from seisbench_lcl.errors import ConfigurationError, HubError, WeightsError
+from seisbench_lcl.errors import ConfigurationError, MissingBackboneError, WeightsError
 from seisbench_lcl.hub import backbones
 from seisbench_lcl.hub.backbones import Backbone, open_backbone, tensor_digest
 
@@ -91,7 +91,7 @@ def test_from_the_server(cache: Path, server: Path) -> None:
 )
 def test_not_on_the_server(cache: Path, server: Path, version: str | None, reason: str) -> None:
     (server / "phasenet").mkdir()
-    with pytest.raises(HubError, match=rf"PhaseNet/tiny .*could not be downloaded \(ValueError: {reason}"):
+    with pytest.raises(MissingBackboneError, match=rf"PhaseNet/tiny .*could not be downloaded \(ValueError: {reason}"):
         open_backbone("PhaseNet", WEIGHTS, version)
 
 
@@ -101,7 +101,7 @@ def test_without_a_network(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None
         r"PhaseNet/tiny version 1 .*\(no connection to http://127.0.0.1:9/\).* or run seisbench-lcl backbone "
         rf"PhaseNet/tiny --version 1 on a machine with a network, and copy its two files to {cache}/phasenet$"
     )
-    with pytest.raises(HubError, match=message):
+    with pytest.raises(MissingBackboneError, match=message):
         open_backbone("PhaseNet", WEIGHTS, "1")
 
 
@@ -109,7 +109,7 @@ def test_a_silent_server(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backbones, "_PATIENCE", 1.0)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         monkeypatch.setattr(seisbench, "remote_model_root", f"http://127.0.0.1:{silent.getsockname()[1]}/")
-        with pytest.raises(HubError, match=r"server did not deliver within 1 s"):
+        with pytest.raises(MissingBackboneError, match=r"server did not deliver within 1 s"):
             open_backbone("PhaseNet", WEIGHTS, "1")
 
 
@@ -118,7 +118,7 @@ def test_an_interrupted_download_is_named(cache: Path, server: Path) -> None:
     left = cache / "phasenet" / "tiny.pt.v1.partial"
     left.parent.mkdir(parents=True)
     left.write_bytes(b"half")
-    with pytest.raises(HubError, match=rf"remove {left} and try again"):
+    with pytest.raises(MissingBackboneError, match=rf"remove {left} and try again"):
         open_backbone("PhaseNet", WEIGHTS, "1")
 
 

@@ -9,6 +9,7 @@ from small_recipe import CARD
 
 from seisbench_lcl import MiniRocketRidge
 from seisbench_lcl.errors import ConfigurationError, DatasetError, OutputError
+from seisbench_lcl.evaluation.placement import SHIFTS
 from seisbench_lcl.hub import weights
 from seisbench_lcl.hub.card import Card, RecipeReference
 from seisbench_lcl.recipes import reproduce
@@ -74,6 +75,8 @@ def test_weights_are_those_of_train(recipe: Path, dataset_folder: Path, tmp_path
         "events held out, trained anew, of classes known elsewhere",
     }
     assert card.training_data[0].windows == 32
+    assert [at.shift for at in card.placement] == sorted([0, *SHIFTS])
+    assert {at.windows for at in card.placement} == {16}
     dev = {(score.level, score.metric): score.value for score in card.scores if score.split == "dev"}
     assert card.calibration is not None
     assert card.calibration.ece_event == dev["event", "ece"]
