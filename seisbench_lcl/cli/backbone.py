@@ -7,10 +7,9 @@ from rich.table import Table
 from rich.text import Text
 
 from seisbench_lcl.cli.common import console, say
-from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.extractors.layers import default_layers
 from seisbench_lcl.extractors.seisbench import layer_shapes
-from seisbench_lcl.hub.backbones import open_backbone
+from seisbench_lcl.hub.backbones import open_backbone, split_name
 
 
 def backbone(
@@ -21,10 +20,7 @@ def backbone(
 
     Name the layers in train --extractor seisbench --extractor-arg 'layers=["NAME", ...]'. Default layers have a star.
     """
-    model, _, weights = what.partition("/")
-    if not model or not weights:
-        raise ConfigurationError(f"{what!r} does not name a model and its weights: write MODEL/WEIGHTS")
-    module, found = open_backbone(model, weights, version)
+    module, found = open_backbone(*split_name(what), version)
     say(f"{found}, sha256 {found.sha256}")
     for file in found.files:
         say(f"  {file}")

@@ -14,13 +14,14 @@ from seisbench_lcl.cli.options import (
     MaxShift,
     MinSNR,
     PickColumn,
+    Picker,
     Refine,
     SplitColumn,
     Threads,
     Weights,
     read_dataset,
 )
-from seisbench_lcl.datasets import Cuts, open_dataset
+from seisbench_lcl.datasets import open_dataset
 from seisbench_lcl.datasets.selection import learnable
 from seisbench_lcl.datasets.windows import labels_in
 from seisbench_lcl.errors import ConfigurationError, DatasetError
@@ -30,7 +31,7 @@ from seisbench_lcl.evaluation.scored import Scored, predict_held_out, predict_sp
 from seisbench_lcl.models.lookup import find_model
 from seisbench_lcl.models.model import Model
 from seisbench_lcl.plotting import reliability_figure
-from seisbench_lcl.training import Columns, recorded_cuts
+from seisbench_lcl.training import Columns, recorded_cuts, refined_cuts
 
 
 def evaluate(
@@ -52,6 +53,7 @@ def evaluate(
     max_shift: MaxShift = None,
     copies: Copies = None,
     refine: Refine = None,
+    picker: Picker = None,
     min_snr: MinSNR = None,
     seed: Annotated[int, typer.Option(help="seed of the folds and the resamples")] = 0,
     risk: Annotated[
@@ -70,13 +72,16 @@ def evaluate(
 
     With --folds or --by, models are trained again on all splits together, each without the windows that it is tested
     on; the weights only provide the settings. Training windows are cut and chosen as the weights record, or else by the
-    defaults of train; --max-shift, --copies, --refine and --min-snr override both. Scores use the unshifted windows.
+    defaults of train; --max-shift, --copies, --refine, --picker and --min-snr override both. Scores use the unshifted
+    windows, with picks refined like those of the training.
     """
     anew = folds is not None or by is not None
     if folds is not None and by is not None:
         raise ConfigurationError("use either --folds or --by")
-    if not anew and any(value is not None for value in (max_shift, copies, refine, min_snr)):
-        raise ConfigurationError("--max-shift, --copies, --refine and --min-snr only apply with --folds or --by")
+    if not anew and any(value is not None for value in (max_shift, copies, refine, picker, min_snr)):
+        raise ConfigurationError(
+            "--max-shift, --copies, --refine, --picker and --min-snr only apply with --folds or --by"
+        )
     if risk is not None:
         check_risk(risk)
     if reliability_plot:
@@ -88,7 +93,7 @@ def evaluate(
     if discriminator.clusters:
         wanted = None  # windows of a class that no cluster stands for count as errors
     columns = Columns(label=label_column, group=group_column, split=split_column, pick=pick_column)
-    cuts = recorded_cuts(discriminator, max_shift, copies, refine) if anew else Cuts()
+    cuts = recorded_cuts(discriminator, max_shift, copies, refine, picker) if anew else refined_cuts(discriminator)
     data = read_dataset(waveforms, discriminator.preprocessing, columns, labels=wanted, cuts=cuts)
     if anew:
         if min_snr is None and discriminator.training_windows:

@@ -28,7 +28,7 @@ from seisbench_lcl.datasets.windows import labels_in
 from seisbench_lcl.models.lookup import find_model
 from seisbench_lcl.models.model import Model
 from seisbench_lcl.optim import session
-from seisbench_lcl.training import Columns, training_sections
+from seisbench_lcl.training import Columns, refined_cuts, training_sections
 
 
 def fine_tune(
@@ -69,7 +69,7 @@ def fine_tune(
     known = [label for label in tuned.labels if label in found] or None  # otherwise an error below lists the labels
     if known and (unknown := sorted(set(found) - set(known))):
         remark(f"left out classes that the weights do not know: {', '.join(unknown)}")
-    data = read_dataset(waveforms, tuned.preprocessing, columns, split, labels=known)
+    data = read_dataset(waveforms, tuned.preprocessing, columns, split, labels=known, cuts=refined_cuts(tuned))
     remark(f"fine-tuning on {len(data)} windows of {len(set(data.groups))} events")
     given: dict[str, Any] = {"freeze": freeze, "learning_rate": learning_rate, "epochs": epochs}
     with session(checkpoints, progress, logs):

@@ -46,6 +46,10 @@ Copies = Annotated[
 Refine = Annotated[
     float | None, typer.Option(help="move each pick to the onset within this many seconds; 0 keeps picks")
 ]
+Picker = Annotated[
+    str | None,
+    typer.Option(metavar="MODEL/WEIGHTS", help="SeisBench picker that finds the onset, such as PhaseNet/original"),
+]
 MinSNR = Annotated[
     float | None,
     typer.Option(

@@ -18,6 +18,7 @@ from seisbench_lcl.cli.options import (
     MinSNR,
     Out,
     PickColumn,
+    Picker,
     Refine,
     Report,
     SplitColumn,
@@ -49,6 +50,7 @@ def train(
     max_shift: MaxShift = None,
     copies: Copies = None,
     refine: Refine = None,
+    picker: Picker = None,
     min_snr: MinSNR = None,
     clusters: Annotated[
         int | None, typer.Option(help="number of clusters, for models that learn without labels")
@@ -109,6 +111,7 @@ def train(
         max_shift=max_shift,
         copies=copies,
         refine=refine or 0.0,
+        picker=picker,
         min_snr=min_snr,
         novelty_rate=novelty_rate,
         event_types=parse_event_types(event_type or []),

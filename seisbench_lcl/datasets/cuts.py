@@ -8,7 +8,9 @@ import torch
 from numpy.typing import NDArray
 from typing_extensions import Self
 
+from seisbench_lcl.datasets.picker import check_picker, pick_p
 from seisbench_lcl.errors import ConfigurationError, check_arguments, is_whole
+from seisbench_lcl.hub.backbones import Backbone
 from seisbench_lcl.waveforms.onset import aic_onset
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
 from seisbench_lcl.waveforms.records import Record
@@ -36,6 +38,8 @@ class Cuts:
         If positive, the pick is first moved to the onset within ±refine seconds (`seisbench_lcl.waveforms.onset`), on
         the vertical component if the model has one, otherwise on the first. The pick stays if the trace does not cover
         that span or has a gap in it.
+    picker : Backbone, optional
+        A SeisBench picker that finds the onset instead, from all components; where it is not sure, the pick stays.
     at : tuple of float
         Shifts of further copies in s, to measure how a model depends on the place of P; they may move it out of the
         window.
@@ -57,6 +61,7 @@ class Cuts:
     copies: int = 0
     refine: float = 0.0
     seed: int = 0
+    picker: Backbone | None = None
     at: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
@@ -73,6 +78,10 @@ class Cuts:
                 f"cuts: {self.copies} copies with a max_shift of 0 would equal the unshifted window; set max_shift to "
                 "a positive number of seconds, or copies to 0"
             )
+        if self.picker and not self.refine:
+            raise ConfigurationError(
+                f"cuts: {self.picker} is to refine picks within 0 s: set refine to a positive number of seconds"
+            )
 
     @classmethod
     def default(
@@ -83,6 +92,7 @@ class Cuts:
         max_shift: float | None = None,
         copies: int | None = None,
         refine: float | None = None,
+        picker: Backbone | None = None,
     ) -> Self:
         """Return cuts with defaults for arguments that are None.
 
@@ -91,7 +101,7 @@ class Cuts:
         preprocessing : Preprocessing
         augments : bool
             Whether the model augments its training windows itself (`seisbench_lcl.models.traits.Traits`).
-        max_shift, copies, refine
+        max_shift, copies, refine, picker
             As in `Cuts`. By default each window gets 2 copies, shifted by up to 1 s or as far as P stays in the window;
             a model that augments gets no copies. Picks are not refined.
 
@@ -104,18 +114,20 @@ class Cuts:
             max_shift = 0.0 if augments else min(_USUAL_SHIFT, farthest_shift(preprocessing))
         if copies is None:
             copies = _USUAL_COPIES if max_shift else 0
-        cuts = cls(max_shift, copies, refine or 0.0)
+        cuts = cls(max_shift, copies, refine or 0.0, picker=picker)
         cuts.check(preprocessing)
         return cuts
 
     def check(self, preprocessing: Preprocessing) -> None:
-        """Refuse shifts that move P out of the window.
+        """Refuse shifts that move P out of the window, and a picker that does not fit.
 
         Raises
         ------
         ConfigurationError
-            If `max_shift` exceeds `farthest_shift`.
+            If `max_shift` exceeds `farthest_shift`, or as `seisbench_lcl.datasets.picker.check_picker`.
         """
+        if self.picker:
+            check_picker(self.picker, preprocessing, self.refine)
         if self.max_shift > (farthest := farthest_shift(preprocessing)):
             raise ConfigurationError(
                 f"cuts: a max_shift of {self.max_shift:g} s moves P out of the window, which is "
@@ -156,6 +168,9 @@ class Cuts:
         span = slice(first, last + 1)
         if not record.present[row, span].all():
             return arrival
+        if self.picker:
+            pick = pick_p(self.picker, record.data, arrival, self.refine, preprocessing)
+            return pick.time if pick else arrival
         return (first + int(aic_onset(torch.from_numpy(record.data[row : row + 1, span])))) / rate
 
 

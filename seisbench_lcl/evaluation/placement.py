@@ -1,6 +1,7 @@
 """How the answers of a model depend on the place of the arrival in the window."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,8 @@ from seisbench_lcl.models.model import Model
 
 SHIFTS = (-5.0, -3.0, -2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 3.0, 5.0)
 """Shifts of the window in s, positive if it starts later."""
+
+_AS_PICKED = Cuts()
 
 
 class Placement(NamedTuple):
@@ -31,9 +34,9 @@ class Placement(NamedTuple):
     windows: int
 
 
-def shifted_cuts(shifts: Sequence[float] = SHIFTS) -> Cuts:
-    """Return the cuts of the windows that `placements` compares, for `seisbench_lcl.datasets.read_windows`."""
-    return Cuts(at=tuple(shifts))
+def shifted_cuts(cuts: Cuts = _AS_PICKED, shifts: Sequence[float] = SHIFTS) -> Cuts:
+    """Return the cuts of the windows that `placements` compares, with picks refined as in other cuts."""
+    return replace(cuts, max_shift=0.0, copies=0, at=tuple(shifts))
 
 
 def placements(model: Model, data: LabelledWindows, shifts: Sequence[float] = SHIFTS) -> list[Placement]:

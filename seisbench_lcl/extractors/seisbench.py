@@ -13,7 +13,7 @@ from typing_extensions import Self
 from seisbench_lcl.errors import ConfigurationError, WeightsError, WindowError
 from seisbench_lcl.extractors.base import FeatureExtractor
 from seisbench_lcl.extractors.layers import Pooling, default_layers, pool, shapes, watched
-from seisbench_lcl.hub.backbones import Backbone, open_backbone
+from seisbench_lcl.hub.backbones import Backbone, normalised, open_backbone
 from seisbench_lcl.wording import listed, suggestion
 
 DEFAULT_POOLING: tuple[Pooling, ...] = ("mean", "max", "std")
@@ -221,10 +221,10 @@ class SeisBenchEncoder(FeatureExtractor):
             starts = [round(i * (length - n) / (count - 1)) for i in range(count)]
             inputs = torch.stack([inputs[..., start : start + n] for start in starts], dim=1).flatten(0, 1)
         before, after = max(n - length, 0) // 2, (max(n - length, 0) + 1) // 2
-        normalised = _normalised(self.module, inputs)
-        if normalised.shape != inputs.shape:  # such as the spectrograms of CRED
-            return _normalised(self.module, pad(inputs, (before, after)))
-        return pad(normalised, (before, after))
+        prepared = normalised(self.module, inputs)
+        if prepared.shape != inputs.shape:  # such as the spectrograms of CRED
+            return normalised(self.module, pad(inputs, (before, after)))
+        return pad(prepared, (before, after))
 
 
 def layer_shapes(module: WaveformModel) -> dict[str, tuple[int, ...]]:
@@ -240,10 +240,4 @@ def layer_shapes(module: WaveformModel) -> dict[str, tuple[int, ...]]:
         Channels and steps, for a window as long as the model takes it, or the number of features without steps.
     """
     inputs = torch.zeros(2, len(module.component_order), module.in_samples or _UNLIMITED)
-    return shapes(module, _normalised(module, inputs))
-
-
-def _normalised(module: WaveformModel, inputs: Tensor) -> Tensor:
-    arguments = {name: value for name, (_, value) in module._annotate_args.items()} | dict(module.default_args)
-    normalised: Tensor = module.annotate_batch_pre(inputs, arguments)
-    return normalised
+    return shapes(module, normalised(module, inputs))

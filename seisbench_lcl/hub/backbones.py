@@ -12,7 +12,7 @@ import seisbench
 import seisbench.models
 from pydantic import BaseModel, ConfigDict, StringConstraints
 from seisbench.models import WaveformModel
-from torch import nn
+from torch import Tensor, nn
 
 from seisbench_lcl.errors import ConfigurationError, MissingBackboneError, WeightsError
 from seisbench_lcl.hub import weights as weights_files
@@ -118,6 +118,27 @@ def tensor_digest(module: nn.Module) -> str:
         digest.update(f"{name} {little_endian.dtype.str} {array.shape}\n".encode())
         digest.update(little_endian.tobytes())
     return digest.hexdigest()
+
+
+def normalised(module: WaveformModel, inputs: Tensor) -> Tensor:
+    """Prepare a batch of windows (B, C, T) as a SeisBench model does in `annotate`, with its default arguments."""
+    arguments = {name: value for name, (_, value) in module._annotate_args.items()} | dict(module.default_args)
+    prepared: Tensor = module.annotate_batch_pre(inputs, arguments)
+    return prepared
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Return the class and the weights that "MODEL/WEIGHTS" names.
+
+    Raises
+    ------
+    ConfigurationError
+        If one of them is missing.
+    """
+    model, _, weights = name.partition("/")
+    if not model or not weights:
+        raise ConfigurationError(f"{name!r} does not name a model and its weights: write MODEL/WEIGHTS")
+    return model, weights
 
 
 def _class(model: str) -> type[WaveformModel]:

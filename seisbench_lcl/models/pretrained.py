@@ -23,14 +23,16 @@ _SEISBENCH_REQUIREMENT = "0.12.6"
 class TrainingWindows(TypedDict):
     """How the training windows of weights were cut and chosen; see `seisbench_lcl.datasets.Cuts`.
 
-    `max_shift` and `refine` are in seconds, `min_snr` in dB; None accepted all windows. `windows` is the number of
-    windows, without shifted copies.
+    `max_shift` and `refine` are in seconds, `min_snr` in dB; None accepted all windows. `picker` is the
+    `seisbench_lcl.hub.backbones.Backbone` that refined picks, as a mapping. `windows` is the number of windows, without
+    shifted copies.
     """
 
     max_shift: float
     copies: int
     refine: float
     min_snr: float | None
+    picker: NotRequired[dict[str, str]]
     windows: NotRequired[int]
 
 
@@ -230,10 +232,14 @@ class PretrainedModel(WaveformModel):
 
 
 def _completed(arguments: Any) -> Any:
-    """Add what weights of version 0.1 leave out, for a model and its members: novelty was measured to one neighbour."""
+    """Add what weights of version 0.1 leave out, for a model and its members.
+
+    Clusters had no limit of novelty, and novelty was measured to one neighbour.
+    """
     if isinstance(arguments, list):
         return [_completed(one) for one in arguments]
     if not isinstance(arguments, dict):
         return arguments
-    missing = {"novelty_neighbours": 1} if "novelty_rate" in arguments else {}
+    missing: dict[str, Any] = {"novelty_rate": None} if "clusters" in arguments else {}
+    missing |= {"novelty_neighbours": 1} if {"novelty_rate", "clusters"} & arguments.keys() else {}
     return missing | {name: _completed(value) for name, value in arguments.items()}

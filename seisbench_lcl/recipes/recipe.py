@@ -122,6 +122,8 @@ class Recipe(_Part):
         As in `seisbench_lcl.waveforms.preprocessing.Preprocessing`, with `length` in seconds.
     max_shift, copies, refine
         As in `seisbench_lcl.training.Cuts`.
+    picker : str, optional
+        The SeisBench picker that refines picks, as "PhaseNet/original".
     min_snr : float, optional
         Smallest signal-to-noise ratio of a training window in dB; windows with unknown ratio stay.
     novelty_rate : float
@@ -156,6 +158,7 @@ class Recipe(_Part):
     max_shift: float | None = None
     copies: int | None = None
     refine: float = 0.0
+    picker: Text | None = None
     min_snr: float | None = None
     novelty_rate: Fraction = 0.05
     event_type: dict[Text, Text] = {}
@@ -218,6 +221,7 @@ class Recipe(_Part):
             max_shift=self.max_shift,
             copies=self.copies,
             refine=self.refine,
+            picker=self.picker,
             min_snr=self.min_snr,
             novelty_rate=self.novelty_rate,
             event_types={} if self.clusters else self.event_types,

@@ -160,7 +160,9 @@ def _after_training(model: Model, learnt: LabelledWindows, recipe: Recipe) -> It
 
 def _shifted(request: TrainingRequest, dataset: WaveformDataset, model: Model, split: str) -> LabelledWindows:
     part = dataset.filter((dataset.metadata[request.columns.split] == split).to_numpy(), inplace=False)
-    return request.columns.read(part, model.preprocessing, unlabelled=True, memory=request.memory, cuts=shifted_cuts())
+    return request.columns.read(
+        part, model.preprocessing, unlabelled=True, memory=request.memory, cuts=shifted_cuts(request.cuts())
+    )
 
 
 def _save(model: Model, recipe: Recipe, files: dict[str, Path]) -> None:

@@ -11,7 +11,7 @@ from seisbench_lcl.datasets import (
 )
 from seisbench_lcl.optim import History, Tuning, initialise, optimise, session
 from seisbench_lcl.optim.recipe import TrainingRecipe
-from seisbench_lcl.training.pipeline import Columns, Training, TrainingRequest, recorded_cuts
+from seisbench_lcl.training.pipeline import Columns, Training, TrainingRequest, recorded_cuts, refined_cuts
 from seisbench_lcl.training.report import training_sections
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "read_archive",
     "read_windows",
     "recorded_cuts",
+    "refined_cuts",
     "session",
     "training_sections",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from seisbench_lcl.datasets import Cuts, LabelledWindows, read_windows
 from seisbench_lcl.datasets.selection import learnable, loud_enough
 from seisbench_lcl.datasets.windows import labels_in
 from seisbench_lcl.errors import ConfigurationError
+from seisbench_lcl.hub.backbones import Backbone, open_backbone, split_name
 from seisbench_lcl.models import Discriminator, DiscriminatorEnsemble
 from seisbench_lcl.models.lookup import DEFAULT_MODEL, model_class
 from seisbench_lcl.models.model import Model
@@ -74,6 +76,8 @@ class TrainingRequest:
         Length of a window in s.
     max_shift, copies, refine
         As in `seisbench_lcl.datasets.Cuts.default`.
+    picker : str, optional
+        The SeisBench picker that refines picks, as "PhaseNet/original".
     min_snr : float, optional
         Smallest signal-to-noise ratio of a training window in dB.
     novelty_rate : float
@@ -108,6 +112,7 @@ class TrainingRequest:
     max_shift: float | None = None
     copies: int | None = None
     refine: float = 0.0
+    picker: str | None = None
     min_snr: float | None = None
     novelty_rate: float = 0.05
     event_types: Mapping[str, str | None] = field(default_factory=dict)
@@ -159,6 +164,7 @@ class TrainingRequest:
             max_shift=self.max_shift,
             copies=self.copies,
             refine=self.refine,
+            picker=_picker(self.picker) if self.picker else None,
         )
 
     def build(self, labels: Sequence[str]) -> Model:
@@ -285,6 +291,8 @@ class Training:
             "min_snr": self.request.min_snr,
             "windows": int((learnt.shifts == 0).sum()),
         }
+        if cuts.picker:
+            self.model.training_windows["picker"] = cuts.picker.model_dump()
         return self.model
 
 
@@ -298,11 +306,34 @@ def remarks(data: LabelledWindows) -> Iterable[str]:
 
 
 def recorded_cuts(
-    model: Model, max_shift: float | None = None, copies: int | None = None, refine: float | None = None
+    model: Model,
+    max_shift: float | None = None,
+    copies: int | None = None,
+    refine: float | None = None,
+    picker: str | None = None,
 ) -> Cuts:
     """Return how to cut windows for training a model again: as given, as its weights record, or by default."""
+    found = _picker(picker) if picker else None
     if recorded := model.training_windows:
         copies = recorded["copies"] if copies is None and max_shift is None else copies
         max_shift = recorded["max_shift"] if max_shift is None else max_shift
-        refine = recorded["refine"] if refine is None else refine
-    return Cuts.default(model.preprocessing, augments=model.augments, max_shift=max_shift, copies=copies, refine=refine)
+        refine, found = (recorded["refine"], found or _recorded_picker(model)) if refine is None else (refine, found)
+    return Cuts.default(
+        model.preprocessing, augments=model.augments, max_shift=max_shift, copies=copies, refine=refine, picker=found
+    )
+
+
+def refined_cuts(model: Model) -> Cuts:
+    """Return how to cut one window for each pick, refined as the training windows of a model were."""
+    recorded = model.training_windows
+    return Cuts(refine=recorded["refine"], picker=_recorded_picker(model)) if recorded else Cuts()
+
+
+def _recorded_picker(model: Model) -> Backbone | None:
+    recorded = model.training_windows
+    return Backbone(**recorded["picker"]) if recorded and "picker" in recorded else None
+
+
+@cache
+def _picker(name: str) -> Backbone:
+    return open_backbone(*split_name(name))[1]

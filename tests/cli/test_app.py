@@ -80,7 +80,10 @@ def test_train_without_labels_then_name_evaluate_and_classify(
     run("evaluate", *data, "--weights", "w/named", "--report", "dev.md")
     assert "16 station windows of 8 events" in (tmp_path / "dev.md").read_text()
     obspy.read().write("a.mseed", "MSEED")
-    done = run("classify", "a.mseed", "--weights", "w/named", "--out", "windows.csv", "--plot", "f.png")
+    done = run(
+        *("classify", "a.mseed", "--weights", "w/named", "--out", "windows.csv", "--plot", "f.png"),
+        *("--max-novelty", "inf"),
+    )
     assert "23 windows of 1 station" in done.stdout
     frame = pd.read_csv(tmp_path / "windows.csv")
     np.testing.assert_allclose(frame[named.labels].sum(axis=1), 1, atol=1e-5)

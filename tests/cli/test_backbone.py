@@ -85,7 +85,7 @@ def test_from_hub_to_hub(
     shutil.rmtree(cache)
     verified = run("hub", "verify", "--hub", "stick")
     assert verified.returncode == 0
-    assert "not checked stick: PhaseNetKMeans mine 1" in " ".join(verified.stdout.split())
+    assert f"not checked {tmp_path}/stick: PhaseNetKMeans mine 1" in " ".join(verified.stdout.split())
     pulled = run("hub", "pull", "mine", "--hub", "stick")
     assert pulled.returncode == 2
     assert "run seisbench-lcl backbone PhaseNet/tiny --version 1 on a machine with a network" in pulled.stderr

@@ -96,7 +96,7 @@ class TestEveryModel:
         np.testing.assert_array_equal(loaded.predict_proba(X), probabilities)
         np.testing.assert_array_equal(loaded.cluster_proba(X), probabilities)
 
-        found = model.classify(stream, stride=50, threshold=0.3)
+        found = model.classify(stream, stride=50, threshold=0.3, max_novelty=None)
         windows = found.windows.to_dataframe()
         assert len(windows) == 15
         assert windows["label"].isin(model.labels).all()

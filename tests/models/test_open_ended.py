@@ -112,7 +112,7 @@ def test_unknown_windows_make_no_detection(model, windows, make_stream):
     model.fit(windows)
     stream = make_stream(components="ZN", seconds=20)  # equally loud on both components
     stream.select(component="Z")[0].data[1000:] *= 20
-    out = model.classify(stream, stride=50)
+    out = model.classify(stream, stride=50, max_novelty=None)
     assert set(out.windows.to_dataframe()["label"]) == {"unknown", "cluster 0"}
     assert {detection.label for detection in out.detections} == {"cluster 0"}
 
