@@ -7,8 +7,8 @@ from rich.table import Table
 from rich.text import Text
 
 from seisbench_lcl.cli.common import console, say
+from seisbench_lcl.extractors.layer_features import layer_shapes
 from seisbench_lcl.extractors.layers import default_layers
-from seisbench_lcl.extractors.seisbench import layer_shapes
 from seisbench_lcl.hub.backbones import open_backbone, split_name
 
 

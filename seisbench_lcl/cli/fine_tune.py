@@ -25,6 +25,8 @@ from seisbench_lcl.cli.options import (
 from seisbench_lcl.cli.outputs import Overwrite, check_outputs, check_weights, draw_curves, save
 from seisbench_lcl.datasets import open_dataset
 from seisbench_lcl.datasets.windows import labels_in
+from seisbench_lcl.errors import ConfigurationError
+from seisbench_lcl.models import fine_tune_backbone
 from seisbench_lcl.models.lookup import find_model
 from seisbench_lcl.models.model import Model
 from seisbench_lcl.optim import session
@@ -49,6 +51,13 @@ def fine_tune(
         float | None, typer.Option(help="learning rate of a network; by default a tenth of that of its training")
     ] = None,
     epochs: Annotated[int | None, typer.Option(help="epochs of a network; by default those of its training")] = None,
+    backbone: Annotated[
+        bool,
+        typer.Option(
+            "--backbone",
+            help="train the SeisBench model too that the features come from; the new weights hold its parameters",
+        ),
+    ] = False,
     description: Annotated[str, typer.Option(help="description of the weights, stored in their file")] = "",
     version: Version = None,
     overwrite: Overwrite = False,
@@ -60,6 +69,8 @@ def fine_tune(
     config: Config = None,
 ) -> None:
     """Adapt weights to another region: train a network further, or refit a ridge regression in closed form."""
+    if backbone and freeze is not None:
+        raise ConfigurationError("--freeze does not apply with --backbone, which trains all of it")
     check_weights(out, version, overwrite)
     check_outputs(out, report, curves)
     tuned: Model = find_model(weights, model)
@@ -72,10 +83,12 @@ def fine_tune(
     data = read_dataset(waveforms, tuned.preprocessing, columns, split, labels=known, cuts=refined_cuts(tuned))
     remark(f"fine-tuning on {len(data)} windows of {len(set(data.groups))} events")
     given: dict[str, Any] = {"freeze": freeze, "learning_rate": learning_rate, "epochs": epochs}
+    settings = {key: value for key, value in given.items() if value is not None}
     with session(checkpoints, progress, logs):
-        tuned.fine_tune(
-            data.windows, data.labels, data.groups, **{key: value for key, value in given.items() if value is not None}
-        )
+        if backbone:
+            tuned = fine_tune_backbone(tuned, data.windows, data.labels, data.groups, **settings)
+        else:
+            tuned.fine_tune(data.windows, data.labels, data.groups, **settings)
     if tuned.training_windows:
         tuned.training_windows["windows"] = len(data)
     save(tuned, out, description or f"Fine-tuned. Before: {tuned.weights_docstring or ''}", version)

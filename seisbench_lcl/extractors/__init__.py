@@ -7,6 +7,7 @@ from seisbench_lcl.extractors.physical import Physical
 from seisbench_lcl.extractors.raw import Raw
 from seisbench_lcl.extractors.resnet18 import ResNet18Encoder
 from seisbench_lcl.extractors.seisbench import SeisBenchEncoder
+from seisbench_lcl.extractors.seisbench_network import SeisBenchNetwork
 from seisbench_lcl.extractors.simclr import SimCLR
 from seisbench_lcl.extractors.spectrogram_autoencoder import SpectrogramAutoencoder
 from seisbench_lcl.extractors.spectrogram_cnn import SpectrogramCNNEncoder
@@ -21,6 +22,7 @@ __all__ = [
     "Raw",
     "ResNet18Encoder",
     "SeisBenchEncoder",
+    "SeisBenchNetwork",
     "SimCLR",
     "SpectrogramAutoencoder",
     "SpectrogramCNNEncoder",

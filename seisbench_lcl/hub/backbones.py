@@ -47,7 +47,7 @@ class Backbone(BaseModel):
     @property
     def files(self) -> list[Path]:
         """The files in SeisBench's cache."""
-        return _files(_class(self.model), self.weights, self.version)
+        return _files(seisbench_class(self.model), self.weights, self.version)
 
 
 def open_backbone(
@@ -80,7 +80,7 @@ def open_backbone(
     WeightsError
         If the files in the cache cannot be read, or hold other tensors.
     """
-    cls = _class(model)
+    cls = seisbench_class(model)
     weights_files.check_name(weights)
     cached = [v for v in cls.list_versions(weights, remote=False) if all(f.is_file() for f in _files(cls, weights, v))]
     if version is None and cached:
@@ -141,7 +141,14 @@ def split_name(name: str) -> tuple[str, str]:
     return model, weights
 
 
-def _class(model: str) -> type[WaveformModel]:
+def seisbench_class(model: str) -> type[WaveformModel]:
+    """Return a class of `seisbench.models` by its name.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is none.
+    """
     known = {
         name: cls
         for name, cls in vars(seisbench.models).items()

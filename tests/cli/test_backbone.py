@@ -30,7 +30,7 @@ def test_layers_are_listed(run: Callable[..., Done], stem: Path) -> None:
     assert "down_branch.4.0 128 12" in lines
     named = [line.split()[1] for line in lines if line.startswith("* ")]
     extractor = lcl.extractors.SeisBenchEncoder(weights=WEIGHTS)
-    assert named == extractor.layers
+    assert named == extractor.reader.layers
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from command_tools import few_traces, is_png, saved_models, strict
 from conftest import Done
+from small_backbone import WEIGHTS, install
 
 import seisbench_lcl as lcl
 
@@ -42,6 +43,24 @@ def test_a_network(run: Callable[..., Done], weights: Path, dataset_folder: Path
     assert 'weights = "network"' in report
     assert str(weights) not in report
     assert "freeze = 3" in report
+
+
+def test_a_backbone(run: Callable[..., Done], weights: Path, cache: Path, dataset_folder: Path, tmp_path: Path) -> None:
+    install(cache)
+    run(
+        *("train", "--dataset", dataset_folder, "--extractor", "seisbench", "--head", "linear", "--out", "w/frozen"),
+        *("--extractor-arg", f"weights={WEIGHTS}", "--extractor-arg", 'layers=["softmax"]', "--length", 8),
+        *("--max-shift", 0),
+    )
+    data = ("fine-tune", "--dataset", few_traces(dataset_folder), "--split", "all", "--backbone")
+    run(*data, "--weights", "w/frozen", "--out", "w/tuned", "--epochs", 1)
+    tuned = lcl.load(tmp_path / "w" / "tuned")
+    assert (tuned.extractor.name, tuned.backbones) == ("seisbench_network", [])
+    assert tuned.training_windows["copies"] == 0
+    frozen = ("--weights", "w/frozen", "--out", "w/other", "--freeze", 1)
+    assert "--freeze does not apply with --backbone" in run(*data, *frozen, expect=2).stderr
+    done = run(*data, "--weights", weights / "rocket", "--out", "w/other", expect=2)
+    assert "does not have the extractor seisbench and the head linear" in done.stderr
 
 
 def test_a_ridge_regression(run: Callable[..., Done], weights: Path, dataset_folder: Path, tmp_path: Path) -> None:

@@ -87,7 +87,7 @@ def test_components_go_where_the_backbone_expects_them():
 
 def test_the_defaults_are_the_stages_of_phasenet():
     extractor = encoder()
-    assert extractor.layers == [
+    assert extractor.reader.layers == [
         *(f"down_branch.{i}.1" for i in range(5)),
         *(f"up_branch.{i}.3" for i in range(4)),
         "softmax",
@@ -170,7 +170,7 @@ def test_a_backbone_that_returns_nan(stem):
 def test_layers_without_steps_are_taken_as_they_are(cache):
     put(GPD(), cache / "gpd" / WEIGHTS)
     extractor = encoder(samples=900, model="GPD")
-    assert extractor.layers == ["bn1", "bn2", "bn3", "bn4", "bn5", "bn6"]
+    assert extractor.reader.layers == ["bn1", "bn2", "bn3", "bn4", "bn5", "bn6"]
     assert extractor.n_features == 3 * (32 + 64 + 128 + 256) + 2 * 200
     assert extractor(windows(samples=900)).shape == (3, extractor.n_features)
 
@@ -188,8 +188,8 @@ def test_models_with_default_layers(cls, cache):
 def test_hooks_do_not_stay():
     extractor = encoder()
     extractor(windows())
-    assert isinstance(extractor.module, PhaseNet)
-    assert not any(module._forward_hooks for module in extractor.module.modules())
+    assert isinstance(extractor.reader.module, PhaseNet)
+    assert not any(module._forward_hooks for module in extractor.reader.module.modules())
 
 
 @pytest.mark.slow

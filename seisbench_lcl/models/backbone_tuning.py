@@ -1,0 +1,84 @@
+"""Train a pretrained SeisBench model further, together with the head that was fitted to its features."""
+
+import json
+from collections.abc import Iterable
+from copy import copy
+from typing import Any
+
+from seisbench_lcl.errors import ConfigurationError
+from seisbench_lcl.extractors import SeisBenchEncoder, SeisBenchNetwork
+from seisbench_lcl.heads import Linear
+from seisbench_lcl.models._windows import Windows
+from seisbench_lcl.models.discriminator import Discriminator
+from seisbench_lcl.models.model import Model
+
+
+def fine_tune_backbone(
+    model: Model,
+    windows: Windows,
+    labels: Iterable[str],
+    groups: Iterable[Any] | None = None,
+    *,
+    learning_rate: float = 1e-4,
+    epochs: int = 8,
+    seed: int = 0,
+) -> Discriminator:
+    """Return a model whose backbone was trained further, and belongs to its weights.
+
+    Training starts from the backbone and the head of a fitted model. Statistics of batch normalisations stay. A fifth
+    of the events is held out; the epoch with the highest macro F1 on them is kept, or the beginning if no epoch was
+    better. With a few hundred windows, no epoch may be: see "Features of a picker" in the benchmarks.
+
+    Parameters
+    ----------
+    model : Discriminator
+        Fitted, with the extractor `seisbench` and the head `linear`; it stays as it is.
+    windows : (N, C, T) float32 ndarray, Tensor or RowFile
+        At the sampling rate and in the band of the model.
+    labels : iterable of N str
+    groups : iterable of N hashables, optional
+        Event of each window.
+    learning_rate : float
+    epochs : int
+    seed : int
+        Seed of the held-out events, the batches and the augmentations.
+
+    Returns
+    -------
+    Discriminator
+        With the extractor `seisbench_network`. The licence of the backbone applies to its weights.
+
+    Raises
+    ------
+    ConfigurationError
+        If the model has another extractor or head, or an argument is out of range.
+    NotFittedError
+        If the model was neither fitted nor loaded.
+    WindowError, TrainingError
+        As in `Discriminator.fit`.
+    """
+    encoder, head = getattr(model, "extractor", None), getattr(model, "head", None)
+    if not isinstance(encoder, SeisBenchEncoder) or not isinstance(head, Linear):
+        raise ConfigurationError(
+            f"{model.name} does not have the extractor seisbench and the head linear, which are trained together: fit "
+            'Discriminator("seisbench", "linear", ...) first'
+        )
+    backbone = encoder.backbone
+    described = json.loads(backbone.files[0].read_text(encoding="utf-8"))
+    arguments = {
+        "model": backbone.model,
+        "model_args": described["model_args"],
+        "source": f"{backbone.model}/{backbone.weights}, version {backbone.version}, SHA-256 {backbone.sha256}",
+        **encoder.reader.config(),
+        "seed": seed,
+    }
+    pair = {"extractor": "seisbench_network", "head": "linear"}
+    description = model.get_model_args() | pair | {"extractor_args": arguments, "citation": model.citation}
+    tuned = Discriminator(**description, default_args=model.default_args).to(model.device)
+    network = tuned.extractor
+    assert isinstance(network, SeisBenchNetwork)
+    network.reader.module.load_state_dict(encoder.reader.module.state_dict())
+    network.epochs_trained.fill_(0)
+    tuned.head.load_state_dict(head.state_dict())
+    tuned.training_windows = copy(model.training_windows)
+    return tuned.fine_tune(windows, labels, groups, learning_rate=learning_rate, epochs=epochs)
