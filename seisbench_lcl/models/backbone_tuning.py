@@ -57,8 +57,11 @@ def fine_tune_backbone(
     WindowError, TrainingError
         As in `Discriminator.fit`.
     """
-    encoder, head = getattr(model, "extractor", None), getattr(model, "head", None)
-    if not isinstance(encoder, SeisBenchEncoder) or not isinstance(head, Linear):
+    if not (
+        isinstance(model, Discriminator)
+        and isinstance(encoder := model.extractor, SeisBenchEncoder)
+        and isinstance(model.head, Linear)
+    ):
         raise ConfigurationError(
             f"{model.name} does not have the extractor seisbench and the head linear, which are trained together: fit "
             'Discriminator("seisbench", "linear", ...) first'
@@ -79,6 +82,6 @@ def fine_tune_backbone(
     assert isinstance(network, SeisBenchNetwork)
     network.reader.module.load_state_dict(encoder.reader.module.state_dict())
     network.epochs_trained.fill_(0)
-    tuned.head.load_state_dict(head.state_dict())
+    tuned.head.load_state_dict(model.head.state_dict())
     tuned.training_windows = copy(model.training_windows)
     return tuned.fine_tune(windows, labels, groups, learning_rate=learning_rate, epochs=epochs)
