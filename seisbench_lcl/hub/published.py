@@ -42,9 +42,9 @@ class Published:
         Digest of the tensors (`seisbench_lcl.hub.backbones.tensor_digest`), without those in `ignored`: the same for a
         file of PyTorch and one of safetensors.
     licence : str
-        Licence of the weights, and who holds it.
+        Licence of the weights, such as "MIT".
     source : str
-        Who publishes them, and which of their files these are.
+        Who publishes them, which of their weights these are, and the notice that the licence asks for.
     training_data : str
         What they learnt from. Part of it may be in a user's test data.
     citation : str
@@ -140,8 +140,8 @@ def pull(cls: Any, name: str) -> Path:
         content = read(source(folder), file, entry.limit)
     except HubError as error:
         raise HubError(
-            f"{cls.__name__}/{name} is published at {entry.url}, but cannot be downloaded ({error}): copy the file "
-            f"from a machine with a network, and run {_command(cls, name)} FILE"
+            f"{cls.__name__}/{name} is not on this machine, and its file cannot be downloaded from {entry.url}: copy "
+            f"it from a machine with a network, and run {_command(cls, name)} FILE (reason: {error})"
         ) from error
     return _install(cls, name, content, entry.url)
 

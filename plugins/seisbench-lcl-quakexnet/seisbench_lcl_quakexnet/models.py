@@ -21,8 +21,8 @@ BASE = Published(
     url="https://raw.githubusercontent.com/SeisSCOPED/QuakeScope/f6ef27699305e72681aa9d0bcebed606c8ba8703/"
     "sb_catalog/models/v3/quakexnet/base.pt.v1",
     sha256="02b48c7e31d379cb34a91e1e848177ca13cc092212ec324245819424e5664f51",
-    licence="MIT, Copyright (c) 2024 SeisSCOPED",
-    source="SeisSCOPED/QuakeScope, weights 'base' of QuakeXNet",
+    licence="MIT",
+    source="SeisSCOPED/QuakeScope, weights 'base' of QuakeXNet, Copyright (c) 2024 SeisSCOPED",
     training_data="some 200,000 waveforms of the Pacific Northwest, USA (earthquakes, explosions, noise, surface events)",
     citation=_PAPER,
     limit=5_000_000,
@@ -38,7 +38,7 @@ class QuakeXNet(Discriminator, extractor="quakexnet", head="linear", normalisati
     filters from 1 to 20 Hz, and scales.
 
     Its answer depends on where the P arrival lies in the window. In its training it was 5 to 20 s after the start; by
-    default it is expected BEFORE s after it.
+    default it is expected 15 s after it.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ class QuakeXNet(Discriminator, extractor="quakexnet", head="linear", normalisati
         in_samples: int = 5000,
         component_order: str = "ENZ",
         band: tuple[float, float] = (0.0, 25.0),
-        before: float = 10.0,
+        before: float = 15.0,
         novelty_rate: float | Literal["default"] | None = None,
         **description: Any,
     ) -> None:
