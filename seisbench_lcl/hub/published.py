@@ -6,6 +6,7 @@ model. The files themselves are in no package and on no hub.
 
 import io
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -214,8 +215,11 @@ def read_tensors(content: bytes, where: str) -> dict[str, Tensor]:
         If the file is damaged, or holds anything but finite tensors by name.
     """
     try:
-        if content.startswith(_PICKLED):
-            found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+        # The header of safetensors is JSON after eight bytes of its length, which may be those of a pickle.
+        if content.startswith(_PICKLED) and content[8:9] != b"{":
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # about old formats, which are read or refused all the same
+                found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         else:
             found = load_safetensors(content)
     except UnpicklingError as error:  # PyTorch's own message advises to unpickle

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from behaving_models import ENTRY, Tiny, trained
+from small_published import ENTRY, Tiny, trained
 
 from seisbench_lcl.models.pretrained import PretrainedModel
 
