@@ -7,8 +7,8 @@ from pathlib import Path
 from seisbench.models import WaveformModel
 
 from seisbench_lcl.errors import HubError, WeightsError
-from seisbench_lcl.hub import weights
 from seisbench_lcl.hub import published as published_weights
+from seisbench_lcl.hub import weights
 from seisbench_lcl.hub.hubs import Offer, forget_registries, known_hubs, offered
 from seisbench_lcl.hub.published import Published
 from seisbench_lcl.hub.pulling import pull, read_card

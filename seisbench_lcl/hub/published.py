@@ -278,7 +278,9 @@ def _install(cls: Any, name: str, content: bytes, where: str) -> Path:
     except SeisBenchLCLError:
         raise
     except Exception as error:  # from_tensors is code of others
-        raise WeightsError(f"{where}: {cls.__name__} cannot use its tensors ({type(error).__name__}: {error})") from error
+        raise WeightsError(
+            f"{where}: {cls.__name__} cannot use its tensors ({type(error).__name__}: {error})"
+        ) from error
     if (digest := tensor_digest(tensors)) != entry.sha256:
         raise WeightsError(
             f"{where} holds other weights than {cls.__name__}/{name}: the SHA-256 of its tensors is {digest}, but "

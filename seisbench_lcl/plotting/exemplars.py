@@ -145,7 +145,7 @@ def _amplitude_spectra(
 
 
 def _frequency_limits(preprocessing: Preprocessing) -> tuple[float, float]:
-    """Return the band; without a high-pass it begins at what the smoothed spectra resolve: an axis needs more than 0."""
+    """Return the band; without a high-pass, from what the smoothed spectra resolve, as a logarithmic axis has no 0."""
     lowest, highest = preprocessing.band
     return lowest or min(4 / preprocessing.seconds, highest / 2), highest
 

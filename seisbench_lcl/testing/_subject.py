@@ -236,10 +236,10 @@ def subject_of(candidate: Candidate) -> AnySubject:
     if isinstance(cls, Discriminator) or isroutine(cls.func if isinstance(cls, partial) else cls):
         return ModelSubject(cls)
     arguments: Mapping[str, Any] = {}
-    if isinstance(candidate, partial):
-        if candidate.args:
+    if isinstance(cls, partial):
+        if cls.args:
             raise ConfigurationError(f"{label_of(candidate)}: pass the arguments of a candidate by name")
-        cls, arguments = candidate.func, candidate.keywords
+        cls, arguments = cls.func, cls.keywords
     if isinstance(cls, type) and issubclass(cls, FeatureExtractor):
         return ExtractorSubject(cls, arguments)
     if isinstance(cls, type) and issubclass(cls, Head):

@@ -65,7 +65,9 @@ def _recreated(subject: ModelSubject) -> tuple[Discriminator, str]:
     try:
         text = json.dumps(arguments, sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
-        raise Failed(f"get_model_args returned {arguments!r}, which is not JSON ({error}): return plain types") from error
+        raise Failed(
+            f"get_model_args returned {arguments!r}, which is not JSON ({error}): return plain types"
+        ) from error
     try:
         return subject.cls(**json.loads(text)), text
     except Exception as error:
@@ -181,9 +183,8 @@ def _classified(model: Discriminator, data: np.ndarray, stride: int) -> torch.Te
             for code, row in zip(form.component_order, data, strict=True)
         ]
     )
-    limits = {"stride": stride, "max_novelty": None, "reject_below": 0.0}
     with seeded(0):
-        table = model.classify(stream, **limits).windows.to_dataframe()
+        table = model.classify(stream, stride=stride, max_novelty=None, reject_below=0.0).windows.to_dataframe()
     return torch.tensor(table[list(model.labels)].to_numpy(dtype=np.float32))
 
 

@@ -83,7 +83,10 @@ def test_a_file_is_installed_whatever_its_format(
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (pt(tensors(1)), "holds other weights than Tiny/tiny: the SHA-256 .* but .* is published: get the file at https"),
+        (
+            pt(tensors(1)),
+            "holds other weights than Tiny/tiny: the SHA-256 .* but .* is published: get the file at https",
+        ),
         (pt({"weight": torch.zeros(3, 200)}), "the tensors do not fit the model: bias is missing$"),
         (pt(tensors() | {"more": torch.zeros(1)}), "the tensors do not fit the model: more is not expected$"),
         (pt(tensors() | {"bias": torch.zeros(4)}), r"bias is \(4,\) instead of \(3,\)$"),
@@ -116,9 +119,9 @@ def test_other_content_is_refused_and_nothing_is_left(
 
 
 def test_missing_files_names_and_folders(tmp_path: Path, cache: Path) -> None:
-    with pytest.raises(WeightsError, match="cannot read .*nothing: No such file or directory; check the path"):
+    with pytest.raises(WeightsError, match=r"cannot read .*nothing: No such file or directory; check the path"):
         install(Tiny, "tiny", tmp_path / "nothing")
-    with pytest.raises(WeightsError, match="Tiny publishes no weights called 'large'; it publishes: tiny"):
+    with pytest.raises(WeightsError, match=r"Tiny publishes no weights called 'large'; it publishes: tiny"):
         install(Tiny, "large", tmp_path / "nothing")
     cache.write_text("in the way")
     (tmp_path / "file").write_bytes(pt(tensors()))
@@ -138,7 +141,7 @@ def test_a_class_that_fails_or_does_not_convert(tmp_path: Path, monkeypatch: pyt
 
 
 def test_many_wrong_tensors_are_counted() -> None:
-    with pytest.raises(WeightsError, match="; and 3 more$"):
+    with pytest.raises(WeightsError, match=r"; and 3 more$"):
         check_tensors({}, {f"layer{i}": (1,) for i in range(13)})
 
 

@@ -1,10 +1,10 @@
 from functools import partial
 
-import small_published
 import misbehaving_extractors
 import misbehaving_heads
-import missmall_published
+import misbehaving_models
 import pytest
+import small_published
 import torch
 from behaving_plugins import Farthest, LogEnergy, NearestMean
 
@@ -13,7 +13,7 @@ from seisbench_lcl.testing._conformance import checks_of
 from seisbench_lcl.testing._subject import subject_of
 
 IN_OTHER_PROCESSES = {"another process", "weights in another process", "import"}
-CASES = misbehaving_extractors.CASES + misbehaving_heads.CASES + missmall_published.CASES
+CASES = misbehaving_extractors.CASES + misbehaving_heads.CASES + misbehaving_models.CASES
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def test_a_trained_model_is_a_candidate_itself_or_by_a_function():
         outcomes = {outcome.check: outcome.state for outcome in perform_in_process(candidate)}
         assert set(outcomes.values()) == {"passed"}
     assert "one by one" not in outcomes
-    outcomes = perform_in_process(missmall_published.number)
+    outcomes = perform_in_process(misbehaving_models.number)
     assert [outcome.state for outcome in outcomes].count("failed") == 2  # the checks that need no prediction
     assert "the function returned int, but must return a trained Discriminator" in outcomes[-1].reason
 

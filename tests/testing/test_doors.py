@@ -93,7 +93,10 @@ def test_wrong_arguments_are_refused(door):
         door(LogEnergy, expected_failed={"colour": "red"})
     with pytest.raises(ConfigurationError, match="expected_failed names 'probabilities'"):
         door(LogEnergy, expected_failed={"probabilities": "of an extractor"})
-    with pytest.raises(ConfigurationError, match="a candidate must be a subclass of FeatureExtractor or Head.*, or a trained Discriminator"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"a candidate must be a subclass of FeatureExtractor or Head.*, or a trained Discriminator",
+    ):
         door(LogEnergy(3, 100, 100))
     with pytest.raises(ConfigurationError, match="LogEnergy: pass the arguments of a candidate by name"):
         door(partial(LogEnergy, 3))

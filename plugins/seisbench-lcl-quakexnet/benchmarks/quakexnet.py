@@ -111,7 +111,8 @@ def scores(model: QuakeXNet, folder: str, theirs: dict[int, NDArray[np.float32]]
     dev = data.splits == "dev"
     own = ours.predict_proba(data.windows)
     print(f"dev: {dev.sum()} windows of {len(set(data.groups[dev]))} events\n")
-    print("| level | QuakeXNet | the same, three labels | EnvelopePhysicalRidge | difference |\n| --- | --- | --- | --- | --- |")
+    print("| level | QuakeXNet | the same, three labels | EnvelopePhysicalRidge | difference |")
+    print("| --- | --- | --- | --- | --- |")
     truth = np.array(data.labels)
     for level in ("station", "event"):
         hits = np.stack(
@@ -128,12 +129,16 @@ def scores(model: QuakeXNet, folder: str, theirs: dict[int, NDArray[np.float32]]
 
 def held_out(ours: lcl.Discriminator, data: LabelledWindows, others: dict[str, Any]) -> None:
     folds = column_folds(data, "origin_repository")
-    found = others | {"EnvelopePhysicalRidge, repository held out": (held_out_probabilities(ours, data, folds), ours.labels)}
+    found = others | {
+        "EnvelopePhysicalRidge, repository held out": (held_out_probabilities(ours, data, folds), ours.labels)
+    }
     print("\n| class, repository (windows / events) | " + " | ".join(found) + " |\n| --- |" + " ---: |" * len(found))
     for label in ours.labels:
         for fold in sorted(set(folds[data.labels == label])):
             rows = (data.labels == label) & (folds == fold)
-            recalls = [correct(p[rows], names, data.labels[rows], data.groups[rows], "station") for p, names in found.values()]
+            recalls = [
+                correct(p[rows], names, data.labels[rows], data.groups[rows], "station") for p, names in found.values()
+            ]
             size = f"{rows.sum()} / {len(set(data.groups[rows]))}"
             known = len(set(folds[data.labels == label])) > 1  # else a class goes with its repository
             cells = " | ".join(

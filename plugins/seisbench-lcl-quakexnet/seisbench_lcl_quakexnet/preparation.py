@@ -94,6 +94,8 @@ class Preparation(nn.Module):
 
     def forward(self, windows: Tensor) -> Tensor:
         """Return spectra (B, C, 129, times) in float32 of windows (B, C, T)."""
+        if not len(windows):  # FFTs of nothing fail
+            return windows.new_zeros((*windows.shape[:2], *self.shape), dtype=torch.float32)
         x = windows.double()
         x = x - (x @ self.line.double().T) @ self.line.double()
         x = self._band_pass(x * self.taper.double())

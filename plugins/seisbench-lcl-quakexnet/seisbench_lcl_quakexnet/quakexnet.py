@@ -73,9 +73,7 @@ class QuakeXNetEncoder(Network):
                 shape = shape[0] // 2, shape[1] // 2
             stages.append(nn.Sequential(*layers))
         flat = CHANNELS[-1] * shape[0] * shape[1]
-        stages.append(
-            nn.Sequential(nn.Flatten(), nn.Linear(flat, FEATURES), nn.BatchNorm1d(FEATURES), nn.ReLU())
-        )
+        stages.append(nn.Sequential(nn.Flatten(), nn.Linear(flat, FEATURES), nn.BatchNorm1d(FEATURES), nn.ReLU()))
         self.stages = nn.Sequential(*stages)
 
     def config(self) -> dict[str, Any]:
