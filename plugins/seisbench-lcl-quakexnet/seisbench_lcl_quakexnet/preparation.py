@@ -48,8 +48,7 @@ class Preparation(nn.Module):
 
     References
     ----------
-    Kharita et al. (2025), arXiv:2510.23795. Gustafsson (1996), Determining the initial states in forward-backward
-    filtering, IEEE Transactions on Signal Processing 44.
+    Kharita et al. (2025), arXiv:2510.23795.
 
     Examples
     --------
