@@ -8,7 +8,7 @@ import pytest
 
 from seisbench_lcl import PLUGIN_API_VERSION
 from seisbench_lcl.plugins import Hooks
-from seisbench_lcl.testing import CHECKS
+from seisbench_lcl.testing import CHECKS, Check
 
 DOCS = Path(__file__).parents[1] / "docs"
 PAGE = (DOCS / "plugins.md").read_text()
@@ -60,10 +60,15 @@ def test_every_check_is_in_the_table():
 
 def table() -> str:
     rows = [
-        f"| {check.name} | {', '.join(check.kinds[:-1])}{' and ' * (len(check.kinds) > 1)}{check.kinds[-1]} | {' '.join(check.description.split(chr(10) * 2)[0].split())} |"
+        f"| {check.name} | {kinds(check)} | {' '.join(check.description.split(chr(10) * 2)[0].split())} |"
         for check in CHECKS
     ]
     return "\n".join(["| check | applies to | requirement |", "| --- | --- | --- |", *rows]) + "\n"
+
+
+def kinds(check: Check) -> str:
+    *first, last = check.kinds
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from command_tools import SHORT, description, few_traces
 from conftest import Done
-from small_published import Tiny, trained
+from small_published import ENTRY, Tiny, trained
 
 from seisbench_lcl.cli.common import console
 from seisbench_lcl.testing import Outcome
@@ -130,6 +130,7 @@ def test_a_trained_model_is_checked_once_its_weights_are_here(
 
     monkeypatch.setattr("seisbench_lcl.cli.plugins.run_checks", run_checks)
     monkeypatch.setattr("seisbench_lcl.cli.plugins.publishers", lambda: {"Tiny": Tiny})
+    monkeypatch.setattr(Tiny, "published", {"tiny": ENTRY})
     done = run("plugins", "--check", "Tiny")
     assert (done.returncode, "no check ran: run seisbench-lcl hub pull Tiny/tiny" in done.stderr) == (2, True)
     trained().save(Tiny._model_path() / "tiny", version_str="1")

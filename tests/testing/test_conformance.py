@@ -16,6 +16,12 @@ IN_OTHER_PROCESSES = {"another process", "weights in another process", "import"}
 CASES = misbehaving_extractors.CASES + misbehaving_heads.CASES + misbehaving_models.CASES
 
 
+@pytest.fixture(autouse=True)
+def _published(monkeypatch):
+    for cls, named in misbehaving_models.entries().items():
+        monkeypatch.setattr(cls, "published", named)
+
+
 @pytest.fixture
 def processor_for_gpu(monkeypatch):
     monkeypatch.setattr(state_checks, "accelerator", lambda: torch.device("cpu"))
