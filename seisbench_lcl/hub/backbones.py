@@ -11,6 +11,7 @@ import numpy as np
 import requests
 import seisbench
 import seisbench.models
+import torch
 from pydantic import BaseModel, ConfigDict, StringConstraints
 from seisbench.models import WaveformModel
 from torch import Tensor, nn
@@ -115,6 +116,7 @@ def tensor_digest(tensors: nn.Module | Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256()
     named = tensors.state_dict() if isinstance(tensors, nn.Module) else tensors
     for name, tensor in sorted(named.items()):
+        tensor = tensor.float() if tensor.dtype == torch.bfloat16 else tensor  # which NumPy lacks; exact
         array = np.ascontiguousarray(tensor.detach().cpu().numpy())
         little_endian = array.astype(array.dtype.newbyteorder("<"), copy=False)
         digest.update(f"{name} {little_endian.dtype.str} {array.shape}\n".encode())

@@ -27,6 +27,10 @@ from seisbench_lcl.hub.names import check_name, check_version
 from seisbench_lcl.hub.sources import source
 
 _PICKLED = (b"PK\x03\x04", b"\x80")  # PyTorch's files: a ZIP archive, or in old versions a plain pickle
+_TYPES = {
+    *(torch.float16, torch.bfloat16, torch.float32, torch.float64),
+    *(torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64),
+}
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -200,6 +204,11 @@ def entry_of(cls: Any, name: str) -> Published:
     return known[name]
 
 
+def installed(cls: Any, name: str) -> bool:
+    """Return whether the published weights are in SeisBench's cache."""
+    return entry_of(cls, name).version in weights.available([cls._model_path()]).get(name, {})
+
+
 def read_tensors(content: bytes, where: str) -> dict[str, Tensor]:
     """Read the tensors of a file that PyTorch or safetensors saved, without unpickling anything else.
 
@@ -233,10 +242,12 @@ def read_tensors(content: bytes, where: str) -> dict[str, Tensor]:
         reason = f"{error}".partition("\n")[0]
         raise WeightsError(f"{where} is damaged ({type(error).__name__}: {reason}): copy it again") from error
     if not isinstance(found, Mapping):
-        raise WeightsError(f"{where} holds {_kind(found)}, but must hold tensors by name")
+        raise WeightsError(f"{where} holds a {type(found).__name__}, but must hold tensors by name")
     for name, tensor in found.items():
         if not isinstance(name, str) or not isinstance(tensor, Tensor) or tensor.layout is not torch.strided:
-            raise WeightsError(f"{where} holds {_kind(tensor)} under {name!r}, but must hold tensors only")
+            raise WeightsError(f"{where} holds a {type(tensor).__name__} under {name!r}, but must hold tensors only")
+        if tensor.dtype not in _TYPES:
+            raise WeightsError(f"tensor {name!r} of {where} has the type {tensor.dtype}, which is not read")
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise WeightsError(f"tensor {name!r} of {where} holds NaN or infinite values")
     return {name: tensor.detach().clone() for name, tensor in found.items()}
@@ -296,12 +307,3 @@ def _install(cls: Any, name: str, content: bytes, where: str) -> Path:
 
 def _command(cls: Any, name: str) -> str:
     return entry_of(cls, name).command or f"seisbench-lcl hub install {cls.__name__}/{name}"
-
-
-def _kind(found: object) -> str:
-    return f"a {type(found).__name__}"
-
-
-def installed(cls: Any, name: str) -> bool:
-    """Whether the published weights are in SeisBench's cache."""
-    return entry_of(cls, name).version in weights.available([cls._model_path()]).get(name, {})

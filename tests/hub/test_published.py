@@ -145,6 +145,20 @@ def test_many_wrong_tensors_are_counted() -> None:
         check_tensors({}, {f"layer{i}": (1,) for i in range(13)})
 
 
+@pytest.mark.parametrize("name", ["bfloat16", "float8_e4m3fn"])
+def test_types_that_numpy_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    coarse = {key: tensor.to(getattr(torch, name)) for key, tensor in tensors().items()}
+    (tmp_path / "file").write_bytes(pt(coarse))
+    if name == "bfloat16":
+        entry = replace(ENTRY, sha256=tensor_digest({key: tensor.float() for key, tensor in coarse.items()}))
+        monkeypatch.setattr(Tiny, "published", {"tiny": entry})
+        install(Tiny, "tiny", tmp_path / "file")
+        assert Tiny.from_pretrained("tiny").dtype == torch.float32
+    else:
+        with pytest.raises(WeightsError, match=r"has the type torch.float8_e4m3fn, which is not read"):
+            install(Tiny, "tiny", tmp_path / "file")
+
+
 def test_float64_is_another_file() -> None:
     """The digest covers the types: a file with other numbers is not taken for the published one."""
     assert tensor_digest(tensors()) != tensor_digest({name: tensor.double() for name, tensor in tensors().items()})

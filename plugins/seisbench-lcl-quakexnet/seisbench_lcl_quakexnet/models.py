@@ -45,8 +45,8 @@ class QuakeXNet(Discriminator, extractor="quakexnet", head="linear", normalisati
     extractor, head : str, optional
         Only "quakexnet" and "linear".
     labels, sampling_rate, in_samples, component_order, band, before, novelty_rate
-        As in `seisbench_lcl.Discriminator`, with the values of the published network as defaults. It has no novelty
-        detector, because its training windows are not here; `fit` and `fine_tune` can give it one.
+        As in `seisbench_lcl.Discriminator`, with the values of the published network as defaults. The published weights
+        have no novelty detector, because that learns from training windows.
     **description
         Further parameters of `seisbench_lcl.Discriminator`.
 
