@@ -4,6 +4,7 @@ import json
 import signal
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 from rich.table import Table
@@ -17,15 +18,19 @@ from seisbench_lcl.hub.card import Card
 from seisbench_lcl.hub.card_view import render
 from seisbench_lcl.hub.hubs import Hub, Offer, known_hubs
 from seisbench_lcl.hub.names import REGISTRY
+from seisbench_lcl.hub.published import Published, installed
+from seisbench_lcl.hub.published import install as install_published
+from seisbench_lcl.hub.published import pull as pull_published
 from seisbench_lcl.hub.pulling import pull as pull_weights
 from seisbench_lcl.hub.pulling import read_card
 from seisbench_lcl.hub.pulling import remove as remove_weights
-from seisbench_lcl.models.lookup import describe_weights, load, model_class, model_classes
+from seisbench_lcl.models.lookup import describe_weights, load, model_class, model_classes, publishers
 from seisbench_lcl.wording import counted, suggestion
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Weights in the package and on hubs; SEISBENCH_LCL_HUBS or hubs.toml in the configuration folder set hubs.",
+    help="Weights in the package, on hubs and of others; SEISBENCH_LCL_HUBS or hubs.toml in the configuration folder "
+    "set hubs.",
 )
 
 _HubOption = Annotated[
@@ -42,10 +47,11 @@ _Version = Annotated[str, typer.Option(help="version, or latest")]
 def list_weights(
     hub: _HubOption = None, as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False
 ) -> None:
-    """List weights."""
-    offers = _offers(hub)
+    """List weights; without --hub, also those that others publish for the models of plugins."""
+    offers, others = _offers(hub), [] if hub else _published()
     if as_json:
-        say(json.dumps([_described(offer) for offer in offers], indent=2))
+        described = [_described(offer) for offer in offers] + [_described_published(*other) for other in others]
+        say(json.dumps(described, indent=2))
         return
     table = Table(box=None, pad_edge=False)
     for title in ("weights", "ver.", "MB", "hub", "licence"):  # those of the package fit 80 columns
@@ -53,6 +59,9 @@ def list_weights(
     for offer in offers:
         cells = (f"{offer.model}/{offer.name}", offer.version, f"{offer.size / 1e6:.1f}")
         table.add_row(*map(Text, (*cells, _place(offer.hub).removeprefix("the "), offer.entry.licence)))
+    for cls, name, entry in others:
+        host = urlsplit(entry.url).hostname or ""
+        table.add_row(*map(Text, (f"{cls.__name__}/{name}", entry.version, "", host, entry.licence)))
     console.print(table)
 
 
@@ -66,7 +75,8 @@ def show(
 ) -> None:
     """Show the card of weights: their purpose, scores and limits.
 
-    An existing file is always meant literally. Weights without a card are described by their own file.
+    An existing file is always meant literally. Weights without a card are described by their own file, and weights
+    that others publish by the plugin that names them.
     """
     stem, suffix = weights_files.resolve(what)
     if weights_files.paths(stem, suffix)["json"].is_file():
@@ -79,6 +89,10 @@ def show(
             say(f"labels: {', '.join(model.labels)}\n{model.weights_docstring or 'no description'}")
     elif Path(what).is_file():
         console.print(render(*Card.read(what)))
+    elif other := None if hub else _published_as(what):
+        cls, name, entry = other
+        place = "installed in SeisBench's cache" if installed(cls, name) else "not on this machine"
+        say(f"{cls.__name__}/{name}, version {entry.version}, {place}\n{entry.describe()}")
     else:
         offer = _chosen(what, version, hub)
         card, body = read_card(offer)
@@ -96,10 +110,25 @@ def pull(
     ] = False,
 ) -> None:
     """Download weights into SeisBench's cache, where from_pretrained finds them without a network."""
+    if not hub and (other := _published_as(what)):
+        _say_installed(other[0], other[1], pull_published(other[0], other[1]))
+        return
     offer = _chosen(what, version, hub)
     cls = model_class(offer.model)
     path = pull_weights(cls, offer, cls._model_path(), force=force)
     say(f"wrote {path}.{{json,safetensors,pt,md}}.v{offer.version}")
+
+
+@app.command()
+def install(
+    what: _What, file: Annotated[Path, typer.Argument(help="the published file, saved by PyTorch or safetensors")]
+) -> None:
+    """Install a local copy of weights that others publish, for a machine without a network."""
+    other = _published_as(what)
+    if other is None:
+        known = [f"{cls.__name__}/{name}" for cls, name, _ in _published()]
+        raise HubError(f"no plugin names published weights {what}: {suggestion(what, known, 'seisbench-lcl hub list')}")
+    _say_installed(other[0], other[1], install_published(other[0], other[1], file))
 
 
 @app.command()
@@ -233,6 +262,37 @@ def _described(offer: Offer) -> dict[str, Any]:
         "hub": _place(offer.hub),
         "sha256": offer.entry.files["safetensors"].sha256,
     }
+
+
+def _published() -> list[tuple[type[Any], str, Published]]:
+    """Return the weights that others publish for the models of plugins."""
+    return [(cls, name, entry) for cls in publishers().values() for name, entry in cls.published.items()]
+
+
+def _published_as(what: str) -> tuple[type[Any], str, Published] | None:
+    """Return published weights by [MODEL/]NAME; None if there are none."""
+    model, _, name = what.rpartition("/")
+    found = [other for other in _published() if other[1] == name and model in ("", other[0].__name__)]
+    if len(found) > 1:
+        models = [cls.__name__ for cls, _, _ in found]
+        raise HubError(f"{what} are weights of {', '.join(models)}: write {models[0]}/{what}")
+    return found[0] if found else None
+
+
+def _described_published(cls: type[Any], name: str, entry: Published) -> dict[str, Any]:
+    return {
+        "model": cls.__name__,
+        "name": name,
+        "version": entry.version,
+        "bytes": None,
+        "licence": entry.licence,
+        "hub": entry.url,
+        "sha256": entry.sha256,
+    }
+
+
+def _say_installed(cls: type[Any], name: str, path: Path) -> None:
+    say(f"wrote {path}.{{json,safetensors,pt}}.v{cls.published[name].version}")
 
 
 def _place(hub: Hub) -> str:

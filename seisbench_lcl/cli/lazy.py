@@ -27,7 +27,8 @@ COMMANDS = {
     "reproduce": "Train the weights of a recipe, score them, and write them with their card.",
     "demo": "Classify a local earthquake recorded at RJOB, Bavaria, on 2009-08-24; the record comes with ObsPy.",
     "hub": (
-        "Weights in the package and on hubs; SEISBENCH_LCL_HUBS or hubs.toml in the configuration folder set hubs."
+        "Weights in the package, on hubs and of others; SEISBENCH_LCL_HUBS or hubs.toml in the configuration folder "
+        "set hubs."
     ),
 }
 

@@ -11,7 +11,7 @@ from seisbench_lcl.plugins.template import Kind, write_plugin
 
 
 def new_plugin(
-    name: Annotated[str, typer.Argument(help="name of the extractor or head, such as wavelet-energy")],
+    name: Annotated[str, typer.Argument(help="name of the extractor, head or trained network, such as wavelet-energy")],
     kind: Annotated[Kind, typer.Option(help="what the plugin adds")],
     into: Annotated[Path, typer.Option(help="folder in which the folder of the plugin is created")] = Path(),
 ) -> None:

@@ -9,10 +9,11 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from seisbench_lcl.cli.common import console, parse_settings, say
+from seisbench_lcl.cli.common import console, parse_settings, remark, say
 from seisbench_lcl.errors import ConfigurationError, PluginError
 from seisbench_lcl.extractors import FeatureExtractor
 from seisbench_lcl.heads import Head
+from seisbench_lcl.models.lookup import publishers
 from seisbench_lcl.models.registry import Plugin, registry
 from seisbench_lcl.testing import run_checks
 from seisbench_lcl.wording import counted, suggestion
@@ -25,7 +26,7 @@ def plugins(
     as_json: Annotated[bool, typer.Option("--json", help="print JSON")] = False,
     check: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="check a plugin, a distribution, an extractor or a head"),
+        typer.Option(metavar="NAME", help="check a plugin, a distribution, an extractor, a head or a trained model"),
     ] = None,
     arg: Annotated[
         list[str] | None,
@@ -66,10 +67,17 @@ def _table(found: list[Plugin]) -> Table:
 
 
 def _check(name: str, arguments: dict[str, Any]) -> None:
-    classes = _named(name)
+    models = _trained(name)
+    classes = _named(name, or_models=bool(models))
     if arguments and len(classes) > 1:
         listed = ", ".join(cls.name for cls in classes)
         raise ConfigurationError(f"--arg applies to one extractor or head, but {name} has several: {listed}")
+    here = [model for model in models if model.list_pretrained(remote=False)]
+    absent = [f"{model.__name__}/{next(iter(model.published))}" for model in models if model not in here]
+    if absent:
+        remark(f"not checked, because its weights are not on this machine: {', '.join(absent)} (hub pull, hub install)")
+    if not classes and not here:
+        raise PluginError(f"no check ran: run seisbench-lcl hub pull {absent[0]}, and check again")
     failures = 0
     for cls in classes:
         takes = list(signature(cls).parameters)
@@ -77,19 +85,39 @@ def _check(name: str, arguments: dict[str, Any]) -> None:
             raise ConfigurationError(
                 f"{cls.__name__} has no argument {', '.join(unknown)}: its arguments are {', '.join(takes)}"
             )
-        console.rule(cls.__name__)
-        for outcome in run_checks(partial(cls, **arguments)):
-            style = _OUTCOMES[outcome.state]
-            console.print(Text.assemble((f"{outcome.state:8}", style), outcome.check))
-            if outcome.reason:
-                say(f"        {outcome.reason}")
-            failures += outcome.state == "failed"
+        failures += _failures(cls.__name__, partial(cls, **arguments))
+    for model in here:
+        weights = model.list_pretrained(remote=False)[0]
+        failures += _failures(model.__name__, partial(model.from_pretrained, weights))
     say(f"{counted(failures, 'check')} failed" if failures else "all checks passed")
     if failures:
         raise typer.Exit(1)
 
 
-def _named(name: str) -> list[type[FeatureExtractor] | type[Head]]:
+def _failures(name: str, candidate: partial[Any]) -> int:
+    """Run and print the checks of a candidate, and return the number of failures."""
+    console.rule(name)
+    failures = 0
+    for outcome in run_checks(candidate):
+        style = _OUTCOMES[outcome.state]
+        console.print(Text.assemble((f"{outcome.state:8}", style), outcome.check))
+        if outcome.reason:
+            say(f"        {outcome.reason}")
+        failures += outcome.state == "failed"
+    return failures
+
+
+def _trained(name: str) -> list[type[Any]]:
+    """Return the models that come trained, by their own name, the name of their plugin, or of its distribution."""
+    owners = {key: registry().owner(cls) for key, cls in publishers().items()}
+    return [
+        publishers()[key]
+        for key, owner in owners.items()
+        if name == key or (owner and name in (owner.name, owner.distribution))
+    ]
+
+
+def _named(name: str, or_models: bool) -> list[type[FeatureExtractor] | type[Head]]:
     """Return extractors and heads by their own name, the name of their plugin, or of its distribution."""
     known = registry()
     if named := [cls for kind in known.classes[:2] for key, cls in kind.items() if key == name]:
@@ -100,8 +128,10 @@ def _named(name: str) -> list[type[FeatureExtractor] | type[Head]]:
             raise PluginError(f"cannot check plugin {plugin}, because it is not loaded: {plugin.reason}")
     if classes := [cls for plugin in found for kind in plugin.classes[:2] for cls in kind.values()]:
         return classes
+    if or_models:
+        return []
     if found:
-        raise PluginError(f"{name} has neither extractor nor head")
+        raise PluginError(f"{name} has neither extractor nor head, nor a model that comes trained")
     names = [key for kind in known.classes[:2] for key in kind] + [plugin.name for plugin in known.plugins]
     raise PluginError(
         f"no extractor, head or plugin is called {name!r}: {suggestion(name, names, 'seisbench-lcl plugins')}"

@@ -62,7 +62,9 @@ def train(
     before: Annotated[float, typer.Option(help="time from the start of a window to P in seconds")] = 2.0,
     length: Annotated[float, typer.Option(help="length of a window in seconds")] = 20.0,
     components: Annotated[str, typer.Option(help="component codes in order")] = "ZNE",
-    band: Annotated[tuple[float, float], typer.Option(help="lowest and highest frequency in Hz")] = (1.0, 18.0),
+    band: Annotated[
+        tuple[float, float], typer.Option(help="lowest and highest frequency in Hz; a lowest of 0 means no high-pass")
+    ] = (1.0, 18.0),
     normalisation: Annotated[
         str | None,
         typer.Option(help="component-std, component-peak, joint-std or joint-peak; by default that of the model"),

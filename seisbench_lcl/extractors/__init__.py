@@ -1,5 +1,6 @@
 """Feature extractors: windows (B, C, T) in, features (B, F) out."""
 
+from seisbench_lcl.extractors._network import Network
 from seisbench_lcl.extractors.base import FeatureExtractor
 from seisbench_lcl.extractors.inception10 import Inception10Encoder
 from seisbench_lcl.extractors.minirocket import MiniRocket
@@ -18,6 +19,7 @@ __all__ = [
     "FeatureExtractor",
     "Inception10Encoder",
     "MiniRocket",
+    "Network",
     "Physical",
     "Raw",
     "ResNet18Encoder",

@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Annotated
@@ -10,6 +11,7 @@ import numpy as np
 import requests
 import seisbench
 import seisbench.models
+import torch
 from pydantic import BaseModel, ConfigDict, StringConstraints
 from seisbench.models import WaveformModel
 from torch import Tensor, nn
@@ -109,10 +111,12 @@ def open_backbone(
     return module.eval(), found
 
 
-def tensor_digest(module: nn.Module) -> str:
-    """Return the SHA-256 of the names, types, shapes and values of all tensors of a module."""
+def tensor_digest(tensors: nn.Module | Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 of the names, types, shapes and values of tensors by name, or of all those of a module."""
     digest = hashlib.sha256()
-    for name, tensor in sorted(module.state_dict().items()):
+    named = tensors.state_dict() if isinstance(tensors, nn.Module) else tensors
+    for name, tensor in sorted(named.items()):
+        tensor = tensor.float() if tensor.dtype == torch.bfloat16 else tensor  # which NumPy lacks; exact
         array = np.ascontiguousarray(tensor.detach().cpu().numpy())
         little_endian = array.astype(array.dtype.newbyteorder("<"), copy=False)
         digest.update(f"{name} {little_endian.dtype.str} {array.shape}\n".encode())

@@ -52,7 +52,9 @@ def _facts(card: Card) -> Table:
 def _rows(card: Card) -> Iterator[tuple[str, str]]:
     window, reject = card.preprocessing, card.reject
     yield "classes", "\n".join(f"{label} (QuakeML: {kind or 'none'})" for label, kind in card.classes.items())
-    band = f"{window.band[0]:g} to {window.band[1]:g} Hz" if window.band else "all frequencies"
+    band = "all frequencies"
+    if window.band:
+        band = f"{window.band[0]:g} to {window.band[1]:g} Hz" if window.band[0] else f"up to {window.band[1]:g} Hz"
     yield (
         "window",
         f"{window.samples / window.sampling_rate:g} s of {window.components}, {window.samples} samples at "

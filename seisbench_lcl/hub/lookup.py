@@ -1,13 +1,16 @@
-"""Look up pretrained weights: in SeisBench's cache, in the package, then on hubs."""
+"""Look up pretrained weights: in SeisBench's cache, in the package, then on hubs, then at their own public address."""
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 from seisbench.models import WaveformModel
 
 from seisbench_lcl.errors import HubError, WeightsError
+from seisbench_lcl.hub import published as published_weights
 from seisbench_lcl.hub import weights
 from seisbench_lcl.hub.hubs import Offer, forget_registries, known_hubs, offered
+from seisbench_lcl.hub.published import Published
 from seisbench_lcl.hub.pulling import pull, read_card
 
 logger = logging.getLogger("seisbench")
@@ -16,7 +19,9 @@ logger = logging.getLogger("seisbench")
 def find(
     cls: type[WaveformModel], name: str, version: str = "latest", *, update: bool = False, force: bool = False
 ) -> tuple[Path, str]:
-    """Find the weights of a model class, and pull them from a hub if they are not on this machine.
+    """Find the weights of a model class, and pull them if they are not on this machine.
+
+    They come from a hub or, if the class publishes them and no hub has them, from their public address.
 
     Parameters
     ----------
@@ -41,15 +46,17 @@ def find(
     WeightsError
         If no weights have this name and version; the message lists the existing ones.
     HubError
-        If the files of a hub differ from its registry.
+        If the files of a hub differ from its registry, or published weights cannot be downloaded.
     """
     weights.check_name(name)
     known = weights.available(folders(cls)[1 if force else 0 :]).get(name, {})
     here = bool(known) if version == "latest" else version in known
     if update or force:
         forget_registries()
-    offers = {} if here and not update and not force else _offers(cls).get(name, {})
-    versions = [*known, *offers]
+    elsewhere = not here or update or force
+    offers = _offers(cls).get(name, {}) if elsewhere else {}
+    own = [_published(cls)[name].version] if elsewhere and name in _published(cls) else []
+    versions = [*known, *offers, *own]
     if not versions:
         listed = ", ".join(names(cls)) or "none"
         raise WeightsError(
@@ -62,6 +69,8 @@ def find(
         )
     if chosen in offers and (force or chosen not in known):
         return pull(cls, offers[chosen], cls._model_path(), force=force), chosen
+    if chosen not in known:
+        return published_weights.pull(cls, name), chosen
     _warn_of_others(cls, name, chosen)
     return known[chosen], chosen
 
@@ -85,21 +94,27 @@ def folders(cls: type[WaveformModel]) -> list[Path]:
 
 
 def names(cls: type[WaveformModel], remote: bool = True) -> list[str]:
-    """Return the names of the pretrained weights of a model class; `remote` includes those on hubs."""
-    return sorted({*weights.available(folders(cls)), *(_offers(cls) if remote else ())})
+    """Return the names of the pretrained weights of a model class; `remote` includes those that must be downloaded."""
+    return sorted({*weights.available(folders(cls)), *((*_offers(cls), *_published(cls)) if remote else ())})
 
 
 def versions(cls: type[WaveformModel], name: str, remote: bool = True) -> list[str]:
-    """Return the versions of pretrained weights; `remote` includes those on hubs."""
+    """Return the versions of pretrained weights; `remote` includes those that must be downloaded."""
     known = weights.available(folders(cls)).get(name, {})
-    return sorted({*known, *(_offers(cls).get(name, {}) if remote else {})})
+    own = [_published(cls)[name].version] if remote and name in _published(cls) else []
+    return sorted({*known, *(_offers(cls).get(name, {}) if remote else {}), *own})
 
 
 def docstrings(cls: type[WaveformModel], remote: bool = True) -> dict[str, str]:
-    """Return the docstring of each set of weights; for weights that are only on a hub, the summary of their card."""
+    """Return the docstring of each set of weights.
+
+    For weights that are only on a hub it is the summary of their card, for published ones their description.
+    """
     known = weights.available(folders(cls))
     offers = _offers(cls) if remote else {}
-    return {name: _docstring(known.get(name, {}), offers.get(name, {})) for name in sorted({*known, *offers})}
+    found = {name: _docstring(known.get(name, {}), offers.get(name, {})) for name in {*known, *offers}}
+    own = {name: entry.describe() for name, entry in _published(cls).items()} if remote else {}
+    return dict(sorted((own | found).items()))
 
 
 def _docstring(known: dict[str, Path], offers: dict[str, Offer]) -> str:
@@ -118,6 +133,10 @@ def _offers(cls: type[WaveformModel]) -> dict[str, dict[str, Offer]]:
     for (_, name, version), offer in offered(cls.__name__).items():
         found.setdefault(name, {})[version] = offer
     return found
+
+
+def _published(cls: type[WaveformModel]) -> Mapping[str, Published]:
+    return getattr(cls, "published", {})  # not every SeisBench model is one of ours
 
 
 def _silent_hubs() -> str:

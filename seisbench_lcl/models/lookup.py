@@ -41,6 +41,11 @@ def model_classes() -> dict[str, type[Any]]:
     return {cls.__name__: cls for cls in _descendants(StreamModel)} | registry().classes.models
 
 
+def publishers() -> dict[str, type[Any]]:
+    """Return the registered model classes that name weights which others publish, by name."""
+    return {name: cls for name, cls in registry().classes.models.items() if cls.published}
+
+
 def from_pretrained(weights: str, *, model: str | None = None, default: str = DEFAULT_MODEL, **options: Any) -> Any:
     """Load pretrained weights by their name alone.
 

@@ -2,19 +2,22 @@
 
 import os
 from abc import abstractmethod
-from typing import Any, TypedDict
+from collections.abc import Mapping
+from typing import Any, ClassVar, TypedDict
 
 import torch
 from seisbench.models import WaveformModel
+from torch import Tensor
 from typing_extensions import NotRequired, Self
 
 from seisbench_lcl._version import __version__
-from seisbench_lcl.errors import NotFittedError, WeightsError
+from seisbench_lcl.errors import ConfigurationError, NotFittedError, WeightsError
 from seisbench_lcl.extractors import FeatureExtractor
 from seisbench_lcl.heads import Head
 from seisbench_lcl.hub import lookup, weights
 from seisbench_lcl.hub.backbones import Backbone
 from seisbench_lcl.hub.origin import WeightsOrigin
+from seisbench_lcl.hub.published import Published
 from seisbench_lcl.models.registry import BUILT_IN, registry
 
 _SEISBENCH_REQUIREMENT = "0.12.6"
@@ -43,12 +46,15 @@ class PretrainedModel(WaveformModel):
 
     Attributes
     ----------
+    published : mapping from name to seisbench_lcl.hub.published.Published
+        Class attribute: weights that others trained and publish. A class that has any implements `from_tensors`.
     training_windows : TrainingWindows or None
         How the training windows were cut and chosen; None if the weights do not record it.
     weights_origin : seisbench_lcl.hub.origin.WeightsOrigin or None
         The weights in use: name, version, digest and origin; None if the model was not loaded, or changed since.
     """
 
+    published: ClassVar[Mapping[str, Published]] = {}
     training_windows: TrainingWindows | None = None
     weights_origin: WeightsOrigin | None = None
 
@@ -141,9 +147,10 @@ class PretrainedModel(WaveformModel):
         force: bool = False,
         wait_for_file: bool = False,
     ) -> Self:
-        """Load pretrained weights from SeisBench's cache, from the package, or from a hub.
+        """Load pretrained weights from SeisBench's cache, from the package, from a hub, or from their public address.
 
-        Only hubs need a network; they are asked if the weights are not here, or with `update` or `force`.
+        Only the last two need a network; they are asked if the weights are not here, or with `update` or `force`.
+        Weights at a public address (`published`) are converted and stored in the cache.
 
         Parameters
         ----------
@@ -163,16 +170,41 @@ class PretrainedModel(WaveformModel):
         WeightsError
             If the weights do not exist; the message lists the existing ones.
         HubError
-            If a hub does not hold what its registry declares, or no hub that might have the weights can be reached.
+            If a hub does not hold what its registry declares, no hub that might have the weights can be reached, or
+            published weights cannot be downloaded; the message says how to install a local file.
         """
         path, version = lookup.find(cls, name, version_str, update=update, force=force)
         return cls.load(path, version_str=version)
 
     @classmethod
+    def from_tensors(cls, name: str, tensors: Mapping[str, Tensor]) -> Self:
+        """Build a model from the tensors of weights that its class publishes; a class with `published` overrides it.
+
+        Parameters
+        ----------
+        name : str
+            A key of `published`.
+        tensors : mapping from str to Tensor
+            As the authors of the weights named them, without those that the entry ignores. Check them by
+            `seisbench_lcl.hub.published.check_tensors`.
+
+        Returns
+        -------
+        PretrainedModel
+            Fitted, in evaluation mode.
+
+        Raises
+        ------
+        WeightsError
+            If tensors are missing, or have other shapes.
+        """
+        raise ConfigurationError(f"{cls.__name__} cannot read published weights {name!r}: it must define from_tensors")
+
+    @classmethod
     def list_pretrained(cls, details: bool = False, remote: bool = True) -> list[str] | dict[str, str]:
         """Return the names of the pretrained weights, with their docstrings if `details`.
 
-        `remote` includes weights on hubs; their docstring is the summary of their card.
+        `remote` includes weights on hubs, whose docstring is the summary of their card, and published weights.
         """
         return lookup.docstrings(cls, remote) if details else lookup.names(cls, remote)
 

@@ -139,8 +139,15 @@ def _amplitude_spectra(
         block = preprocessing.normalise(torch.tensor(windows[start : start + _BLOCK]))[:, 0].numpy()
         frequencies, power = welch(block, preprocessing.sampling_rate, nperseg=length, nfft=max(length, 1024))
         spectra.append(np.sqrt(power).clip(_SILENCE))
-    inside = (frequencies >= preprocessing.band[0]) & (frequencies <= preprocessing.band[1])
+    lowest, highest = _frequency_limits(preprocessing)
+    inside = (frequencies >= lowest) & (frequencies <= highest)
     return frequencies[inside], np.concatenate(spectra)[:, inside]
+
+
+def _frequency_limits(preprocessing: Preprocessing) -> tuple[float, float]:
+    """Return the band; without a high-pass, from what the smoothed spectra resolve, as a logarithmic axis has no 0."""
+    lowest, highest = preprocessing.band
+    return lowest or min(4 / preprocessing.seconds, highest / 2), highest
 
 
 def _draw_waveforms(axes: Axes, shown: NDArray[np.float32], preprocessing: Preprocessing) -> None:
@@ -176,7 +183,7 @@ def _label(panels: NDArray[Any], preprocessing: Preprocessing, n: int) -> None:
     (traces, image_axes, spectrum), lowest = panels[0], panels[-1]
     traces.set(xlim=(0, preprocessing.seconds), ylim=(0.45 - n, 0.55), yticks=[])
     image_axes.set(xlim=(0, preprocessing.seconds), ylim=(0, 1.1 * preprocessing.band[1]))
-    spectrum.set(xlim=preprocessing.band, xscale="log", yscale="log")
+    spectrum.set(xlim=_frequency_limits(preprocessing), xscale="log", yscale="log")
     spectrum.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=20))
     spectrum.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
     spectrum.xaxis.set_minor_formatter(NullFormatter())

@@ -1,4 +1,4 @@
-"""The conformance kit: checks for authors of extractors and heads, of everything that models rely on."""
+"""The conformance kit: checks for authors of extractors, heads and trained models, of everything that is relied on."""
 
 from seisbench_lcl.errors import ConformanceError
 from seisbench_lcl.testing._check import Check

@@ -7,18 +7,18 @@ from typing import Any
 
 from seisbench_lcl.testing._globals import restored
 from seisbench_lcl.testing._report import Outcome
-from seisbench_lcl.testing._subject import Failed, Kind, Skipped, Subject
+from seisbench_lcl.testing._subject import AnySubject, Failed, Kind, Skipped
 
 
 @dataclass(frozen=True)
 class Check:
-    """One requirement on extractors, heads, or both.
+    """One requirement on extractors, on heads, or on models that come trained.
 
     Attributes
     ----------
     name : str
         Key in ``expected_failed``.
-    kinds : tuple of {"extractor", "head"}
+    kinds : tuple of {"extractor", "head", "model"}
         Kinds of subject that the check applies to.
     function : callable
         Takes the subject, and raises if it does not conform.
@@ -42,7 +42,7 @@ class Check:
         """Return the requirement, and the reason for it."""
         return getdoc(self.function) or ""
 
-    def perform(self, subject: Subject) -> Outcome:
+    def perform(self, subject: AnySubject) -> Outcome:
         """Run the check. Exceptions become outcomes, and global state of the process is restored."""
         try:
             with restored():

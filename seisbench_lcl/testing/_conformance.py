@@ -10,12 +10,13 @@ from seisbench_lcl.testing import (
     extractor_checks,
     head_checks,
     learning_checks,
+    model_checks,
     robustness_checks,
     state_checks,
 )
 from seisbench_lcl.testing._check import Check
 from seisbench_lcl.testing._report import Outcome
-from seisbench_lcl.testing._subject import Candidate, Subject, label_of, subject_of
+from seisbench_lcl.testing._subject import AnySubject, Candidate, label_of, subject_of
 
 CHECKS: tuple[Check, ...] = (
     description_checks.name_and_tags,
@@ -46,6 +47,15 @@ CHECKS: tuple[Check, ...] = (
     extractor_checks.sliding,
     extractor_checks.picks_of_s,
     extractor_checks.expressions,
+    model_checks.labels_and_types,
+    model_checks.description,
+    model_checks.published_weights,
+    model_checks.probabilities_of_windows,
+    model_checks.windows_one_by_one,
+    model_checks.windows_unchanged,
+    model_checks.records,
+    model_checks.saved_weights,
+    model_checks.weights_in_another_process,
     state_checks.saved_state,
     state_checks.gpu,
     state_checks.another_process,
@@ -62,7 +72,7 @@ def run_checks(candidate: Candidate, *, expected_failed: Mapping[str, str] | Non
     candidate : type or functools.partial
         A subclass of FeatureExtractor or Head; or `functools.partial` of one, with keyword arguments for a quick trial,
         such as ``partial(Network, epochs=1)``. Sizes such as ``partial(Network, in_channels=1)`` replace those of the
-        trial.
+        trial. For a named model that comes trained: the model, or a function that returns it.
     expected_failed : mapping from name of a check to reason, optional
         Checks that are known to fail. If one of them passes, that is a failure too, because the entry is out of date.
 
@@ -122,12 +132,12 @@ def check_plugin(candidate: Candidate, *, expected_failed: Mapping[str, str] | N
     return outcomes
 
 
-def checks_of(subject: Subject) -> list[Check]:
+def checks_of(subject: AnySubject) -> list[Check]:
     """Return the checks that apply to a subject."""
     return [check for check in CHECKS if subject.kind in check.kinds]
 
 
-def refuse_unknown(expected_failed: Mapping[str, str], subjects: Iterable[Subject]) -> None:
+def refuse_unknown(expected_failed: Mapping[str, str], subjects: Iterable[AnySubject]) -> None:
     """Raise ConfigurationError if a name is not that of a check for one of the subjects."""
     known = list(dict.fromkeys(check.name for subject in subjects for check in checks_of(subject)))
     if unknown := [name for name in expected_failed if name not in known]:

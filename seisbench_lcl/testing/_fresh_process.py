@@ -5,6 +5,7 @@ import pickle
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -26,6 +27,12 @@ _START = f"import sys; sys.path[:] = sys.argv[3:]; from {__name__} import _main;
 def answer(pickled: bytes, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the output of a pickled extractor or head for windows or features, computed in a fresh process."""
     output: NDArray[np.float32] = _run(("answer", pickled, inputs))
+    return output
+
+
+def answer_of_weights(cls: type[Any], path: Path, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the probabilities of a model class for windows, with its weights at a path, in a fresh process."""
+    output: NDArray[np.float32] = _run(("weights", cls, path, windows))
     return output
 
 
@@ -61,7 +68,8 @@ def _run(request: tuple[Any, ...]) -> Any:
 def _main() -> None:
     question, reply = Path(sys.argv[1]), Path(sys.argv[2])
     what, *arguments = pickle.loads(question.read_bytes())
-    reply.write_bytes(pickle.dumps(_answer(*arguments) if what == "answer" else _import(*arguments)))
+    do: dict[str, Callable[..., Any]] = {"answer": _answer, "weights": _answer_of_weights, "import": _import}
+    reply.write_bytes(pickle.dumps(do[what](*arguments)))
 
 
 def _answer(pickled: bytes, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -70,6 +78,11 @@ def _answer(pickled: bytes, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
     instance = pickle.loads(pickled)
     with torch.no_grad():
         output: NDArray[np.float32] = instance(torch.from_numpy(inputs)).numpy()
+    return output
+
+
+def _answer_of_weights(cls: type[Any], path: Path, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+    output: NDArray[np.float32] = cls.load(path).predict_proba(windows)
     return output
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from seisbench_lcl.errors import ConformanceError
 from seisbench_lcl.testing._check import Check
 from seisbench_lcl.testing._conformance import checks_of, refuse_unknown
-from seisbench_lcl.testing._subject import Candidate, Subject, label_of, subject_of
+from seisbench_lcl.testing._subject import AnySubject, Candidate, label_of, subject_of
 
 if TYPE_CHECKING:
     import pytest
@@ -18,7 +18,7 @@ class _Bound:
     """One check of one candidate, as a callable."""
 
     check: Check
-    subject: Subject
+    subject: AnySubject
 
     def __call__(self) -> None:
         import pytest

@@ -1,9 +1,9 @@
-"""An extractor or head under test: built, fitted and applied as a model does."""
+"""An extractor or head under test, built, fitted and applied as a model does; and a model that comes trained."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property, partial
-from inspect import signature
+from inspect import isroutine, signature
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -12,12 +12,13 @@ from torch import Tensor
 from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.extractors.base import FeatureExtractor
 from seisbench_lcl.heads.base import Head
+from seisbench_lcl.models.discriminator import Discriminator
 from seisbench_lcl.testing._globals import seeded
 from seisbench_lcl.testing._trial import N_CLASSES, Trial, trial_of_features, trial_of_windows
 
-Kind = Literal["extractor", "head"]
+Kind = Literal["extractor", "head", "model"]
 Instance = FeatureExtractor | Head
-Candidate = type[FeatureExtractor] | type[Head] | partial[Any]
+Candidate = type[FeatureExtractor] | type[Head] | partial[Any] | Discriminator | Callable[[], Discriminator]
 
 
 class Failed(AssertionError):
@@ -168,31 +169,89 @@ class HeadSubject(Subject):
         return trial_of_features(**shape, seed=seed)
 
 
-def subject_of(candidate: Candidate) -> Subject:
+class ModelSubject:
+    """A named model that comes trained, under test.
+
+    Parameters
+    ----------
+    candidate : Discriminator or callable
+        The trained model, or a function that returns it.
+    """
+
+    kind: ClassVar[Kind] = "model"
+
+    def __init__(self, candidate: Discriminator | Callable[[], Discriminator]) -> None:
+        self._candidate = candidate
+
+    @cached_property
+    def model(self) -> Discriminator:
+        """Return the model, which checks must not change."""
+        given = self._candidate
+        found = given if isinstance(given, Discriminator) else given()
+        if not isinstance(found, Discriminator):
+            raise Failed(f"the function returned {type(found).__name__}, but must return a trained Discriminator")
+        return found
+
+    @property
+    def cls(self) -> type[Discriminator]:
+        """Return its class."""
+        return type(self.model)
+
+    def windows(self, seed: int = 0) -> Tensor:
+        """Return windows (N, C, T) of the length, rate and number of components of the model."""
+        form = self.model.preprocessing
+        trial = trial_of_windows(len(form.component_order), form.in_samples, form.sampling_rate, seed, n_events=4)
+        return trial.inputs.clone()
+
+    def answer(self, model: Discriminator, windows: Tensor, seed: int = 0) -> Tensor:
+        """Return the probabilities of a model for a copy of windows, under a global seed."""
+        with seeded(seed):
+            return torch.from_numpy(model.predict_proba(windows.clone()))
+
+    @cached_property
+    def failure(self) -> BaseException | None:
+        """Return the exception of the first prediction; None without one."""
+        try:
+            self.answers = self.answer(self.model, self.windows())
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a candidate can fail in any way
+            return error
+        return None
+
+
+AnySubject = Subject | ModelSubject
+
+
+def subject_of(candidate: Candidate) -> AnySubject:
     """Return the subject of a candidate.
 
     Raises
     ------
     ConfigurationError
-        If it is neither a subclass of FeatureExtractor or Head, nor `functools.partial` of one with keyword arguments.
+        If it is neither a subclass of FeatureExtractor or Head, nor `functools.partial` of one with keyword arguments,
+        nor a trained model, nor a function that returns one.
     """
     cls: Any = candidate
+    if isinstance(cls, Discriminator) or isroutine(cls.func if isinstance(cls, partial) else cls):
+        return ModelSubject(cls)
     arguments: Mapping[str, Any] = {}
-    if isinstance(candidate, partial):
-        if candidate.args:
+    if isinstance(cls, partial):
+        if cls.args:
             raise ConfigurationError(f"{label_of(candidate)}: pass the arguments of a candidate by name")
-        cls, arguments = candidate.func, candidate.keywords
+        cls, arguments = cls.func, cls.keywords
     if isinstance(cls, type) and issubclass(cls, FeatureExtractor):
         return ExtractorSubject(cls, arguments)
     if isinstance(cls, type) and issubclass(cls, Head):
         return HeadSubject(cls, arguments)
     raise ConfigurationError(
         "a candidate must be a subclass of FeatureExtractor or Head, or functools.partial of one with keyword "
-        f"arguments, but is {candidate!r}"
+        f"arguments, or a trained Discriminator or a function that returns one, but is {candidate!r}"
     )
 
 
 def label_of(candidate: Candidate) -> str:
     """Return the name of a candidate in reports."""
     cls = candidate.func if isinstance(candidate, partial) else candidate
+    cls = type(cls) if isinstance(cls, Discriminator) else cls
     return getattr(cls, "__name__", repr(cls))

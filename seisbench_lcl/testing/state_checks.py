@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from seisbench_lcl.testing import _fresh_process
 from seisbench_lcl.testing._check import check
 from seisbench_lcl.testing._closeness import agree, finite
-from seisbench_lcl.testing._subject import Failed, Instance, Skipped, Subject
+from seisbench_lcl.testing._subject import AnySubject, Failed, Instance, Skipped, Subject
 
 LONGEST_IMPORT = 2.0
 """Longest allowed import of a module after seisbench_lcl, in seconds."""
@@ -117,8 +117,8 @@ def another_process(subject: Subject) -> None:
     agree(torch.from_numpy(found), subject.answers, "the output changes in a new process")
 
 
-@check("import", needs_fit=False)
-def imports(subject: Subject) -> None:
+@check("import", "extractor", "head", "model", needs_fit=False)
+def imports(subject: AnySubject) -> None:
     """Import without network access, and within two seconds after seisbench_lcl.
 
     Every command imports the installed plugins, also on compute nodes without a network. Do not download anything at

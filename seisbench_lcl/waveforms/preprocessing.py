@@ -36,7 +36,8 @@ class Preprocessing:
         Component codes, for example "ZNE" or "Z".
     band : (float, float)
         Lowest and highest frequency in Hz. Nothing above the highest remains, so records need a sampling rate of at
-        least twice this frequency.
+        least twice this frequency. A lowest frequency of 0 means no high-pass, only the mean of the record is removed:
+        for a model that filters its windows itself, as it was trained.
     before : float
         Time from the start of a training window to the P arrival, in seconds.
     normalisation : {"component-std", "component-peak", "joint-std", "joint-peak"}
@@ -46,7 +47,7 @@ class Preprocessing:
     Raises
     ------
     ConfigurationError
-        If the band is not between 0 and half the sampling rate, the P arrival is outside the window, a component is
+        If the band is not within 0 and half the sampling rate, the P arrival is outside the window, a component is
         named twice, or the normalisation is unknown.
 
     Examples
@@ -74,9 +75,9 @@ class Preprocessing:
         except (TypeError, ValueError) as error:
             raise ConfigurationError(f"band must be two frequencies in Hz, but is {self.band!r}") from error
         object.__setattr__(self, "band", (lowest, highest))
-        if not 0 < lowest < highest <= self.sampling_rate / 2:
+        if not 0 <= lowest < highest <= self.sampling_rate / 2:
             raise ConfigurationError(
-                f"band must satisfy 0 < lowest < highest <= {self.sampling_rate / 2:g} Hz, half the sampling rate of "
+                f"band must satisfy 0 <= lowest < highest <= {self.sampling_rate / 2:g} Hz, half the sampling rate of "
                 f"the windows, but is {lowest:g} to {highest:g} Hz"
             )
         if not 0 <= self.before < self.seconds:

@@ -80,8 +80,11 @@ def _resample_stretch(
 
 
 def high_pass(data: Array, rate: float, lowest: float) -> Array:
-    """Remove frequencies below `lowest` Hz with a Butterworth filter of order 4, forwards and backwards (no delay)."""
-    if not len(data):  # a single sample can fall between two points of the grid
+    """Remove frequencies below `lowest` Hz with a Butterworth filter of order 4, forwards and backwards (no delay).
+
+    If `lowest` is 0, nothing is removed.
+    """
+    if not len(data) or not lowest:  # a single sample can fall between two points of the grid
         return data
     reach = min(len(data) - 1, ceil(2 * rate / lowest))
     return sosfiltfilt(_sections(rate, lowest), data, padlen=reach)

@@ -3,14 +3,18 @@
 import json
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from conftest import Done
+from safetensors.torch import save_file
 from small_hub import BODY, FOLDER, NAME, contents, describe, fitted, head, left_in, make_hub, save, use_hubs
+from small_published import ENTRY, Tiny, tensors
 
 from seisbench_lcl.cli.common import console
 from seisbench_lcl.hub import weights
+from seisbench_lcl.hub.backbones import tensor_digest
 from seisbench_lcl.hub.head import join
 
 
@@ -21,6 +25,7 @@ def _no_hubs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package.mkdir()
     (package / "registry.json").write_text('{"schema_version": 1, "weights": {}}')
     monkeypatch.setattr(weights, "bundled", lambda: package)
+    monkeypatch.setattr("seisbench_lcl.cli.hub.publishers", dict)  # no plugin either
     use_hubs(monkeypatch)
 
 
@@ -249,3 +254,46 @@ def test_refused_weights_are_not_kept(run: Callable[..., Done], hub: Path, cache
     done = run("pull", NAME, "--version", "1", "--hub", hub, expect=2)
     assert "is declared as version 1, but is version 9" in done.stderr
     assert left_in(cache) == []
+
+
+# weights of others --------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A plugin with published weights at an address that does not answer, and a local copy of their file."""
+    entry = replace(ENTRY, url="http://127.0.0.1:9/v3/tiny.pt", sha256=tensor_digest(tensors()))
+    monkeypatch.setattr(Tiny, "published", {"tiny": entry})
+    monkeypatch.setattr("seisbench_lcl.cli.hub.publishers", lambda: {"Tiny": Tiny})
+    save_file(tensors(), tmp_path / "copy.safetensors")
+    return tmp_path / "copy.safetensors"
+
+
+def test_published_weights_are_listed_shown_and_installed(run: Callable[..., Done], others: Path, cache: Path) -> None:
+    assert run("list").stdout.endswith("Tiny/tiny 1 127.0.0.1 MIT")
+    (listed,) = json.loads(run("list", "--json").stdout)
+    assert (listed["model"], listed["version"], listed["bytes"]) == ("Tiny", "1", None)
+    assert listed["hub"] == "http://127.0.0.1:9/v3/tiny.pt"
+    shown = run("show", "Tiny/tiny").stdout
+    assert shown.startswith("Tiny/tiny, version 1, not on this machine Weights that others trained and publish")
+    for text in ("licence: MIT", "trained on: made-up windows; part of it may be in your test data", "cite: nobody"):
+        assert text in shown
+    assert "run seisbench-lcl hub install Tiny/tiny FILE" in run("pull", "tiny", expect=2).stderr
+    assert not cache.exists()
+    done = run("install", "Tiny/tiny", others)
+    assert done.stdout == f"wrote {cache / 'tiny' / 'tiny'}.{{json,safetensors,pt}}.v1"
+    assert "Tiny/tiny, version 1, installed in SeisBench's cache" in run("show", "tiny").stdout
+
+
+def test_install_refuses_other_names_and_files(run: Callable[..., Done], others: Path, cache: Path) -> None:
+    assert "no plugin names published weights Tiny/tin" in run("install", "Tiny/tin", others, expect=2).stderr
+    assert "no plugin names published weights Other/tiny" in run("install", "Other/tiny", others, expect=2).stderr
+    assert "check the path" in run("install", "tiny", others.with_name("nothing"), expect=2).stderr
+    save_file(tensors(1), others)
+    assert "holds other weights than Tiny/tiny" in run("install", "tiny", others, expect=2).stderr
+    assert not cache.exists()
+
+
+def test_a_hub_is_asked_only_for_its_own(run: Callable[..., Done], others: Path, hub: Path) -> None:
+    assert "Tiny" not in run("list", "--hub", hub).stdout.replace("WaveformKMeans/tiny", "")
+    assert "Version 2, for tests only." in run("show", NAME, "--hub", hub).stdout

@@ -8,7 +8,7 @@ from command_tools import files_in
 from conftest import Done
 
 
-@pytest.mark.parametrize("kind", ["extractor", "head"])
+@pytest.mark.parametrize("kind", ["extractor", "head", "model"])
 def test_files_and_next_steps_are_printed(run: Callable[..., Done], tmp_path: Path, kind: str) -> None:
     done = run("new-plugin", "part-energy", "--kind", kind, "--into", "my plugins")
     assert done.returncode == 0, done.stderr

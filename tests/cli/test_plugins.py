@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from command_tools import SHORT, description, few_traces
 from conftest import Done
+from small_published import ENTRY, Tiny, trained
 
 from seisbench_lcl.cli.common import console
 from seisbench_lcl.testing import Outcome
@@ -116,6 +117,26 @@ def test_outcomes_of_checks(
         expected += [f"{state:8}{check}"] + [f"        {check} says why"] * (state != "passed")
     lines = [line.strip("─") if "─" in line else line for line in done.stdout.splitlines()]
     assert lines == [*expected, last]
+
+
+def test_a_trained_model_is_checked_once_its_weights_are_here(
+    run: Callable[..., Done], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked: list[Any] = []
+
+    def run_checks(candidate: Any) -> Iterator[Outcome]:
+        checked.append(candidate())
+        yield Outcome("records", "passed")
+
+    monkeypatch.setattr("seisbench_lcl.cli.plugins.run_checks", run_checks)
+    monkeypatch.setattr("seisbench_lcl.cli.plugins.publishers", lambda: {"Tiny": Tiny})
+    monkeypatch.setattr(Tiny, "published", {"tiny": ENTRY})
+    done = run("plugins", "--check", "Tiny")
+    assert (done.returncode, "no check ran: run seisbench-lcl hub pull Tiny/tiny" in done.stderr) == (2, True)
+    trained().save(Tiny._model_path() / "tiny", version_str="1")
+    done = run("plugins", "--check", "Tiny")
+    assert (done.returncode, done.stdout.splitlines()[1:]) == (0, ["passed  records", "all checks passed"])
+    assert [type(model) for model in checked] == [Tiny]
 
 
 @pytest.mark.usefixtures("_installed")

@@ -28,6 +28,13 @@ def test_every_field_is_drawn_and_markup_is_not_interpreted() -> None:
     assert "Confusion" in drawn(card, body)
 
 
+def test_a_band_without_a_high_pass() -> None:
+    card, _ = Card.read(weights.bundled() / "resnet18" / "mixed-3c.md")
+    window = card.preprocessing.model_copy(update={"band": [0.0, 25.0]})
+    assert ", up to 25 Hz, " in drawn(card.model_copy(update={"preprocessing": window}), width=1000)
+    assert ", 1 to 18 Hz, " in drawn(card, width=1000)
+
+
 def test_a_narrow_terminal_shows_whole_digests() -> None:
     card, _ = Card.read(weights.bundled() / "simclrkmeans" / "mixed-3c.md")
     text = "".join(drawn(card, width=60).split())

@@ -29,7 +29,12 @@ def test_pretrained_weights(weights: str, model: str | None, expected: str) -> N
     ("weights", "model", "error", "message"),
     [
         ("mixed-3d", None, WeightsError, "no model has pretrained weights called 'mixed-3d'; did you mean 'mixed-3c'"),
-        ("unheard-of", None, WeightsError, "'unheard-of'; available: mixed-3c, mixed-3c-fast, pnw-z-experimental"),
+        (
+            "unheard-of",
+            None,
+            WeightsError,
+            "'unheard-of'; available: (base, )?mixed-3c, mixed-3c-fast, pnw-z-experimental",
+        ),
         ("MiniRocketRidge/unheard-of", None, WeightsError, "MiniRocketRidge has no pretrained weights called"),
         ("mixed-3c", "Unheard", MissingPluginError, "no model is called 'Unheard'; installed: .*MiniRocketRidge"),
         ("ResNet18/mixed-3c", "VGG16", ConfigurationError, "are weights of ResNet18, not of VGG16"),

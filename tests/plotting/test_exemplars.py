@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -53,6 +55,14 @@ def test_mean_spectrum_peaks_at_the_tone():
         decibels = np.asarray(image.get_array()).mean(axis=1)
         assert 25 * decibels.argmax() / (len(decibels) - 1) == pytest.approx(hertz, abs=1)
         assert image.get_clim() == (-40, 0)
+
+
+def test_without_a_high_pass_the_spectrum_begins_above_zero(png):
+    """A logarithmic axis has no zero; a warning would be an error."""
+    figure = exemplars(*tones(), replace(PREPROCESSING, band=(0, 20)))
+    assert png(figure).startswith(b"\x89PNG")
+    low, high = figure.axes[2].get_xlim()
+    assert 0 < low < 1 < high == 20
 
 
 def test_exemplars_are_of_different_events():

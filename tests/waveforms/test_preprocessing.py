@@ -75,10 +75,21 @@ def test_record_below_the_band_is_refused_and_a_rounded_rate_is_not():
         preprocessing.condition(np.zeros(800), 39)
 
 
+def test_a_band_from_zero_removes_only_the_mean_and_what_is_too_fast():
+    raw = 500 + np.random.default_rng(0).normal(size=3000).cumsum()  # drifts, which a high-pass would remove
+    kept = Preprocessing(sampling_rate=50, in_samples=500, band=(0, 25)).condition(raw, 50)
+    slow = np.fft.rfft(raw - raw.mean())[:200], np.fft.rfft(kept)[:200]  # below 3.3 Hz
+    assert abs(kept.mean()) < 1e-2 * kept.std()
+    np.testing.assert_allclose(slow[1][1:], slow[0][1:], rtol=1e-2)
+    filtered = Preprocessing(sampling_rate=50, in_samples=500, band=(1, 25)).condition(raw, 50)
+    assert filtered.std() < 0.3 * kept.std()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"band": (0, 18)}, "band"),
+        ({"band": (-1, 18)}, "band must satisfy 0 <= lowest"),
+        ({"band": (0, 0)}, "band"),
         ({"band": (18, 1)}, "band"),
         ({"band": (1, 51)}, "50 Hz"),
         ({"band": (1, float("nan"))}, "band"),

@@ -93,6 +93,11 @@ def test_high_pass_removes_a_slow_wave_and_keeps_a_fast_one_without_delay():
     np.testing.assert_allclose(high_pass(fast + slow, 100, 1.0)[300:-300], fast[300:-300], atol=1e-3)
 
 
+def test_a_high_pass_from_zero_changes_nothing():
+    data = 40 + sine(5, 100, 3000)
+    np.testing.assert_array_equal(high_pass(data, 100, 0.0), data)
+
+
 @pytest.mark.parametrize("n", [0, 1, 2, 50])
 def test_high_pass_takes_any_length(n):
     out = high_pass(np.ones(n), 100, 1.0)

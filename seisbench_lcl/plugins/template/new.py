@@ -14,11 +14,23 @@ from seisbench_lcl.models.registry import registry
 from seisbench_lcl.plugins.collection import NAME
 from seisbench_lcl.plugins.hookspecs import PLUGIN_API_VERSION
 
-Kind = Literal["extractor", "head"]
+Kind = Literal["extractor", "head", "model"]
 
 _PREFIX = "seisbench-lcl-"
 _LONGEST = 60
-_IMPORTED = ("Any", "FeatureExtractor", "Head", "Tensor", "TrainingError")
+_IMPORTED = (
+    "Any",
+    "Discriminator",
+    "FeatureExtractor",
+    "Head",
+    "Mapping",
+    "Network",
+    "Published",
+    "Self",
+    "Sequence",
+    "Tensor",
+    "TrainingError",
+)
 _OF_KIND = {
     "extractor": {
         "base": "FeatureExtractor",
@@ -36,18 +48,19 @@ _OF_KIND = {
         "pair": 'extractor="minirocket", head="$name", clusters=8',
         "options": "--extractor minirocket --head $name --clusters 8",
     },
+    "model": {"summary": "A trained network for seisbench_lcl, with the weights that its authors publish."},
 }
 
 
 def write_plugin(name: str, kind: Kind, into: Path) -> list[Path]:
-    """Write a distribution with one extractor or head, and tests that use the conformance kit.
+    """Write a distribution with one extractor, head or trained model, and tests that use the conformance kit.
 
     Parameters
     ----------
     name : str
-        Name of the extractor or head: lower-case letters, digits and dashes. The distribution and its folder are called
-        ``seisbench-lcl-<name>``.
-    kind : {"extractor", "head"}
+        Name of the extractor or head, or of the extractor of the model: lower-case letters, digits and dashes. The
+        distribution and its folder are called ``seisbench-lcl-<name>``.
+    kind : {"extractor", "head", "model"}
     into : Path
         Parent of the new folder.
 
@@ -78,8 +91,11 @@ def write_plugin(name: str, kind: Kind, into: Path) -> list[Path]:
             "keyword of Python and is not used in the files of the plugin"
         )
     classes = registry().classes
-    if name in (classes.extractors if kind == "extractor" else classes.heads):
-        raise ConfigurationError(f"another {kind} is called {name!r}: choose another name")
+    if name in (classes.heads if kind == "head" else classes.extractors):
+        of_kind = "head" if kind == "head" else "extractor"
+        raise ConfigurationError(f"another {of_kind} is called {name!r}: choose another name")
+    if kind == "model" and cls.lower() in {other.lower() for other in classes.models}:
+        raise ConfigurationError(f"another model is called {cls!r}: choose another name")
     folder = into / (_PREFIX + "-".join(words))
     if folder.exists():
         raise OutputError(f"{folder} already exists: remove it, or choose another name")
@@ -109,14 +125,18 @@ def _files(kind: Kind, module: str, package: str) -> dict[str, str]:
     def text(name: str) -> str:
         return templates.joinpath(name).read_text(encoding="utf-8")
 
+    def own(name: str) -> str:
+        """Return the text for this kind, or else that for all kinds."""
+        return text(f"{kind}/{name}" if templates.joinpath(kind, name).is_file() else f"common/{name}")
+
     return {
         f"{package}/{module}.py": text(f"{kind}/module.py.txt"),
-        f"{package}/plugin.py": text("common/plugin.py.txt"),
+        f"{package}/plugin.py": own("plugin.py.txt"),
         f"{package}/__init__.py": text("common/__init__.py.txt"),
         f"{package}/py.typed": "",
         f"tests/test_{module}.py": text(f"{kind}/test.py.txt"),
         "pyproject.toml": text("common/pyproject.toml.txt"),
-        "README.md": text("common/README.md.txt"),
+        "README.md": own("README.md.txt"),
     }
 
 

@@ -10,7 +10,7 @@ from seisbench_lcl.errors import ConfigurationError, OutputError
 from seisbench_lcl.plugins.template import write_plugin
 
 
-@pytest.mark.parametrize("kind", ["extractor", "head"])
+@pytest.mark.parametrize("kind", ["extractor", "head", "model"])
 @pytest.mark.parametrize("name", ["part-energy", "seisbench-lcl-part-energy", "part_energy"])
 def test_all_names_follow_from_one(tmp_path, kind, name):
     files = write_plugin(name, kind, tmp_path / "new")
@@ -27,6 +27,8 @@ def test_all_names_follow_from_one(tmp_path, kind, name):
         if file.suffix == ".py":
             ast.parse(file.read_text())
     assert f'name = "{name}"' in files[0].read_text()
+    if kind == "model":
+        assert "class PartEnergyEncoder(Network)" in files[0].read_text()
     assert "class PartEnergy(" in files[0].read_text()
     assert list(folder.parent.iterdir()) == [folder]
 
@@ -38,7 +40,7 @@ def test_wrong_names_are_refused(tmp_path, name):
     assert not (tmp_path / "new").exists()
 
 
-@pytest.mark.parametrize("name", ["class", "lambda", "none", "plugin", "head", "tensor", "a" * 61])
+@pytest.mark.parametrize("name", ["class", "lambda", "none", "plugin", "head", "network", "tensor", "a" * 61])
 def test_keywords_and_names_used_in_the_files_are_refused(tmp_path, name):
     with pytest.raises(ConfigurationError, match="a plugin must not be called"):
         write_plugin(name, "head", tmp_path / "new")
@@ -48,6 +50,10 @@ def test_keywords_and_names_used_in_the_files_are_refused(tmp_path, name):
 def test_taken_names_are_refused(tmp_path):
     with pytest.raises(ConfigurationError, match="another head is called 'ridge'"):
         write_plugin("ridge", "head", tmp_path)
+    with pytest.raises(ConfigurationError, match="another extractor is called 'resnet18'"):
+        write_plugin("resnet18", "model", tmp_path)
+    with pytest.raises(ConfigurationError, match="another model is called 'PhasenetRidge'"):
+        write_plugin("phasenet-ridge", "model", tmp_path)
     write_plugin("ridge", "extractor", tmp_path)  # extractors and heads may share a name
     with pytest.raises(OutputError, match="seisbench-lcl-ridge already exists"):
         write_plugin("ridge", "extractor", tmp_path)
