@@ -1,7 +1,7 @@
 """The named model, and the weights that its authors publish."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from torch import Tensor
 from typing_extensions import Self
@@ -74,7 +74,7 @@ class QuakeXNet(Discriminator, extractor="quakexnet", head="linear", normalisati
         component_order: str = "ENZ",
         band: tuple[float, float] = (0.0, 25.0),
         before: float = 15.0,
-        novelty_rate: float | Literal["default"] | None = None,
+        novelty_rate: float | None = None,
         **description: Any,
     ) -> None:
         super().__init__(
