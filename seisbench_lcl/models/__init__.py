@@ -2,6 +2,7 @@
 
 from seisbench_lcl.models.discriminator import Discriminator
 from seisbench_lcl.models.ensemble import DiscriminatorEnsemble
+from seisbench_lcl.models.mixed import MixedEnsemble
 from seisbench_lcl.models.registry import BUILT_IN, Plugin, Registry, registry
 
-__all__ = ["BUILT_IN", "Discriminator", "DiscriminatorEnsemble", "Plugin", "Registry", "registry"]
+__all__ = ["BUILT_IN", "Discriminator", "DiscriminatorEnsemble", "MixedEnsemble", "Plugin", "Registry", "registry"]
