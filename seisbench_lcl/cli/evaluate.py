@@ -1,11 +1,21 @@
 """``seisbench-lcl evaluate``: score weights on a split, or train them again on the data without a part of them."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from seisbench_lcl.cli.common import check_figure, console, progress, remark, say, show, write_file, write_text
+from seisbench_lcl.cli.common import (
+    check_figure,
+    check_trainable,
+    console,
+    progress,
+    remark,
+    say,
+    show,
+    write_file,
+    write_text,
+)
 from seisbench_lcl.cli.options import (
     Copies,
     Dataset,
@@ -20,7 +30,7 @@ from seisbench_lcl.cli.options import (
     Weights,
     read_dataset,
 )
-from seisbench_lcl.datasets import Cuts, open_dataset
+from seisbench_lcl.datasets import open_dataset
 from seisbench_lcl.datasets.selection import learnable
 from seisbench_lcl.datasets.windows import labels_in
 from seisbench_lcl.errors import ConfigurationError, DatasetError
@@ -82,14 +92,16 @@ def evaluate(
     if reliability_plot:
         check_figure(reliability_plot)
     discriminator: Model = find_model(weights, model)
+    if anew:
+        check_trainable(discriminator)
     waveforms = open_dataset(dataset, discriminator.preprocessing.component_order)
     found = labels_in(waveforms, label_column)
     wanted: list[str] | None = [label for label in discriminator.labels if label in found] or discriminator.labels
     if discriminator.clusters:
         wanted = None  # windows of a class that no cluster stands for count as errors
     columns = Columns(label=label_column, group=group_column, split=split_column, pick=pick_column)
-    cuts = recorded_cuts(discriminator, max_shift, copies, refine) if anew else Cuts()
-    data = read_dataset(waveforms, discriminator.preprocessing, columns, labels=wanted, cuts=cuts)
+    settings: dict[str, Any] = {"cuts": recorded_cuts(discriminator, max_shift, copies, refine)} if anew else {}
+    data = read_dataset(waveforms, discriminator.window_preprocessing, columns, labels=wanted, **settings)
     if anew:
         if min_snr is None and discriminator.training_windows:
             min_snr = discriminator.training_windows["min_snr"]

@@ -11,7 +11,7 @@ from seisbench_lcl.models._windows import Windows
 from seisbench_lcl.storage import MemberRows, RowFile
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
 
-MemberWindows = Windows | Sequence[Windows] | MemberRows
+MemberWindows = Windows | Sequence[Windows]
 """Windows of members: one array per member or, for members with the same windows, one array for all."""
 
 

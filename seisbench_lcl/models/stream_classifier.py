@@ -225,6 +225,11 @@ class StreamClassifier(PretrainedModel):
             raise ConfigurationError(f"reject_below must be a number from 0 to below 1, but is {value!r}")
         return float(value)
 
+    @property
+    def window_preprocessing(self) -> Preprocessing | list[Preprocessing]:
+        """By which windows for `predict` are cut: the preprocessing of the model, or one for each member."""
+        return self.preprocessing
+
     @abstractmethod
     def predict_proba(self, windows: Windows, s_arrivals: Picks = None) -> NDArray[np.float32]:
         """Return class probabilities (N, K) of windows (N, C, T)."""
