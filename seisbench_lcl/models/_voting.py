@@ -98,7 +98,7 @@ def combine(votes: _Array, known: NDArray[np.bool_], weights: _Array) -> _Array:
     It is the stationary distribution of a Markov chain, so K linear equations give it. Where all voters know the same
     classes, it is their weighted mean. Where two classes have no voter in common, their ratio follows from the classes
     in between, as for a model of blasts and earthquakes beside one of earthquakes and noise. If voters have no class in
-    common, or probabilities below 1e-6 alone connect them, their classes share in equal parts.
+    common, or probabilities below 1e-6 alone connect them, each class has about an equal share.
 
     Parameters
     ----------

@@ -13,7 +13,7 @@ from seisbench_lcl.errors import TrainingError
 from seisbench_lcl.labels import encode
 from seisbench_lcl.models._voting import Vote
 from seisbench_lcl.optim.folds import assign_folds
-from seisbench_lcl.wording import counted
+from seisbench_lcl.wording import counted, listed
 
 _FOLDS = 10
 _LEAST = 1e-6  # probability below which a loss does not grow
@@ -38,6 +38,8 @@ class VoteCalibration:
         Number of events.
     n_left_out : int
         Windows whose class no voter knows.
+    absent : list of str
+        Classes without windows: the fit may learn that they never occur.
     """
 
     vote: Vote
@@ -46,6 +48,7 @@ class VoteCalibration:
     fitted_loss: float
     n_events: int
     n_left_out: int
+    absent: list[str]
 
     @property
     def kept(self) -> bool:
@@ -54,11 +57,15 @@ class VoteCalibration:
 
     def __str__(self) -> str:
         what = "calibrated" if self.kept else "the plain mean stays, as the fit is no better"
-        left_out = f"; left out {counted(self.n_left_out, 'window')} whose class no voter knows" * bool(self.n_left_out)
-        return (
+        parts = [
             f"log loss of {counted(self.n_events, 'held-out event')}: plain mean {self.plain_loss:.3f}, fitted "
-            f"{self.fitted_loss:.3f}: {what}{left_out}"
-        )
+            f"{self.fitted_loss:.3f}: {what}"
+        ]
+        if self.n_left_out:
+            parts.append(f"left out {counted(self.n_left_out, 'window')} whose class no voter knows")
+        if self.absent:
+            parts.append(f"no window shows {listed(self.absent)}: the fit may learn that this never occurs")
+        return "; ".join(parts)
 
 
 def calibrate(
@@ -105,11 +112,11 @@ def calibrate(
     own, truth, events = votes[:, rows], y[rows], events[rows]
     importance = _importance(truth, events)
     n_events = len(np.unique(events))
-    folds = assign_folds(truth, events, min(_FOLDS, n_events), _shuffled)
+    folds = events if n_events <= _FOLDS else assign_folds(truth, events, _FOLDS, _shuffled)
     plain, held_out = Vote.of(known, None, None), np.full(votes.shape[1:], np.nan)
     for fold in np.unique(folds):
         test = folds == fold
-        vote = _fit(own[:, ~test], truth[~test], importance[~test], known)
+        vote = _fit(own[:, ~test], truth[~test], events[~test], known)
         held_out[rows[test]] = vote.on(own[:, test]).probabilities
     plain_loss = _loss(plain.on(own).probabilities, truth, importance)
     fitted_loss = _loss(held_out[rows], truth, importance)
@@ -117,17 +124,18 @@ def calibrate(
     if not better:
         held_out[rows] = plain.on(own).probabilities
     return VoteCalibration(
-        _fit(own, truth, importance, known) if better else plain,
+        _fit(own, truth, events, known) if better else plain,
         held_out.astype(np.float32),
         plain_loss,
         fitted_loss,
         n_events,
         len(y) - len(rows),
+        [label for k, label in enumerate(classes) if k not in truth],
     )
 
 
-def _fit(votes: _Array, truth: NDArray[np.int64], importance: _Array, known: NDArray[np.bool_]) -> Vote:
-    n = len(votes)
+def _fit(votes: _Array, truth: NDArray[np.int64], events: NDArray[np.int64], known: NDArray[np.bool_]) -> Vote:
+    n, importance = len(votes), _importance(truth, events)
 
     def vote(x: _Array) -> Vote:
         return Vote(known, softmax(x[:n]), np.exp(x[n:]))
