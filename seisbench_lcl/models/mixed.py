@@ -333,8 +333,14 @@ class MixedEnsemble(Ensemble):
             np.where(who.any(axis=0), lowest, coverage.max(axis=0)).astype(np.float32),
             reasons,
             {name: found[name].astype(np.float32) for name in self._diagnostics()},
-            np.array([", ".join(np.array(self.member_names)[row]) for row in who.T], dtype=object),
+            self._named(who),
         )
+
+    def _named(self, who: NDArray[np.bool_]) -> NDArray[np.object_]:
+        """Return the names of the voters (n,), given who votes where (M, n)."""
+        patterns, pattern = np.unique(who, axis=1, return_inverse=True)
+        names = [", ".join(np.array(self.member_names)[row]) for row in patterns.T]
+        return np.array(names, dtype=object)[pattern.ravel()]
 
     def _abstain(self, part: Unusable) -> StationWindows:
         block = super()._abstain(part)
