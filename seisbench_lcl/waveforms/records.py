@@ -177,7 +177,7 @@ def read_stream(
             unusable.append(Unusable(record.station, record.start, record.end(preprocessing.sampling_rate), reason))
         else:
             records.append(record)
-    return records, unusable
+    return records, sorted(unusable, key=lambda part: (part.station, part.start))
 
 
 def too_short(record: Record, preprocessing: Preprocessing) -> str | None:
