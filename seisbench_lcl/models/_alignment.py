@@ -116,14 +116,27 @@ def condition_for(
     WaveformError
         If no station can be read for any model.
     """
+    keys = [(model.sampling_rate, model.band, "".join(sorted(model.component_order))) for model in models]
     found: dict[tuple[Any, ...], Conditioned] = {}
-    for key in dict.fromkeys(model.conditioning for model in models):
-        sharing = [model for model in models if model.conditioning == key]
+    orders: dict[tuple[Any, ...], str] = {}
+    for key in dict.fromkeys(keys):
+        sharing = [model for model, own in zip(models, keys, strict=True) if own == key]
         longest = max(sharing, key=lambda model: model.in_samples)  # a gap longer than its window splits a record
-        found[key] = condition_stream(stream, longest, flexible, channels)
+        found[key], orders[key] = condition_stream(stream, longest, flexible, channels), longest.component_order
     if all(not one.records and len(one.failures) == len(one.unusable) for one in found.values()):
         raise next(iter(found.values())).failures[0]
-    return [found[model.conditioning] for model in models]
+    return [_reordered(found[key], orders[key], model.component_order) for key, model in zip(keys, models, strict=True)]
+
+
+def _reordered(conditioned: Conditioned, order: str, wanted: str) -> Conditioned:
+    """Return records with their components in another order."""
+    if order == wanted:
+        return conditioned
+    rows = [order.index(code) for code in wanted]
+    records = [
+        Record(record.station, record.start, record.data[rows], record.flaws[rows]) for record in conditioned.records
+    ]
+    return conditioned._replace(records=records)
 
 
 def stretches(conditioned: Sequence[Conditioned], models: Sequence[Preprocessing]) -> list[Stretch]:

@@ -101,14 +101,9 @@ class Preprocessing:
         return self.in_samples / self.sampling_rate
 
     @property
-    def conditioning(self) -> tuple[Any, ...]:
-        """What `condition` depends on: models for which it is equal can share records."""
-        return self.sampling_rate, self.component_order, self.band
-
-    @property
     def cut(self) -> tuple[Any, ...]:
         """What windows depend on before they are normalised: models for which it is equal can share them."""
-        return *self.conditioning, self.in_samples, self.before
+        return self.sampling_rate, self.in_samples, self.component_order, self.band, self.before
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON types."""

@@ -140,18 +140,25 @@ def test_windows_of_members_share_their_p_position(
 
 
 def test_a_stream_is_conditioned_once_for_each_rate_band_and_set_of_components(
-    mixed: lcl.MixedEnsemble, make_stream: Callable, monkeypatch: pytest.MonkeyPatch
+    members: list[lcl.MiniRocketRidge], make_stream: Callable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    turned = member("twin", component_order="ENZ", normalisation="component-std")
+    stream = make_stream(30) + make_stream(30, station="YY.B..HH", seed=4)
+    alone = turned.classify(stream).windows.to_dataframe()
     conditioned = []
     original = _alignment.condition_stream
 
     def counted(stream: obspy.Stream, preprocessing: Any, *more: Any) -> Any:
-        conditioned.append(preprocessing.conditioning)
+        conditioned.append((preprocessing.sampling_rate, len(preprocessing.component_order)))
         return original(stream, preprocessing, *more)
 
     monkeypatch.setattr(_alignment, "condition_stream", counted)
-    mixed.classify(make_stream(30) + make_stream(30, station="YY.B..HH"))
-    assert conditioned == [(50, "ZNE", (1.0, 15.0)), (40, "Z", (1.0, 15.0))]
+    out = lcl.MixedEnsemble([*members, turned], names=[*KINDS, "turned"]).classify(stream, stride=25)
+    assert conditioned == [(50, 3), (40, 1)]
+    own = out.windows.votes["turned"].to_dataframe()
+    found = own.merge(alone, on=["station", "start_time"], suffixes=("", " alone"))
+    assert len(found) == len(alone) > 0
+    np.testing.assert_allclose(found["quarry blast"], found["quarry blast alone"], atol=1e-6)
 
 
 def test_a_record_too_short_for_one_member_is_enough_for_another(
