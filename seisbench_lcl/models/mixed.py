@@ -391,7 +391,10 @@ class MixedEnsemble(Ensemble):
     def get_model_args(self) -> dict[str, Any]:
         """Return what the constructor takes, as JSON types."""
         return {
-            "members": self._described(),
+            "members": [
+                {**described, "default_args": member.default_args}  # which has its own limits
+                for described, member in zip(self._described(), self._members, strict=True)
+            ],
             "merge": self.merge,
             "weights": self.weights,
             "temperatures": self.temperatures,

@@ -214,7 +214,7 @@ def test_coverage_is_each_members_own(mixed: lcl.MixedEnsemble, make_stream: Cal
     assert set(frame["voters"]) >= {"short", "short, long, twin"}
 
 
-def test_novelty_and_limits_of_members(make_stream: Callable) -> None:
+def test_novelty_and_limits_of_members(make_stream: Callable, tmp_path: Path) -> None:
     strict = member("short", novelty_rate=0.05)
     strict.default_args = {"max_novelty": 1e-6}
     free = member("long", novelty_rate=0.05)
@@ -230,6 +230,8 @@ def test_novelty_and_limits_of_members(make_stream: Callable) -> None:
     assert silent["reason"].str.match(both).all()
     own = [votes.to_dataframe()["novelty"] for votes in out.windows.votes.values()]
     np.testing.assert_allclose(frame["novelty"], np.fmin(*own), rtol=1e-6)
+    ensemble.save(tmp_path / "limits")
+    assert lcl.load(tmp_path / "limits").classify(stream).windows.to_dataframe()["voters"].equals(frame["voters"])
     everyone = ensemble.classify(stream, max_novelty=None).windows.to_dataframe()
     assert set(everyone["voters"]) == {"strict", "strict, free"}
     assert "not sure enough (" in ensemble.classify(stream, max_novelty=None, reject_below=0.999).windows[0].reason
