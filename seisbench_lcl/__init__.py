@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from seisbench_lcl.models.discriminator import Discriminator
     from seisbench_lcl.models.ensemble import DiscriminatorEnsemble
     from seisbench_lcl.models.lookup import from_pretrained, load
+    from seisbench_lcl.models.mixed import MixedEnsemble
     from seisbench_lcl.models.named import (
         DEC,
         VGG16,
@@ -53,6 +54,7 @@ __all__ = [
     "MiniRocketKMeans",
     "MiniRocketRidge",
     "MiniRocketSCAN",
+    "MixedEnsemble",
     "PhaseNetKMeans",
     "PhaseNetNamedSCAN",
     "PhaseNetPhysicalRidge",
@@ -75,6 +77,7 @@ __all__ = [
 _HOMES = dict.fromkeys(__all__, "models.named") | {
     "Discriminator": "models",
     "DiscriminatorEnsemble": "models",
+    "MixedEnsemble": "models",
     "PLUGIN_API_VERSION": "plugins",
     "from_pretrained": "models.lookup",
     "hookimpl": "plugins",

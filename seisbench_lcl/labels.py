@@ -40,7 +40,18 @@ _COMMON = {
 _CLUSTER = re.compile(r"cluster \d+")
 
 # Columns of the window table.
-_RESERVED = {"station", "start_time", "end_time", "label", "reason", "coverage", "novelty", "spread", "weights"}
+_RESERVED = {
+    "station",
+    "start_time",
+    "end_time",
+    "label",
+    "reason",
+    "coverage",
+    "novelty",
+    "spread",
+    "voters",
+    "weights",
+}
 
 
 def folded(label: str) -> str:

@@ -23,6 +23,7 @@ from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.evaluation import cluster_numbers
 from seisbench_lcl.evaluation.cluster_sections import cluster_sections
 from seisbench_lcl.plotting import MapMethod, cluster_number_figure, embedding_map, exemplars
+from seisbench_lcl.storage import MemberRows
 from seisbench_lcl.training import Columns
 
 _ORIGIN = ("trace_name", "station_network_code", "station_code", "trace_channel", "trace_start_time")
@@ -53,6 +54,7 @@ def clusters(
         raise ConfigurationError(f"{discriminator.name} learns from labels and has no clusters")
     columns = Columns(label=label_column, group=group_column, split=split_column, pick=pick_column)
     data = read_dataset(dataset, discriminator.preprocessing, columns, split, unlabelled=True)
+    assert not isinstance(data.windows, MemberRows), "those are of ensembles"
     features = discriminator.features(data.windows)
     with torch.no_grad():
         probabilities = discriminator.head(features.to(discriminator.device)).cpu().numpy()

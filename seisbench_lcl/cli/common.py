@@ -17,7 +17,7 @@ from seisbench_lcl import storage
 from seisbench_lcl.cli.terminal import complain, console, errors, remark, say
 from seisbench_lcl.errors import ConfigurationError, OutputError, UnknownFormatError, WaveformError
 from seisbench_lcl.evaluation.sections import Section
-from seisbench_lcl.models import Discriminator
+from seisbench_lcl.models import Discriminator, MixedEnsemble
 from seisbench_lcl.models.lookup import find_model
 from seisbench_lcl.models.model import Model
 from seisbench_lcl.waveforms.reading import files_in, matching_files, read_recording
@@ -27,6 +27,7 @@ __all__ = [
     "Inputs",
     "check_figure",
     "check_folder",
+    "check_trainable",
     "check_writable",
     "complain",
     "console",
@@ -64,6 +65,20 @@ def load_discriminator(model: str | None, weights: str, default: str) -> Discrim
     if not isinstance(loaded, Discriminator):
         raise ConfigurationError(f"{weights} is an ensemble, whose members learn from labels: it has no clusters")
     return loaded
+
+
+def check_trainable(model: Model) -> None:
+    """Refuse, before the work, to train members that differ as one model.
+
+    Raises
+    ------
+    ConfigurationError
+    """
+    if isinstance(model, MixedEnsemble):
+        raise ConfigurationError(
+            f"the members of this ensemble ({listed(model.member_names)}) differ in classes or windows and are trained "
+            "one by one: use the weights of a member, and combine them again with seisbench-lcl ensemble"
+        )
 
 
 def show(sections: Iterable[Section]) -> str:

@@ -5,7 +5,17 @@ from typing import Annotated
 
 import typer
 
-from seisbench_lcl.cli.common import check_figure, console, progress, remark, say, show, write_file, write_text
+from seisbench_lcl.cli.common import (
+    check_figure,
+    check_trainable,
+    console,
+    progress,
+    remark,
+    say,
+    show,
+    write_file,
+    write_text,
+)
 from seisbench_lcl.cli.options import (
     Copies,
     Dataset,
@@ -87,6 +97,8 @@ def evaluate(
     if reliability_plot:
         check_figure(reliability_plot)
     discriminator: Model = find_model(weights, model)
+    if anew:
+        check_trainable(discriminator)
     waveforms = open_dataset(dataset, discriminator.preprocessing.component_order)
     found = labels_in(waveforms, label_column)
     wanted: list[str] | None = [label for label in discriminator.labels if label in found] or discriminator.labels
@@ -94,7 +106,7 @@ def evaluate(
         wanted = None  # windows of a class that no cluster stands for count as errors
     columns = Columns(label=label_column, group=group_column, split=split_column, pick=pick_column)
     cuts = recorded_cuts(discriminator, max_shift, copies, refine, picker) if anew else refined_cuts(discriminator)
-    data = read_dataset(waveforms, discriminator.preprocessing, columns, labels=wanted, cuts=cuts)
+    data = read_dataset(waveforms, discriminator.window_preprocessing, columns, labels=wanted, cuts=cuts)
     if anew:
         if min_snr is None and discriminator.training_windows:
             min_snr = discriminator.training_windows["min_snr"]

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
-from seisbench_lcl.cli.common import progress, remark, show, write_text
+from seisbench_lcl.cli.common import check_trainable, progress, remark, show, write_text
 from seisbench_lcl.cli.config import Config, as_markdown
 from seisbench_lcl.cli.options import (
     Checkpoints,
@@ -74,6 +74,7 @@ def fine_tune(
     check_weights(out, version, overwrite)
     check_outputs(out, report, curves)
     tuned: Model = find_model(weights, model)
+    check_trainable(tuned)
     columns = Columns(label=label_column, group=group_column, split=split_column, pick=pick_column)
     waveforms = open_dataset(dataset, tuned.preprocessing.component_order)
     found = labels_in(waveforms, label_column)

@@ -102,11 +102,18 @@ def parse_channels(text: str | None) -> dict[str, str] | None:
 
 
 def read_dataset(
-    dataset: str | WaveformDataset, preprocessing: Preprocessing, columns: Columns, split: str = ALL, **settings: Any
+    dataset: str | WaveformDataset,
+    preprocessing: Preprocessing | list[Preprocessing],
+    columns: Columns,
+    split: str = ALL,
+    **settings: Any,
 ) -> LabelledWindows:
-    """Read the windows of a split, and report left-out traces; `settings` go to `read_windows`."""
+    """Read the windows of a split, and report left-out traces; `settings` go to `read_windows`.
+
+    Several kinds of preprocessing are those of the members of an ensemble.
+    """
     if isinstance(dataset, str):
-        dataset = open_dataset(dataset, preprocessing.component_order)
+        dataset = open_dataset(dataset)
     data = columns.read(dataset, preprocessing, progress=progress("reading windows"), **settings)
     for line in remarks(data):
         remark(line)

@@ -21,7 +21,7 @@ from typing_extensions import Self
 from seisbench_lcl.datasets.cuts import Cuts, signal_to_noise
 from seisbench_lcl.errors import DatasetError, SamplingRateError, WaveformError
 from seisbench_lcl.labels import check_spelling, quakeml_types
-from seisbench_lcl.storage.rows import RowFile
+from seisbench_lcl.storage import MemberRows, RowFile
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
 from seisbench_lcl.waveforms.records import read_array
 from seisbench_lcl.wording import listed, suggestion
@@ -38,8 +38,8 @@ class LabelledWindows:
 
     Attributes
     ----------
-    windows : (N, C, T) float32 ndarray or RowFile
-        At the sampling rate and band of the model, not normalised.
+    windows : (N, C, T) float32 ndarray, RowFile or MemberRows
+        At the sampling rate and band of the model, not normalised. For the members of a `MixedEnsemble`, of each.
     labels, groups, splits : (N,) ndarray of str
         Class, event and split ("" if the dataset has no splits).
     metadata : pandas.DataFrame
@@ -52,6 +52,8 @@ class LabelledWindows:
         Omissions with their reasons, and assumptions about missing metadata.
     has_p : (N,) bool ndarray, optional
         Whether the dataset has a P arrival for the trace; None if unknown.
+    traces : (N,) int64 ndarray, optional
+        Row of each trace in the dataset; None if unknown.
 
     Examples
     --------
@@ -63,7 +65,7 @@ class LabelledWindows:
     (1, [])
     """
 
-    windows: NDArray[np.float32] | RowFile
+    windows: NDArray[np.float32] | RowFile | MemberRows
     labels: NDArray[np.str_]
     groups: NDArray[np.str_]
     splits: NDArray[np.str_]
@@ -72,6 +74,7 @@ class LabelledWindows:
     snr: NDArray[np.float32]
     notes: dict[str, int]
     has_p: NDArray[np.bool_] | None = None
+    traces: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.windows)
@@ -79,7 +82,7 @@ class LabelledWindows:
     def select(self, rows: NDArray[Any]) -> Self:
         """Return the windows of a boolean mask or of indices."""
         return type(self)(
-            self.windows.select(rows) if isinstance(self.windows, RowFile) else self.windows[rows],
+            self.windows[rows] if isinstance(self.windows, np.ndarray) else self.windows.select(rows),
             self.labels[rows],
             self.groups[rows],
             self.splits[rows],
@@ -88,6 +91,7 @@ class LabelledWindows:
             self.snr[rows],
             self.notes,
             None if self.has_p is None else self.has_p[rows],
+            None if self.traces is None else self.traces[rows],
         )
 
     def in_split(self, *names: str) -> Self:
@@ -178,6 +182,7 @@ def read_windows(
     pick_column: str | None = None,
     labels: Iterable[str] | None = None,
     unlabelled: bool = False,
+    every_class: bool = True,
     min_coverage: float = 0.95,
     memory: float = np.inf,
     cuts: Cuts = _AS_PICKED,
@@ -208,6 +213,8 @@ def read_windows(
         Classes to read; by default all.
     unlabelled : bool
         Whether to read traces without label too, with the label "". The dataset may then lack the label column.
+    every_class : bool
+        Whether it is an error if a class gives no window.
     min_coverage : float
         As in `Discriminator.annotate`.
     memory : float
@@ -304,7 +311,7 @@ def read_windows(
             ", ".join(blind),
         )
     lost = [label for label in wanted if not names[rows].eq(label).any()]
-    if lost and not (unlabelled and rows):  # a training without labels does not need every class
+    if lost and every_class and not (unlabelled and rows):  # a training without labels does not need every class
         raise DatasetError(_why_none(lost, causes, lengths, preprocessing))
     chosen = metadata.loc[rows].reset_index(drop=True)
     groups = chosen[group_column].astype(object)
@@ -313,7 +320,7 @@ def read_windows(
         notes["no event, used as its own event"] = n_without
     splits = chosen[split_column].fillna("") if split_column in chosen else pd.Series([""] * len(chosen))
     return LabelledWindows(
-        windows if isinstance(windows, RowFile) else np.stack(windows),
+        windows if isinstance(windows, RowFile) else np.stack(windows) if rows else np.empty((0, *shape), np.float32),
         names[rows].to_numpy(dtype=str),
         groups.mask(without, pd.Series([f"trace {index}" for index in rows])).astype(str).to_numpy(dtype=str),
         splits.astype(str).to_numpy(dtype=str),
@@ -322,6 +329,7 @@ def read_windows(
         np.array(snr, dtype=np.float32),
         dict(notes),
         p_arrival[rows].notna().to_numpy(dtype=bool),
+        np.array(rows, dtype=np.int64),
     )
 
 

@@ -12,7 +12,7 @@ from seisbench_lcl.evaluation.provenance import known_without
 from seisbench_lcl.heads.matching import name_by_labels
 from seisbench_lcl.models.model import Model
 from seisbench_lcl.optim.folds import assign_folds
-from seisbench_lcl.storage.rows import RowFile
+from seisbench_lcl.storage import MemberRows, RowFile
 from seisbench_lcl.wording import suggestion
 
 
@@ -190,7 +190,7 @@ def held_out_probabilities(
 def _fit_and_predict(
     template: Model,
     train: LabelledWindows,
-    windows: NDArray[np.float32] | RowFile,
+    windows: NDArray[np.float32] | RowFile | MemberRows,
     known: list[str],
 ) -> tuple[NDArray[np.float32], dict[int, str]]:
     """Train a model, and return the probabilities of the windows and the class of each column."""

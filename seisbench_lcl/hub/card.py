@@ -257,7 +257,7 @@ class Card(_Part):
         ----------
         metadata : mapping
             The JSON file of the weights, as returned by `seisbench_lcl.hub.weights.read`. For an ensemble, the card is
-            compared with the first member, because all members agree in these fields.
+            compared in the fields in which all members agree.
 
         Raises
         ------
@@ -281,7 +281,9 @@ class Card(_Part):
         given = metadata["model_args"]
         model = given
         if members := given.get("members"):
-            model = {**given, **members[0]}
+            model = given | {
+                key: members[0][key] for key in members[0] if all(m.get(key) == members[0][key] for m in members)
+            }
             if all("normalisation" in member for member in members):
                 model["normalisation"] = ", ".join(dict.fromkeys(member["normalisation"] for member in members))
         window = self.preprocessing

@@ -57,9 +57,14 @@ def short_reason(reason: str) -> str:
     'unlike training data'
     >>> short_reason("93.05% of component Z present (gap, spike)")
     'component Z incomplete (gap, spike)'
+    >>> short_reason("DEC: 9.1% of component Z present (gap); VGG16: not sure enough (noise 0.4, limit 0.5)")
+    'DEC: component Z incomplete (gap); VGG16: not sure enough'
     """
-    reason = re.sub(r"^[\d.e+-]+% of (component .+) present", r"\1 incomplete", reason)
-    return re.sub(r" \([^)]*\d[^)]*\)$", "", reason.replace("the training data", "training data"))
+    parts = []
+    for part in reason.split("; "):  # one for each member of an ensemble
+        part = re.sub(r"(^|: )[\d.e+-]+% of (component .+) present", r"\1\2 incomplete", part)
+        parts.append(re.sub(r" \([^)]*\d[^)]*\)$", "", part.replace("the training data", "training data")))
+    return "; ".join(parts)
 
 
 def _counts(labels: Sequence[str], blocks: Sequence[StationWindows]) -> dict[str, Counter[str]]:

@@ -8,16 +8,18 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from seisbench_lcl.errors import WindowError
-from seisbench_lcl.storage import RowFile
+from seisbench_lcl.storage import MemberRows, RowFile
 
 BATCH = 256
 """Windows that pass through a model at once."""
 
-Windows = ArrayLike | Tensor | RowFile
+Windows = ArrayLike | Tensor | RowFile | MemberRows
+"""Windows (N, C, T); `MemberRows` are for ensembles whose members have windows of their own."""
+
 Picks = ArrayLike | Tensor | None
 
 
-def as_windows(windows: ArrayLike | Tensor) -> Tensor:
+def as_windows(windows: ArrayLike | Tensor | MemberRows) -> Tensor:
     """Return windows (N, C, T) as a float32 tensor, of any numeric array: strided, big-endian, read-only or masked.
 
     Raises
@@ -25,6 +27,8 @@ def as_windows(windows: ArrayLike | Tensor) -> Tensor:
     WindowError
         If they are not numbers, or a window has NaN, infinite or masked samples, or a component without motion.
     """
+    if isinstance(windows, MemberRows):
+        raise WindowError("a single model needs windows of one shape, but these are for the members of a MixedEnsemble")
     x = windows.detach() if isinstance(windows, Tensor) else _tensor(windows)
     if x.is_complex():
         raise WindowError("windows must be real numbers of shape (N, components, samples), but are complex")

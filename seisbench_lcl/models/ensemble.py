@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,30 +11,27 @@ from torch import Tensor, nn
 from typing_extensions import Self
 
 from seisbench_lcl.errors import ConfigurationError
-from seisbench_lcl.extractors import FeatureExtractor
-from seisbench_lcl.heads import Head
 from seisbench_lcl.labels import as_list
 from seisbench_lcl.models._fitting import restored_on_error
+from seisbench_lcl.models._members import Ensemble, build_members
 from seisbench_lcl.models._windows import Picks, Windows
 from seisbench_lcl.models.discriminator import Discriminator
-from seisbench_lcl.models.lookup import model_class
 from seisbench_lcl.models.prediction import Prediction
-from seisbench_lcl.models.pretrained import PretrainedModel
 from seisbench_lcl.models.seeds import with_seed, without_seeds
 from seisbench_lcl.models.stream_model import StreamModel
-from seisbench_lcl.optim import History, session_part
+from seisbench_lcl.optim import session_part
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
 from seisbench_lcl.waveforms.records import Record
 
 _ALIKE = ("sampling_rate", "in_samples", "component_order", "band", "before")
 
 
-class DiscriminatorEnsemble(StreamModel):
+class DiscriminatorEnsemble(Ensemble, StreamModel):
     """Soft voting: the mean of the calibrated probabilities of several discriminators.
 
-    Members share the preprocessing of records; only the normalisation of windows may differ. The diagnostic "spread" is
-    the standard deviation, over the members, of the probability of the ensemble's label. The novelty is the mean over
-    the members that have a novelty detector.
+    Members share the preprocessing of records; only the normalisation of windows may differ. `MixedEnsemble` takes
+    members that differ in classes or windows. The diagnostic "spread" is the standard deviation, over the members, of
+    the probability of the ensemble's label. The novelty is the mean over the members that have a novelty detector.
 
     Parameters
     ----------
@@ -74,10 +71,6 @@ class DiscriminatorEnsemble(StreamModel):
     [0, 1, 2, 3, 4]
     """
 
-    clusters: ClassVar[list[str]] = []
-    learns_from_labels: ClassVar[bool] = True
-    open_ended: ClassVar[bool] = False
-
     def __init__(
         self,
         members: Sequence[Discriminator | Mapping[str, Any]],
@@ -85,8 +78,11 @@ class DiscriminatorEnsemble(StreamModel):
         default_args: Mapping[str, Any] | None = None,
         citation: str | None = None,
     ) -> None:
-        built = [_build(i, member) for i, member in enumerate(members)]
-        _check_alike(built)
+        built = build_members(members)
+        if found := difference(built):
+            raise ConfigurationError(
+                f"members of an ensemble must agree in {found}; MixedEnsemble takes members that differ"
+            )
         first = built[0]
         super().__init__(
             component_order=first.component_order,
@@ -194,15 +190,6 @@ class DiscriminatorEnsemble(StreamModel):
         """Return the features of all members side by side, (N, F), for windows (N, C, T)."""
         return torch.hstack([member.features(windows, s_arrivals) for member in self._members])
 
-    def cluster_proba(self, windows: Windows) -> NDArray[np.float32]:
-        """Refuse: members learn from labels.
-
-        Raises
-        ------
-        ConfigurationError
-        """
-        raise ConfigurationError(f"{self.name} learns from labels and has no clusters")
-
     def forward(self, windows: Tensor) -> Tensor:
         """Return class probabilities (B, K) of windows (B, C, T) that are not normalised."""
         votes = [member(member.annotate_batch_pre(windows, {})) for member in self._members]
@@ -210,27 +197,12 @@ class DiscriminatorEnsemble(StreamModel):
 
     def get_model_args(self) -> dict[str, Any]:
         """Return what the constructor takes, as JSON types."""
-        members = [{"model": member.name, **member.get_model_args()} for member in self._members]
-        return {"members": members, "citation": self.citation}
-
-    @property
-    def augments(self) -> bool:
-        """Whether a member is trained on each window once, as picked (see `seisbench_lcl.models.traits.Traits`)."""
-        return any(member.augments for member in self._members)
+        return {"members": self._described(), "citation": self.citation}
 
     @property
     def part_args(self) -> dict[str, dict[str, Any]]:
         """Arguments of extractor and head of the first member, without seeds."""
         return without_seeds(self._members[0].part_args)
-
-    @property
-    def histories(self) -> list[History]:
-        """Losses of the last `fit` of all members; not saved."""
-        return [history for member in self._members for history in member.histories]
-
-    @property
-    def _members(self) -> list[Discriminator]:
-        return list(self.members)  # type: ignore[arg-type]
 
     def _teach(self, learn: Callable[[Discriminator], object]) -> Self:
         with restored_on_error(self):  # else some members would be of this fit and some of an earlier one
@@ -252,16 +224,6 @@ class DiscriminatorEnsemble(StreamModel):
     def _diagnostics(self) -> list[str]:
         return ["spread", "novelty"] if any(member.novelty_detector for member in self._members) else ["spread"]
 
-    def _parts(self) -> dict[str, FeatureExtractor | Head]:
-        return {
-            f"member {i} {name}": module
-            for i, member in enumerate(self._members)
-            for name, module in member._parts().items()
-        }
-
-    def _models(self) -> dict[str, type[PretrainedModel]]:
-        return {f"member {i} model": type(member) for i, member in enumerate(self._members)}
-
 
 def _vote(predictions: Sequence[Prediction]) -> Prediction:
     votes = torch.stack([prediction.probabilities.cpu() for prediction in predictions])
@@ -276,23 +238,6 @@ def _spread(votes: Tensor, mean: Tensor) -> Tensor:
     label = mean.argmax(dim=-1).expand(len(votes), -1)[..., None]
     chosen = votes.gather(-1, label).squeeze(-1)
     return (chosen - chosen.mean(dim=0)).square().mean(dim=0).sqrt()  # std warns if there is no window
-
-
-def _build(i: int, member: Discriminator | Mapping[str, Any]) -> Discriminator:
-    if isinstance(member, Discriminator):
-        return member
-    if isinstance(member, DiscriminatorEnsemble):
-        raise ConfigurationError(f"member {i} is an ensemble: pass its members one by one, [*ensemble.members, ...]")
-    if not isinstance(member, Mapping) or "model" not in member:
-        raise ConfigurationError(
-            f"a member of an ensemble must be a Discriminator, or a mapping with the name of its class as 'model', but "
-            f"member {i} is {member!r}"
-        )
-    arguments = dict(member)
-    cls = model_class(arguments.pop("model"))
-    if not issubclass(cls, Discriminator):
-        raise ConfigurationError(f"member {i} is an ensemble: list its members one by one")
-    return cls(**arguments)
 
 
 @dataclass(frozen=True)
@@ -326,20 +271,13 @@ def _common_arguments(members: Sequence[Discriminator]) -> dict[str, Any]:
     return first
 
 
-def _check_alike(members: Sequence[Discriminator]) -> None:
-    if len(members) < 2:
-        raise ConfigurationError(f"an ensemble needs at least two members, but got {len(members)}")
+def difference(members: Sequence[Discriminator]) -> str | None:
+    """Return the first setting in which members differ, and with it who has what; None if they are alike."""
     first = members[0]
     for i, member in enumerate(members):
-        if member.clusters:
-            raise ConfigurationError(f"member {i} ({member.name}) learns without labels: clusters cannot vote")
-        if any(member is other for other in members[:i]):
-            raise ConfigurationError(f"member {i} ({member.name}) occurs twice: each model has one vote")
         pairs = {"labels": (first.labels, member.labels), "event_types": (first.event_types, member.event_types)}
         pairs |= {key: (getattr(first.preprocessing, key), getattr(member.preprocessing, key)) for key in _ALIKE}
         for key, (expected, found) in pairs.items():
             if expected != found:
-                raise ConfigurationError(
-                    f"members of an ensemble must agree in {key}, but member {i} ({member.name}) has {found}, and "
-                    f"member 0 ({first.name}) has {expected}"
-                )
+                return f"{key}, but member {i} ({member.name}) has {found}, and member 0 ({first.name}) has {expected}"
+    return None

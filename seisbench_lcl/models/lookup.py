@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Iterator
+from inspect import isabstract
 from pathlib import Path
 from typing import Any
 
 from seisbench_lcl.errors import ConfigurationError, WeightsError
 from seisbench_lcl.hub import weights as weights_files
 from seisbench_lcl.models.registry import registry
-from seisbench_lcl.models.stream_model import StreamModel
+from seisbench_lcl.models.stream_classifier import StreamClassifier
 from seisbench_lcl.wording import nearest, suggestion
 
 DEFAULT_MODEL = "EnvelopePhysicalRidge"
@@ -38,7 +39,8 @@ def model_class(name: str, source: str | None = None) -> type[Any]:
 
 def model_classes() -> dict[str, type[Any]]:
     """Return all model classes by name: the registered ones, and those that a script defines."""
-    return {cls.__name__: cls for cls in _descendants(StreamModel)} | registry().classes.models
+    found = {cls.__name__: cls for cls in _descendants(StreamClassifier) if not isabstract(cls)}
+    return found | registry().classes.models
 
 
 def publishers() -> dict[str, type[Any]]:

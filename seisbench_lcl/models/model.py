@@ -23,7 +23,7 @@ from seisbench_lcl.waveforms import Preprocessing
 
 
 class Model(Protocol):
-    """A `Discriminator` or a `DiscriminatorEnsemble`; their docstrings describe the members of this protocol."""
+    """A `Discriminator` or an ensemble; their docstrings describe the members of this protocol."""
 
     labels: list[str]
     event_types: dict[str, str | None]
@@ -35,6 +35,8 @@ class Model(Protocol):
 
     @property
     def name(self) -> str: ...
+    @property
+    def window_preprocessing(self) -> Preprocessing | list[Preprocessing]: ...
     @property
     def weights_docstring(self) -> str | None: ...
     @property

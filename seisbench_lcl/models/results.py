@@ -26,7 +26,8 @@ __all__ = ["Annotations", "LabelledDetection", "LabelledDetectionList", "Station
 class Window:
     """One window of one station, with probabilities and a label, or an abstention and its reason.
 
-    Diagnostics are those of `seisbench_lcl.models.prediction.Prediction`.
+    Diagnostics are those of `seisbench_lcl.models.prediction.Prediction`. `voters` names the members of a
+    `MixedEnsemble` that voted.
     """
 
     station: str
@@ -37,6 +38,7 @@ class Window:
     reason: str
     coverage: float
     diagnostics: dict[str, float]
+    voters: str = ""
 
 
 class WindowList(Sequence[Window]):
@@ -54,6 +56,8 @@ class WindowList(Sequence[Window]):
         Component code of the picks of detections.
     weights : str
         Weights of the model, such as "MiniRocketRidge/mixed-3c.v1 a3714976ddd3".
+    votes : mapping from name of a member to WindowList, optional
+        What each member of a `MixedEnsemble` decided for itself, with its own classes, windows and reasons.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class WindowList(Sequence[Window]):
         event_types: Mapping[str, str | None] | None = None,
         component: str = "Z",
         weights: str = "",
+        votes: "Mapping[str, WindowList] | None" = None,
     ) -> None:
         self.labels = list(labels)
         self.blocks = list(blocks)
@@ -72,6 +77,7 @@ class WindowList(Sequence[Window]):
         self.event_types = quakeml_types(self.labels) if event_types is None else dict(event_types)
         self.component = component
         self.weights = weights
+        self.votes = dict(votes or {})
         self._ends = np.cumsum([len(block) for block in self.blocks])
 
     def __len__(self) -> int:
@@ -98,13 +104,15 @@ class WindowList(Sequence[Window]):
             reason=str(block.reasons[i]),
             coverage=float(block.coverage[i]),
             diagnostics={name: float(values[i]) for name, values in block.diagnostics.items()},
+            voters="" if block.voters is None else str(block.voters[i]),
         )
 
     def to_dataframe(self) -> pd.DataFrame:
         """Return a table with one row per window.
 
         The columns are station, start_time and end_time (UTC), one per label, label (None if the model abstained),
-        reason, coverage, and the diagnostics of the model, such as novelty and spread.
+        reason, coverage, the diagnostics of the model, such as novelty and spread, and for a `MixedEnsemble` voters,
+        the names of the members that voted.
         """
         names = np.array([*self.labels, None], dtype=object)
         frames = []
@@ -124,6 +132,7 @@ class WindowList(Sequence[Window]):
                         "reason": block.reasons.astype(object),
                         "coverage": block.coverage,
                         **block.diagnostics,
+                        **({} if block.voters is None else {"voters": block.voters}),
                     }
                 )
             )

@@ -29,6 +29,8 @@ class StationWindows:
         Why the model abstained; empty where it did not.
     diagnostics : dict from name to (n,) float32 ndarray
         Those of `seisbench_lcl.models.prediction.Prediction`; NaN where nothing was computed.
+    voters : (n,) ndarray of str, optional
+        Names of the members of an ensemble that voted, such as "EnvelopePhysicalRidge/mixed-3c, ResNet18/mixed-3c".
     """
 
     station: StationId
@@ -39,6 +41,7 @@ class StationWindows:
     coverage: NDArray[np.float32]
     reasons: NDArray[np.object_]
     diagnostics: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+    voters: NDArray[np.object_] | None = None
 
     def __len__(self) -> int:
         return len(self.probabilities)

@@ -1,192 +1,76 @@
-"""Models on streams: `annotate` and `classify`, from records to windows to decisions."""
+"""Models on streams: from records to windows to decisions."""
 
-import asyncio
-import logging
 from abc import abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import obspy
 import torch
 from numpy.typing import NDArray
-from seisbench.util import ClassifyOutput
-from torch import Tensor
 
-from seisbench_lcl.errors import ConfigurationError, WaveformError
-from seisbench_lcl.labels import NOISE
-from seisbench_lcl.models._windows import Picks, Windows
+from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.models.prediction import Prediction
-from seisbench_lcl.models.pretrained import PretrainedModel
 from seisbench_lcl.models.results import WindowList
 from seisbench_lcl.models.station_windows import StationWindows
-from seisbench_lcl.waveforms.channels import EXAMPLE, Channels
-from seisbench_lcl.waveforms.preprocessing import Preprocessing
-from seisbench_lcl.waveforms.records import Record, Unusable, read_stream
-from seisbench_lcl.wording import suggestion
-
-logger = logging.getLogger("seisbench")
-
-# Hooks of SeisBench's own annotate and classify, which a stream model replaces.
-_NEVER_CALLED = {
-    "annotate_batch_post",
-    "annotate_stream_pre",
-    "annotate_stream_validate",
-    "classify_aggregate",
-    "classify_stream_pre",
-    "detections_from_annotations",
-    "picks_from_annotations",
-    "resample",
-    "stream_to_array",
-}
+from seisbench_lcl.models.stream_classifier import Limits, StreamClassifier, logger
+from seisbench_lcl.waveforms.channels import Channels
+from seisbench_lcl.waveforms.records import Record, read_stream
 
 
-class _Limits(NamedTuple):
-    """Limits beyond which a model abstains."""
+class Decisions(NamedTuple):
+    """Decisions on windows of one record.
 
-    min_coverage: float
-    max_novelty: float
-    reject_below: float
+    Attributes
+    ----------
+    probabilities : (n, K) float32 ndarray
+        NaN where the model abstained.
+    coverage : (n,) float32 ndarray
+        Fraction of samples present in the least complete component.
+    reasons : (n,) ndarray of str
+        Why the model abstained; empty where it did not.
+    diagnostics : dict from name to (n,) float32 ndarray
+    """
+
+    probabilities: NDArray[np.float32]
+    coverage: NDArray[np.float32]
+    reasons: NDArray[np.object_]
+    diagnostics: dict[str, NDArray[np.float32]]
 
 
-class StreamModel(PretrainedModel):
-    """A SeisBench model that decides on windows of streams, and abstains where a window is incomplete.
+class StreamModel(StreamClassifier):
+    """A model with one preprocessing, which decides on the windows of each record on its own.
 
     A subclass sets `preprocessing` and `event_types` and implements `predict_proba` and `_predict_record`.
     """
 
-    preprocessing: Preprocessing
-    event_types: dict[str, str | None]
-    labels: list[str]
-
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if ignored := sorted(_NEVER_CALLED & vars(cls).keys()):
-            raise TypeError(
-                f"{cls.__name__} overrides {', '.join(ignored)}, which seisbench_lcl never calls: prepare records by "
-                "Preprocessing, change windows in annotate_batch_pre, and change results by overriding classify"
-            )
-
-    _annotate_args: ClassVar[dict[str, tuple[str, Any]]] = {
-        "batch_size": ("Windows computed at once", 256),
-        "stride": ("Samples between windows, at the sampling rate of the model; None means one second", None),
-        "min_coverage": ("Smallest fraction of samples that each component of a window must have", 0.95),
-        "strict": ("If true, no sample may be missing: the same as min_coverage=1", False),
-        "flexible_horizontal_components": PretrainedModel._annotate_args["flexible_horizontal_components"],
-        "channels": (f"Channel of each component, such as {EXAMPLE}; None goes by their names", None),
-        "threshold": ("Smallest probability of a detection (classify)", 0.5),
-        "max_novelty": ("Abstain above this novelty; 1 is the limit of the weights, None turns it off", 1.0),
-        "reject_below": ("Abstain if no label is more probable than this", 0.0),
-    }
-
-    def annotate(self, stream: obspy.Stream, copy: bool = True, **kwargs: Any) -> obspy.Stream:
-        """Return the class probabilities over time as a stream.
-
-        Parameters
-        ----------
-        stream : obspy.Stream
-            Never modified, whatever `copy` is.
-        copy : bool
-            As in SeisBench; has no effect.
-        **kwargs
-            ``stride``, ``batch_size``, ``min_coverage``, ``strict``, ``flexible_horizontal_components``,
-            ``channels``, ``max_novelty``, ``reject_below``.
-
-        Returns
-        -------
-        obspy.Stream
-            One trace per station, label and stretch without abstention, named ``MODEL_label``, at the sampling rate
-            divided by the stride. The time of a sample is that of the P arrival in its window. Its `write` gives
-            channels codes that files can hold; see `seisbench_lcl.models.annotations.Annotations`.
-
-        Raises
-        ------
-        WaveformError
-            If the stream is empty, or none of its stations can be read.
-        ConfigurationError
-            If an argument is out of range or unknown.
-        """
-        return self._classify_windows(stream, kwargs).to_stream(self.name, self.preprocessing.before)
-
-    async def annotate_async(self, stream: obspy.Stream, copy: bool = True, **kwargs: Any) -> obspy.Stream:
-        """Run `annotate` in a worker thread; its exceptions are raised here."""
-        return await asyncio.to_thread(self.annotate, stream, copy, **kwargs)
-
-    def classify(self, stream: obspy.Stream, parallelism: int | None = None, **kwargs: Any) -> ClassifyOutput:
-        """Classify every window of a stream.
-
-        Parameters
-        ----------
-        stream : obspy.Stream
-        parallelism : int, optional
-            As in SeisBench; has no effect.
-        **kwargs
-            Those of `annotate`, and ``threshold``, the smallest probability of a detection.
-
-        Returns
-        -------
-        seisbench.util.ClassifyOutput
-            With `windows`, a `WindowList`; `detections`, a `LabelledDetectionList`; and `weights`, the
-            `seisbench_lcl.hub.origin.WeightsOrigin`, or None if the model was not loaded from saved weights.
-
-        Raises
-        ------
-        WaveformError
-            If the stream is empty, or none of its stations can be read.
-        ConfigurationError
-            If an argument is out of range or unknown.
-        """
-        threshold = self._fraction(kwargs, "threshold")
-        windows = self._classify_windows(stream, kwargs)
-        noise = [label for label in self.labels if self.event_types[label] is None or label.lower() == NOISE]
-        detections = windows.detections(threshold, ignore=noise)
-        return ClassifyOutput(self.name, windows=windows, detections=detections, weights=self.weights_origin)
-
-    async def classify_async(self, stream: obspy.Stream, **kwargs: Any) -> ClassifyOutput:
-        """Run `classify` in a worker thread; its exceptions are raised here."""
-        return await asyncio.to_thread(self.classify, stream, **kwargs)
-
-    def _classify_windows(self, stream: obspy.Stream, kwargs: dict[str, Any]) -> WindowList:
-        if not isinstance(stream, obspy.Stream):
-            hint = ": wrap it in obspy.Stream([trace])" if isinstance(stream, obspy.Trace) else ""
-            raise WaveformError(f"the input must be an ObsPy Stream, but is a {type(stream).__name__}{hint}")
-        self._check_names(kwargs)
-        stride = self._argument(kwargs, "stride")
-        stride = round(self.sampling_rate) if stride is None else stride
-        batch_size = self._argument(kwargs, "batch_size")
-        for name, value in (("stride", stride), ("batch_size", batch_size)):
-            if not isinstance(value, int | np.integer) or value < 1:
-                raise ConfigurationError(f"{name} must be a whole number of 1 or more, but is {value!r}")
-        limits = _Limits(
-            1.0 if self._argument(kwargs, "strict") else self._fraction(kwargs, "min_coverage"),
-            self._max_novelty(kwargs),
-            self._reject_below(kwargs),
-        )
+    def _decide(self, stream: obspy.Stream, kwargs: dict[str, Any]) -> WindowList:
+        stride = self._whole_number(kwargs, "stride", round(self.sampling_rate))
+        batch_size = self._whole_number(kwargs, "batch_size")
+        limits = self._limits(kwargs)
         records, unusable = read_stream(
             stream,
             self.preprocessing,
             self._argument(kwargs, "flexible_horizontal_components"),
             Channels.of(self._argument(kwargs, "channels"), self.component_order),
         )
-        blocks = [self._classify_record(record, int(stride), int(batch_size), limits) for record in records]
+        blocks = [self._classify_record(record, stride, batch_size, limits) for record in records]
         blocks += [self._abstain(part) for part in unusable]
         for part in unusable:
             logger.warning("%s abstained: %s", part.station, part.reason)
-        order, origin = self.preprocessing.component_order, self.weights_origin
-        return WindowList(
-            self.labels,
-            sorted(blocks, key=lambda block: (block.station, block.start)),
-            before=self.preprocessing.before,
-            event_types=self.event_types,
-            component="Z" if "Z" in order else order[0],
-            weights=f"{origin.model}/{origin.name}.v{origin.version} {origin.sha256[:12]}"
-            if origin
-            else f"{self.name}, not loaded from saved weights",
-        )
+        return self._window_list(blocks)
 
-    def _classify_record(self, record: Record, stride: int, batch_size: int, limits: _Limits) -> StationWindows:
+    def _classify_record(self, record: Record, stride: int, batch_size: int, limits: Limits) -> StationWindows:
         offsets = np.arange(0, record.data.shape[1] - self.in_samples + 1, stride)
+        rate = self.sampling_rate
+        found = self._decide_windows(record, offsets, stride, batch_size, limits)
+        return StationWindows(record.station, record.start, stride / rate, self.in_samples / rate, *found)
+
+    def _decide_windows(
+        self, record: Record, offsets: NDArray[np.int64], stride: int, batch_size: int, limits: Limits
+    ) -> Decisions:
+        """Decide on the windows that begin at these samples; neighbours are one stride apart, or more."""
         coverage = record.coverage(offsets, self.in_samples)
         least = coverage.min(axis=1)
         probabilities = np.full((len(offsets), len(self.labels)), np.nan, dtype=np.float32)
@@ -211,76 +95,11 @@ class StreamModel(PretrainedModel):
             best = self.labels[probabilities[i].argmax()]
             reasons[i] = f"not sure enough ({best} {probabilities[i].max():.2f}, limit {limits.reject_below:g})"
         probabilities[reasons != ""] = np.nan
-        rate = self.sampling_rate
-        return StationWindows(
-            record.station,
-            record.start,
-            stride / rate,
-            self.in_samples / rate,
-            probabilities,
-            least,
-            reasons,
-            diagnostics,
-        )
-
-    def _abstain(self, part: Unusable) -> StationWindows:
-        return StationWindows(
-            part.station,
-            part.start,
-            step=part.end - part.start,
-            length=part.end - part.start,
-            probabilities=np.full((1, len(self.labels)), np.nan, dtype=np.float32),
-            coverage=np.zeros(1, dtype=np.float32),
-            reasons=np.array([part.reason], dtype=object),
-            diagnostics={name: np.full(1, np.nan, dtype=np.float32) for name in self._diagnostics()},
-        )
-
-    def _check_names(self, kwargs: dict[str, Any]) -> None:
-        for name in kwargs.keys() - self._annotate_args.keys():
-            hint = suggestion(name, self._annotate_args, what="its arguments are")
-            raise ConfigurationError(f"{self.name} has no argument {name!r}: {hint}")
-
-    def _argument(self, kwargs: dict[str, Any], name: str) -> Any:
-        return {**self.default_args, **kwargs}.get(name, self._annotate_args[name][1])
-
-    def _fraction(self, kwargs: dict[str, Any], name: str) -> float:
-        value = self._argument(kwargs, name)
-        if not isinstance(value, int | float | np.number) or not 0 < value <= 1:
-            raise ConfigurationError(f"{name} must be a number above 0 and up to 1, but is {value!r}")
-        return float(value)
-
-    def _max_novelty(self, kwargs: dict[str, Any]) -> float:
-        value = self._argument(kwargs, "max_novelty")
-        if value is None:
-            return np.inf
-        if not isinstance(value, int | float | np.number) or not value > 0:
-            raise ConfigurationError(f"max_novelty must be a positive number, or None, but is {value!r}")
-        return float(value)
-
-    def _reject_below(self, kwargs: dict[str, Any]) -> float:
-        value = self._argument(kwargs, "reject_below")
-        if not isinstance(value, int | float | np.number) or not 0 <= value < 1:
-            raise ConfigurationError(f"reject_below must be a number from 0 to below 1, but is {value!r}")
-        return float(value)
-
-    @abstractmethod
-    def predict_proba(self, windows: Windows, s_arrivals: Picks = None) -> NDArray[np.float32]:
-        """Return class probabilities (N, K) of windows (N, C, T)."""
-
-    def predict(self, windows: Windows, s_arrivals: Picks = None) -> NDArray[np.str_]:
-        """Return the most probable label of windows (N, C, T) as (N,) strings.
-
-        `classify` abstains from incomplete, novel and uncertain windows; this method never does.
-        """
-        return np.array(self.labels)[self.predict_proba(windows, s_arrivals).argmax(axis=1)]
+        return Decisions(probabilities, least, reasons, diagnostics)
 
     @abstractmethod
     def _predict_record(self, record: Record, offsets: NDArray[np.int64], stride: int) -> Prediction:
         """Predict the windows of a record that begin at these samples; neighbours are one stride apart."""
-
-    @abstractmethod
-    def _diagnostics(self) -> list[str]:
-        """Return the names of the diagnostics of a prediction."""
 
     @contextmanager
     def _inference(self) -> Iterator[None]:
@@ -293,17 +112,3 @@ class StreamModel(PretrainedModel):
             self.eval()
         with torch.no_grad():
             yield
-
-    @property
-    def device(self) -> torch.device:
-        """Device of the model; SeisBench looks at parameters only, and a model may have none."""
-        return self._some_tensor().device
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Type of the model's floating-point tensors."""
-        return self._some_tensor().dtype
-
-    def _some_tensor(self) -> Tensor:
-        tensors = [*self.state_dict().values(), *self.buffers()]  # the latter include what is not saved
-        return next((tensor for tensor in tensors if tensor.is_floating_point()), torch.zeros(()))

@@ -18,7 +18,7 @@ from seisbench_lcl.plugins.hookspecs import PLUGIN_API_VERSION, PROJECT, Hooks
 # Other characters have a meaning in file names, or in expressions such as "envelope>minirocket+physical".
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
-_RESERVED = ("Discriminator", "DiscriminatorEnsemble")
+_RESERVED = ("Discriminator", "DiscriminatorEnsemble", "MixedEnsemble")
 
 
 def collect(plugin: str, implementation: object) -> Classes:

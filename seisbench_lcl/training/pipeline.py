@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from seisbench.data import WaveformDataset
 
-from seisbench_lcl.datasets import Cuts, LabelledWindows, read_windows
+from seisbench_lcl.datasets import Cuts, LabelledWindows, read_member_windows, read_windows
 from seisbench_lcl.datasets.selection import learnable, loud_enough
 from seisbench_lcl.datasets.windows import labels_in
 from seisbench_lcl.errors import ConfigurationError
@@ -38,17 +38,19 @@ class Columns:
     split: str = "split"
     pick: str | None = None
 
-    def read(self, dataset: WaveformDataset, preprocessing: Preprocessing, **settings: Any) -> LabelledWindows:
-        """Read windows by these columns; `settings` are those of `read_windows`."""
-        return read_windows(
-            dataset,
-            preprocessing,
-            label_column=self.label,
-            group_column=self.group,
-            split_column=self.split,
-            pick_column=self.pick,
-            **settings,
-        )
+    def read(
+        self, dataset: WaveformDataset, preprocessing: Preprocessing | Sequence[Preprocessing], **settings: Any
+    ) -> LabelledWindows:
+        """Read windows by these columns, of one preprocessing or of several; `settings` are those of `read_windows`."""
+        columns: dict[str, Any] = {
+            "label_column": self.label,
+            "group_column": self.group,
+            "split_column": self.split,
+            "pick_column": self.pick,
+        }
+        if isinstance(preprocessing, Preprocessing):
+            return read_windows(dataset, preprocessing, **columns, **settings)
+        return read_member_windows(dataset, preprocessing, **columns, **settings)
 
 
 @dataclass(frozen=True, kw_only=True)

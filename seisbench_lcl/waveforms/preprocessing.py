@@ -101,6 +101,11 @@ class Preprocessing:
         """Length of a window in seconds."""
         return self.in_samples / self.sampling_rate
 
+    @property
+    def cut(self) -> tuple[Any, ...]:
+        """What windows depend on before they are normalised: models for which it is equal can share them."""
+        return self.sampling_rate, self.in_samples, self.component_order, self.band, self.before
+
     def to_dict(self) -> dict[str, Any]:
         """Return the fields as JSON types."""
         return asdict(self) | {"band": list(self.band)}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice, takewhile
 from math import ceil
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import obspy
@@ -53,6 +53,10 @@ class Record:
     def present(self) -> NDArray[np.bool_]:
         """(C, n) bool: where samples are present."""
         return self.flaws == 0
+
+    def end(self, rate: float) -> UTCDateTime:
+        """Return the time after the last sample, at a sampling rate in Hz."""
+        return self.start + self.data.shape[1] / rate
 
     def flaws_in(self, row: int, offset: int, length: int) -> str:
         """Name the flaws of a component in a window, such as "gap, spike or step"."""
@@ -119,6 +123,24 @@ class _Piece:
         return self.first + len(self.data)
 
 
+class Conditioned(NamedTuple):
+    """The stations of a stream.
+
+    Attributes
+    ----------
+    records : list of Record
+        Of any length; a gap longer than a window starts a new record.
+    unusable : list of Unusable
+        Stations without a record.
+    failures : list of WaveformError
+        The error of each station that cannot be read. A missing component is none.
+    """
+
+    records: list[Record]
+    unusable: list[Unusable]
+    failures: list[WaveformError]
+
+
 def read_stream(
     stream: obspy.Stream, preprocessing: Preprocessing, flexible: bool = True, channels: Channels | None = None
 ) -> tuple[list[Record], list[Unusable]]:
@@ -126,6 +148,50 @@ def read_stream(
 
     A station that cannot be read does not stop the others: it is returned with the reason. If no station can be read,
     the first reason is raised. Missing data (a component, or less than a window) is never an error.
+
+    Parameters
+    ----------
+    stream, preprocessing, flexible, channels
+        As in `condition_stream`.
+
+    Returns
+    -------
+    records : list of Record
+        Each at least one window long; a gap longer than a window starts a new record.
+    unusable : list of Unusable
+
+    Raises
+    ------
+    EmptyStreamError, ConfigurationError
+        As `condition_stream`.
+    WaveformError, ComponentError, SamplingRateError
+        If no station of the stream can be read.
+    """
+    found = condition_stream(stream, preprocessing, flexible, channels)
+    if not found.records and len(found.failures) == len(found.unusable):
+        raise found.failures[0]
+    records: list[Record] = []
+    unusable = list(found.unusable)
+    for record in found.records:
+        if reason := too_short(record, preprocessing):
+            unusable.append(Unusable(record.station, record.start, record.end(preprocessing.sampling_rate), reason))
+        else:
+            records.append(record)
+    return records, sorted(unusable, key=lambda part: (part.station, part.start))
+
+
+def too_short(record: Record, preprocessing: Preprocessing) -> str | None:
+    """Return why no window fits into a record, or None if one does."""
+    if record.data.shape[1] >= preprocessing.in_samples:
+        return None
+    length, needed = record.data.shape[1] / preprocessing.sampling_rate, preprocessing.seconds
+    return f"no window fits: the record is {length:g} s long, the model needs {needed:g} s"
+
+
+def condition_stream(
+    stream: obspy.Stream, preprocessing: Preprocessing, flexible: bool = True, channels: Channels | None = None
+) -> Conditioned:
+    """Condition a stream station by station, without changing it, and keep records of any length.
 
     Parameters
     ----------
@@ -139,9 +205,7 @@ def read_stream(
 
     Returns
     -------
-    records : list of Record
-        Each at least one window long; a gap longer than a window starts a new record.
-    unusable : list of Unusable
+    Conditioned
 
     Raises
     ------
@@ -149,8 +213,6 @@ def read_stream(
         If there is no trace, or no unmasked sample.
     ConfigurationError
         If `channels` names a channel that the stream does not have.
-    WaveformError, ComponentError, SamplingRateError
-        If no station of the stream can be read.
     """
     if len(stream) == 0:
         raise EmptyStreamError("the stream is empty: check that reading and selecting found the data")
@@ -182,20 +244,11 @@ def read_stream(
                 unusable.append(Unusable(station, start, end, missing))
                 continue
             components = {row: named[name] for name, row in rows.items()}
-            for record in _records(station, components, preprocessing):
-                found = record.data.shape[1]
-                if found >= preprocessing.in_samples:
-                    records.append(record)
-                    continue
-                length, needed = found / preprocessing.sampling_rate, preprocessing.seconds
-                reason = f"no window fits: the record is {length:g} s long, the model needs {needed:g} s"
-                unusable.append(Unusable(station, record.start, record.start + length, reason))
+            records += _records(station, components, preprocessing)
         except WaveformError as error:
             failures.append(type(error)(f"station {station}: {error}", error.summary))
             unusable.append(Unusable(station, start, end, str(error)))
-    if len(failures) == len(stations):
-        raise failures[0]
-    return records, unusable
+    return Conditioned(records, unusable, failures)
 
 
 def read_array(data: NDArray[np.floating], rate: float, preprocessing: Preprocessing) -> Record:

@@ -46,7 +46,9 @@ def few_traces(dataset_folder: Path) -> Path:
 
 @cache
 def saved_models(dataset_folder: Path) -> Path:
-    """Return a folder with weights: network, rocket, other, clusters, four clusters, and the ensembles both and two."""
+    """Return a folder with weights: network, rocket, other, vertical (with other windows and one class more), clusters,
+    four clusters, and the ensembles both and two.
+    """
     folder = dataset_folder.with_name("saved-models")
     labels = ["high", "low"]
     network = lcl.ResNet18(labels=labels, **SHAPE, extractor_args={"width": 2, "epochs": 2})
@@ -59,6 +61,10 @@ def saved_models(dataset_folder: Path) -> Path:
     )
     rocket.save(folder / "rocket", "of the north")
     other.save(folder / "other")
+    vertical = lcl.PhysicalRidge(labels=[*labels, "explosion"], sampling_rate=50, in_samples=1000, component_order="Z")
+    longer = read_windows(open_dataset(dataset_folder), vertical.preprocessing).in_split("train")
+    every_fourth = np.where(np.unique(longer.groups, return_inverse=True)[1] % 4 == 3, "explosion", longer.labels)
+    vertical.fit(longer.windows, every_fourth, longer.groups).save(folder / "vertical")
     lcl.WaveformKMeans(clusters=2, **SHAPE).fit(data.windows).save(folder / "clusters")
     four = lcl.MiniRocketKMeans(clusters=4, **SHAPE, extractor_args={"max_features": 168})
     four.fit(data.windows, groups=data.groups).save(folder / "four", "made up")

@@ -5,11 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import obspy
+import pandas as pd
 import pytest
-from command_tools import SHAPE, saved_models, strict
+from command_tools import SHAPE, is_png, saved_models, strict
 from conftest import Done
 
 import seisbench_lcl as lcl
+from seisbench_lcl.datasets import open_dataset, read_member_windows
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -47,10 +50,7 @@ def test_weights_as_one_model(run: Callable[..., Done], weights: Path, tmp_path:
     [
         (["network"], "an ensemble needs at least two members, but got 1"),
         (["network", "clusters"], "member 1 (WaveformKMeans) learns without labels: clusters cannot vote"),
-        (
-            ["network", "mixed-3c"],
-            "must agree in labels, but member 1 (EnvelopePhysicalRidge) has ['earthquake', 'noise'",
-        ),
+        (["network", "mixed-3c"], "EnvelopePhysicalRidge/mixed-3c shares no class with ResNet18/network: it knows"),
         (["network", "absent"], "no weights file"),
         (["network", "broken"], "is truncated or changed"),
     ],
@@ -65,3 +65,62 @@ def test_weights_that_do_not_fit_together(
     options = [word for name in names for word in ("--weights", paths.get(name, weights / name))]
     assert message in run("ensemble", *options, "--out", "w", expect=2).stderr
     assert list(tmp_path.glob("w*")) == []
+
+
+def test_members_that_differ(run: Callable[..., Done], weights: Path, dataset_folder: Path, tmp_path: Path) -> None:
+    both = ("--weights", weights / "rocket", "--weights", weights / "vertical")
+    done = run("ensemble", *both, "--merge", "explosion=slide", "--out", "w/mixed")
+    assert "2 members that vote on the classes that they know:" in done.stdout
+    assert "slide (QuakeML: slide): PhysicalRidge/vertical (explosion)" in done.stdout
+    assert "high (QuakeML: other event): MiniRocketRidge/rocket, PhysicalRidge/vertical" in done.stdout
+    made = lcl.load(tmp_path / "w" / "mixed")
+    assert isinstance(made, lcl.MixedEnsemble)
+    assert (made.labels, made.weights) == (["high", "low", "slide"], [0.5, 0.5])
+
+    done = run("evaluate", "--dataset", dataset_folder, "--weights", "w/mixed", "--report", "report.md")
+    assert "recall[high]" in done.stdout
+    data = read_member_windows(open_dataset(dataset_folder), made.window_preprocessing).in_split("dev")
+    truth = [made.labels.index(label) for label in data.labels]
+    accuracy = np.mean(made.predict_proba(data.windows).argmax(axis=1) == truth)
+    assert f"| accuracy | {accuracy:.3f}" in (tmp_path / "report.md").read_text()
+
+    options = ("--weights", "w/mixed", "--dataset", dataset_folder)
+    for command in (("evaluate", *options, "--folds", 2), ("fine-tune", *options, "--out", "w/tuned")):
+        refused = run(*command, expect=2).stderr
+        assert "(MiniRocketRidge/rocket, PhysicalRidge/vertical) differ in classes or windows and are" in refused
+    again = run("ensemble", "--weights", "w/mixed", "--weights", weights / "other", "--out", "w/more", expect=2)
+    assert "w/mixed is an ensemble of members that differ, with a vote of its own: name the weights" in again.stderr
+
+    obspy.read().write(tmp_path / "a.mseed", "MSEED")
+    done = run("classify", "a.mseed", "--weights", "w/mixed", "--out", "a.csv", "--max-novelty", 1e9, "--plot", "a.png")
+    table = pd.read_csv(tmp_path / "a.csv")
+    assert {"high", "low", "slide", "spread", "voters", "weights"} <= {*table}
+    assert "MiniRocketRidge/rocket, PhysicalRidge/vertical" in set(table["voters"])
+    assert is_png(tmp_path / "a.png")
+
+
+def test_a_vote_is_calibrated_on_labelled_events(
+    run: Callable[..., Done], weights: Path, dataset_folder: Path, tmp_path: Path
+) -> None:
+    both = ("--weights", weights / "rocket", "--weights", weights / "vertical")
+    done = run("ensemble", *both, "--calibrate", dataset_folder, "--split", "all", "--out", "w/fitted")
+    made = lcl.load(tmp_path / "w" / "fitted")
+    data = read_member_windows(open_dataset(dataset_folder), made.window_preprocessing)
+    again = lcl.MixedEnsemble([lcl.load(weights / "rocket"), lcl.load(weights / "vertical")])
+    again.calibrate(data.windows, data.labels, data.groups)
+    assert str(again.calibration) in done.stdout
+    np.testing.assert_allclose(made.weights, again.weights)
+    np.testing.assert_allclose(made.temperatures, again.temperatures)
+    assert f"MiniRocketRidge/rocket: weight {made.weights[0]:.2f}, temperature" in done.stdout
+    assert "no window shows explosion: the fit may learn that this never occurs" in done.stdout
+    unknown = run(
+        "ensemble", *both, "--calibrate", dataset_folder, "--label-column", "region", "--out", "w/x", expect=2
+    )
+    assert "the model does not know the labels ['north', 'south']" in unknown.stderr
+    for merge, message in (
+        ("px=explosion", "merge maps 'px', which is neither a label of a member nor the QuakeML type"),
+        ("low=bang", "'bang', which is not a QuakeML event type"),
+        ("low", "--merge takes key=value, but got 'low'"),
+    ):
+        assert message in run("ensemble", *both, "--merge", merge, "--out", "w/x", expect=2).stderr
+    assert not list((tmp_path / "w").glob("x*"))

@@ -199,6 +199,13 @@ def test_a_card_of_an_ensemble_is_compared_with_its_members() -> None:
     arguments["members"] = [{**METADATA["model_args"], "before": 1.0}]
     with pytest.raises(HubError, match=r"preprocessing\.before"):
         Card.of(HEAD).check_against({**METADATA, "model_args": arguments})
+    other = {**METADATA["model_args"], "before": 1.0, "labels": ["quarry", "noise", "slide"]}
+    arguments["members"] = [METADATA["model_args"], other]  # which agree in the rest
+    Card.of(HEAD).check_against({**METADATA, "model_args": arguments})
+    with pytest.raises(HubError, match=r"preprocessing\.components"):
+        Card.of(HEAD).check_against(
+            {**METADATA, "model_args": {"members": [{**one, "component_order": "Z"} for one in arguments["members"]]}}
+        )
 
 
 @pytest.mark.slow  # fuzzes

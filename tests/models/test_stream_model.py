@@ -8,7 +8,8 @@ import pytest
 
 import seisbench_lcl as lcl
 from seisbench_lcl.errors import ConfigurationError, WaveformError
-from seisbench_lcl.models.stream_model import _NEVER_CALLED, StreamModel
+from seisbench_lcl.models.stream_classifier import _NEVER_CALLED
+from seisbench_lcl.models.stream_model import StreamModel
 
 
 @pytest.mark.parametrize("hook", sorted(_NEVER_CALLED))
