@@ -38,7 +38,7 @@ def slow_novelty(
     bank = [learnt[i % len(learnt)] for i in range(BANK)]
 
     def nearest(row: np.ndarray, known: list[int]) -> float:
-        return float(np.mean(sorted(np.sqrt(((row - z[j]) ** 2).sum()) for j in known)[:neighbours]))
+        return float(np.sort(np.linalg.norm(row - z[known], axis=1))[:neighbours].mean())
 
     measured = unseen or range(len(z))
     found = [nearest(z[i], [j for j in bank if events[j] != events[i]]) for i in measured]
