@@ -9,7 +9,7 @@ from seisbench.models import WaveformModel
 from torch import Tensor
 from torch.nn.functional import pad, relu
 
-from seisbench_lcl.errors import ConfigurationError, WeightsError, WindowError
+from seisbench_lcl.errors import ConfigurationError, WindowError
 from seisbench_lcl.extractors.layers import Pooling, default_layers, pool, shapes, watched
 from seisbench_lcl.hub.backbones import normalised
 from seisbench_lcl.wording import listed, suggestion
@@ -74,13 +74,11 @@ class LayerFeatures:
         }
 
     def __call__(self, windows: Tensor) -> Tensor:
-        """Return the features (B, F) of normalised windows (B, C, T).
+        """Return the features (B, F) of normalised windows (B, C, T)."""
+        return torch.cat(list(self.by_layer(windows).values()), dim=1).float()
 
-        Raises
-        ------
-        WeightsError
-            If a layer returns NaN or infinite values.
-        """
+    def by_layer(self, windows: Tensor) -> dict[str, Tensor]:
+        """Return the features (B, f) of each layer."""
         inputs = self._prepared(windows)
         pieces = len(inputs) // len(windows)
         found: dict[str, Tensor] = {}
@@ -93,11 +91,7 @@ class LayerFeatures:
 
         with watched(self.module, self.layers, use):
             self.module(inputs)
-        features = torch.cat([found[name] for name in self.layers], dim=1).float()
-        if not torch.isfinite(features).all():
-            wrong = next(name for name in self.layers if not torch.isfinite(found[name]).all())
-            raise WeightsError(f"{self.name} returns NaN or infinite values in layer {wrong}: its weights are damaged")
-        return features
+        return {name: found[name] for name in self.layers}
 
     def _check_inputs(self) -> None:
         rate, order = self.module.sampling_rate, self.module.component_order

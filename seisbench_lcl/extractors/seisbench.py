@@ -141,4 +141,12 @@ class SeisBenchEncoder(FeatureExtractor):
         if not len(windows):  # normalisations warn of empty batches
             return windows.new_zeros(0, self.n_features)
         with torch.no_grad():
-            return torch.cat([self.reader(block) for block in windows.split(_BLOCK)])
+            return torch.cat([self._checked(self.reader.by_layer(block)) for block in windows.split(_BLOCK)])
+
+    def _checked(self, found: dict[str, Tensor]) -> Tensor:
+        for name, features in found.items():
+            if not torch.isfinite(features).all():
+                raise WeightsError(
+                    f"{self.backbone} returns NaN or infinite values in layer {name}: its weights are damaged"
+                )
+        return torch.cat(list(found.values()), dim=1).float()

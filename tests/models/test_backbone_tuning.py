@@ -61,7 +61,7 @@ def test_training_goes_on_and_the_weights_hold_everything(
 
 
 def test_if_no_epoch_is_better_the_model_is_kept(frozen: lcl.Discriminator, windows: np.ndarray) -> None:
-    tuned = fine_tune_backbone(frozen, windows, LABELS * 12, learning_rate=10.0, epochs=1)
+    tuned = fine_tune_backbone(frozen, windows, LABELS * 12, learning_rate=0.1, epochs=1)
     assert tuned.histories[0].best_epoch == -1
     np.testing.assert_allclose(tuned.predict_proba(windows), frozen.predict_proba(windows), atol=1e-5)
 
