@@ -1,0 +1,1 @@
+"""From windows to events: arrivals, votes, decisions, catalogues."""
