@@ -18,8 +18,8 @@ from seisbench_lcl.waveforms import Preprocessing, Record, StationId
 from seisbench_lcl.waveforms.records import read_stream
 from seisbench_lcl.wording import listed
 
-INSTRUMENTS = ("HH", "BH", "EH", "HN", "EN")
-"""Band and instrument codes in order of preference: broadband, short-period, strong motion."""
+INSTRUMENTS = ("HH", "BH", "EH", "SH", "HN", "EN", "HL", "EL")
+"""Band and instrument codes in order of preference: broadband, short-period, strong motion, low gain."""
 
 _P = re.compile(r"[ieqIEQ]?P([gnb*1]|diff)?[cduCDU+\-]?[0-4]?")  # with onset, polarity and weight, as in Nordic files
 _FAR_APART = 600.0  # s between picks from which on their waveforms are read apart
