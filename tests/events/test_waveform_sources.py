@@ -58,7 +58,9 @@ def samples(stream: obspy.Stream) -> dict[str, list[tuple[int, bytes]]]:
     joined = stream.copy().merge(1).split()
     found: dict[str, list[tuple[int, bytes]]] = {}
     for trace in sorted(joined, key=lambda trace: (trace.id, trace.stats.starttime)):
-        found.setdefault(trace.id, []).append((trace.stats.starttime.ns, np.asarray(trace.data, dtype=np.int64).tobytes()))
+        found.setdefault(trace.id, []).append(
+            (trace.stats.starttime.ns, np.asarray(trace.data, dtype=np.int64).tobytes())
+        )
     return found
 
 
