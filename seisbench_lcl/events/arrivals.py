@@ -123,11 +123,11 @@ def group_picks(picks: Iterable[Pick], travel_time: float = TRAVEL_TIME, min_sta
             still_open.append(group)
         group[site] = pick
     kept = [tuple(group.values()) for group in groups if len(group) >= min_stations]
-    return [Event(_id_of(group[0]), picks=group) for group in kept]
+    return [Event(id_of(group[0]), picks=group) for group in kept]
 
 
-def _id_of(pick: Pick) -> str:
-    """Return an id that is valid in QuakeML, from the first pick of an event."""
+def id_of(pick: Pick) -> str:
+    """Return an id of an event that is valid in QuakeML, from its first pick."""
     station = "".join(letter for letter in f"{pick.network}_{pick.station}" if letter.isalnum() or letter == "_")
     return f"smi:local/seisbench_lcl/event/{pick.time.strftime('%Y%m%dT%H%M%S_%f')}_{station}"
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import obspy
@@ -11,6 +11,7 @@ from seisbench.models import WaveformModel
 from seisbench_lcl.datasets.cuts import Cuts
 from seisbench_lcl.errors import ConfigurationError, check_arguments
 from seisbench_lcl.events.arrivals import TRAVEL_TIME, arrivals_of, group_picks, picks_of, travel_time_across
+from seisbench_lcl.events.association import associate, can_associate
 from seisbench_lcl.events.deciding import vote
 from seisbench_lcl.events.decision import EventDecision, StationDecision
 from seisbench_lcl.events.event import Event, Pick
@@ -90,6 +91,7 @@ def classify_picks(
     *,
     travel_time: float | None = None,
     least_picks: int = 1,
+    association: Literal["auto", "pyocto", "time"] = "auto",
     picker_args: Mapping[str, Any] | None = None,
     **rules: Any,
 ) -> list[EventDecision]:
@@ -105,7 +107,11 @@ def classify_picks(
     travel_time : float, optional
         As in `classify_catalog`.
     least_picks : int
-        Events picked at fewer stations are left out.
+        Events with fewer P picks are left out; PyOcto takes 3 or more.
+    association : {"auto", "pyocto", "time"}
+        How picks become events: by PyOcto (`seisbench_lcl.events.association.associate`), or by time
+        (`seisbench_lcl.events.arrivals.group_picks`). "auto" is PyOcto where it is installed and there is an
+        ``inventory``.
     picker_args : mapping, optional
         Arguments of the picker's ``classify``, such as ``{"P_threshold": 0.2}``.
     **rules
@@ -114,15 +120,25 @@ def classify_picks(
     Raises
     ------
     ConfigurationError
-        If the model called a picker gives no picks.
+        If the model called a picker gives no picks, or PyOcto is wanted but not installed or without an inventory.
     WaveformError
         As `decide_events`.
     """
     settings = _rules(rules)
+    check_arguments(
+        "", ("association must be auto, pyocto or time", association in ("auto", "pyocto", "time"), association)
+    )
+    inventory = settings.inventory
+    if association == "pyocto" and inventory is None:
+        raise ConfigurationError("PyOcto needs the places of stations: pass inventory=, or association='time'")
     found = picker.classify(stream.copy(), **(picker_args or {}))
     if not hasattr(found, "picks"):
         raise ConfigurationError(f"{type(picker).__name__} does not pick phases: use a picker, such as PhaseNet")
-    events = group_picks(picks_of(found.picks), _within(travel_time, settings), least_picks)
+    picks = picks_of(found.picks)
+    if inventory is not None and (association == "pyocto" or (association == "auto" and can_associate())):
+        events = associate(picks, inventory, min_stations=max(least_picks, 3))
+    else:
+        events = group_picks(picks, _within(travel_time, settings), least_picks)
     return list(decide_events(model, events, stream, settings))
 
 

@@ -258,6 +258,10 @@ def test_picks_of_a_picker_become_events_and_decisions(pretrained: lcl.MiniRocke
     assert len({decision.event for decision in found}) == len(found)
     with pytest.raises(ConfigurationError, match="does not pick phases"):
         classify_picks(pretrained, pretrained, stream)
+    with pytest.raises(ConfigurationError, match="PyOcto needs the places of stations"):
+        classify_picks(pretrained, picker, stream, association="pyocto")
+    with pytest.raises(ConfigurationError, match="association must be auto"):
+        classify_picks(pretrained, picker, stream, association="octopus")
 
 
 @pytest.mark.slow
