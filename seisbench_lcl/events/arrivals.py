@@ -39,8 +39,8 @@ _OPTIONAL = (
 def events_of(catalog: Catalog | Iterable[CatalogEvent]) -> list[Event]:
     """Return the events of an ObsPy catalogue.
 
-    Times of picks that no arrival of the preferred origin refers to count too: not every catalogue has arrivals.
-    Origin is the preferred one, else the first with a time. A pick without a phase has that of its arrival.
+    The origin is the preferred one, else the first with a time. All picks of the event count, whether an arrival refers
+    to them or not, except rejected ones and those without a time. A pick without a phase has that of its arrival.
     """
     return [_event(event) for event in catalog]
 
@@ -53,7 +53,7 @@ def _event(event: CatalogEvent) -> Event:
     return Event(
         str(event.resource_id),
         origin and Origin(str(origin.resource_id), origin.time, origin.latitude, origin.longitude, origin.depth),
-        tuple(_pick(pick, phases) for pick in event.picks if pick.time is not None),
+        tuple(_pick(p, phases) for p in event.picks if p.time is not None and p.evaluation_status != "rejected"),
         event.event_type,
         event.event_type_certainty,
         (creation.author or creation.agency_id) if creation else None,

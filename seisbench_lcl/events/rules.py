@@ -69,7 +69,7 @@ class EventRules:
     flexible: bool = True
     refine: float | None = None
     picker: Backbone | None = None
-    inventory: Inventory | None = field(default=None, compare=False)
+    inventory: Inventory | None = field(default=None, compare=False, repr=False)
     velocity_model: str = "iasp91"
     max_distance: float = 2.0
 

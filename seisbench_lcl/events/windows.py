@@ -103,11 +103,16 @@ def is_p(phase: str) -> bool:
 
 
 def first_arrivals(picks: Iterable[Pick]) -> list[Pick]:
-    """Return the earliest P pick of each station, in order of time."""
-    found: dict[Site, Pick] = {}
+    """Return the earliest P pick of each station, in order of time.
+
+    A pick without network counts as one of the station of that name, so that no station votes twice.
+    """
+    found: dict[str, list[Pick]] = {}
     for pick in sorted((pick for pick in picks if is_p(pick.phase)), key=lambda pick: pick.time):
-        found.setdefault(Site(pick.network, pick.station), pick)
-    return list(found.values())
+        others = found.setdefault(pick.station, [])
+        if not any(pick.network in ("", other.network) or not other.network for other in others):
+            others.append(pick)
+    return sorted((pick for own in found.values() for pick in own), key=lambda pick: pick.time)
 
 
 def cut_windows(
@@ -126,7 +131,7 @@ def cut_windows(
         Asked once for all stations, unless picks are more than ten minutes apart.
     preprocessing : Preprocessing
     cuts : dict of str to Cuts
-        How arrivals are refined, by the source of the pick, "pick" or "predicted".
+        How arrivals are refined, by the source of the pick: "pick", and others such as "predicted".
     rules : WindowRules
 
     Raises
@@ -141,7 +146,9 @@ def cut_windows(
         start, end = group[0].time - before, group[-1].time + after
         found = source.read(sites, start, end, rules.instruments) if sites else Found(obspy.Stream())
         for pick in group:
-            yield _Station(pick, preprocessing, rules).window(found, cuts[pick.source], pick.time - before, after)
+            yield _Station(pick, preprocessing, rules).window(
+                found, cuts.get(pick.source, cuts["pick"]), pick.time - before, after
+            )
 
 
 def _together(picks: list[Pick]) -> Iterator[list[Pick]]:

@@ -47,7 +47,7 @@ def test_the_preferred_origin_and_all_picks_of_a_catalogue_are_taken() -> None:
         event_type_certainty="known",
         origins=[one, two],
         preferred_origin_id=two.resource_id,
-        picks=[first, second, loose],
+        picks=[first, second, loose, CatalogPick(time=START, phase_hint="P", evaluation_status="rejected")],
         creation_info=CreationInfo(author="analyst"),
     )
     bare = CatalogEvent(resource_id="smi:local/f", origins=[one])

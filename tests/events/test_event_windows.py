@@ -103,7 +103,7 @@ def test_a_late_pick_is_refined_to_the_onset(make_stream: MakeStream) -> None:
     assert window.p_source == "refined"
     predicted = Pick("", START + 61.0, "XX", "ABC", source="predicted")
     assert only(cut(stream, predicted)).p_source == "refined"
-    assert only(cut(stream, predicted, cuts={"predicted": Cuts()})).p_source == "predicted"
+    assert only(cut(stream, predicted, cuts={"pick": Cuts(refine=2.0), "predicted": Cuts()})).p_source == "predicted"
 
 
 def test_the_preferred_instrument_is_used_and_the_next_one_where_it_is_incomplete(make_stream: MakeStream) -> None:
@@ -127,6 +127,12 @@ def test_the_earliest_p_of_each_station_counts() -> None:
         pick(2.0, "GHI", phase="S"),
     ]
     assert [(p.station, p.time - START) for p in first_arrivals(picks)] == [("DEF", 3.0), ("ABC", 5.0)]
+
+
+def test_no_station_votes_twice_because_a_pick_lacks_its_network() -> None:
+    first, second = pick(5.0, network=""), pick(6.0)
+    assert first_arrivals([first, second]) == [first]
+    assert first_arrivals([pick(4.0), first, second, pick(7.0, network="YY")]) == [pick(4.0), pick(7.0, network="YY")]
 
 
 def test_every_station_without_a_window_says_why(make_stream: MakeStream) -> None:
