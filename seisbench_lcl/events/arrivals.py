@@ -20,6 +20,8 @@ from seisbench_lcl.wording import listed, suggestion
 TRAVEL_TIME = 20.0
 """Seconds between the first and the last P of an event in a network of unknown size, some 100 km across."""
 
+_AGAIN = 2.0  # s
+
 _PICKS = {"time", "station"}
 _ORIGINS = {"event", "time", "latitude", "longitude"}
 _OPTIONAL = (
@@ -100,7 +102,8 @@ def group_picks(picks: Iterable[Pick], travel_time: float = TRAVEL_TIME, min_sta
     """Form events of the P picks that follow each other within the travel time through the network.
 
     A pick joins the earliest event that began no longer ago and lacks its station; otherwise it begins another event.
-    This is no location: two events at once in a large network become one, and a false pick may join.
+    Pickers sometimes pick one P twice, so a pick within 2 s after another of its station is left out. This is no
+    location: two events at once in a large network become one, and a false pick may join.
 
     Parameters
     ----------
@@ -113,9 +116,13 @@ def group_picks(picks: Iterable[Pick], travel_time: float = TRAVEL_TIME, min_sta
     """
     groups: list[dict[tuple[str, str], Pick]] = []
     still_open: list[dict[tuple[str, str], Pick]] = []
+    latest: dict[tuple[str, str], UTCDateTime] = {}
     for pick in sorted((pick for pick in picks if is_p(pick.phase)), key=lambda pick: pick.time):
-        still_open = [g for g in still_open if pick.time - next(iter(g.values())).time <= travel_time]
         site = pick.network, pick.station
+        if site in latest and pick.time - latest[site] < _AGAIN:
+            continue
+        latest[site] = pick.time
+        still_open = [g for g in still_open if pick.time - next(iter(g.values())).time <= travel_time]
         group = next((g for g in still_open if site not in g), None)
         if group is None:
             group = {}
