@@ -71,8 +71,8 @@ def associate(
     )
     if not can_associate():
         raise ConfigurationError(
-            "association needs PyOcto: pip install 'seisbench-lcl[association]' (Python 3.12 or newer), or let picks be "
-            "grouped by time"
+            "association needs PyOcto: pip install 'seisbench-lcl[association]' (Python 3.12 or newer), or let picks "
+            "be grouped by time"
         )
     pyocto = import_module("pyocto")
     places = {f"{n.code}.{s.code}": s for n in inventory for s in n}
