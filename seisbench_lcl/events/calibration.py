@@ -1,6 +1,7 @@
 """Calibration per event: how much certainty a vote deserves, by the number of stations that took part."""
 
 import json
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -10,8 +11,9 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 from typing_extensions import Self
 
-from seisbench_lcl.errors import ConfigurationError, check_arguments
+from seisbench_lcl.errors import ConfigurationError, DatasetError, check_arguments
 from seisbench_lcl.evaluation.arrays import check_predictions
+from seisbench_lcl.events.decision import EventDecision
 from seisbench_lcl.storage import write_text
 
 Floats = NDArray[np.float64]
@@ -98,6 +100,36 @@ class EventCalibration:
 
         best = minimize(loss, np.zeros(2), method="L-BFGS-B", bounds=[(-6, 6), (-3, 3)])
         return cls(float(np.exp(best.x[0])), float(best.x[1]), rule)
+
+    @classmethod
+    def fit_decisions(cls, decisions: Iterable[EventDecision], truth: Mapping[str, str]) -> Self:
+        """Fit to decisions on labelled events that the model was not trained on, made without a calibration.
+
+        Parameters
+        ----------
+        decisions : iterable of EventDecision
+            Those without probabilities, or of events without a label, are left out.
+        truth : mapping from event to label
+
+        Raises
+        ------
+        DatasetError
+            If no decision is left, a label is unknown to the model, or the decisions were made by several rules.
+        """
+        kept = [decision for decision in decisions if decision.probabilities and decision.event in truth]
+        if not kept:
+            raise DatasetError("no labelled event has probabilities: pass decisions, and the label of each by its id")
+        if len(rules := sorted({decision.rule for decision in kept})) > 1:
+            raise DatasetError(f"the decisions were made by the rules {', '.join(rules)}: fit one calibration to each")
+        labels = list(kept[0].probabilities)
+        if strange := sorted({truth[decision.event] for decision in kept} - set(labels)):
+            raise DatasetError(f"labels {strange} are unknown to the model, whose labels are {labels}")
+        return cls.fit(
+            [[decision.probabilities[label] for label in labels] for decision in kept],
+            [labels.index(truth[decision.event]) for decision in kept],
+            [decision.n_for + decision.n_against for decision in kept],
+            rules[0],
+        )
 
     def save(self, path: str | Path) -> None:
         """Write a JSON file.

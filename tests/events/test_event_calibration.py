@@ -8,7 +8,7 @@ import pytest
 
 from seisbench_lcl.errors import ConfigurationError, DatasetError
 from seisbench_lcl.evaluation.metrics import score
-from seisbench_lcl.events import EventCalibration
+from seisbench_lcl.events import EventCalibration, EventDecision
 
 LABELS = ["earthquake", "explosion", "noise"]
 
@@ -75,3 +75,27 @@ def test_nonsense_is_refused() -> None:
             EventCalibration(*bad, "mean")
     with pytest.raises(DatasetError):
         EventCalibration.fit([[0.6, 0.6]], [0], [1], rule="mean")
+
+
+def decision(event: str, n: int, rule: str = "mean", **p: float) -> EventDecision:
+    return EventDecision(event, "a", None, p, 0.0, 0.0, n, 0, "", rule, "w")
+
+
+def test_decisions_on_labelled_events_are_fitted_like_their_arrays() -> None:
+    decisions = [
+        decision("1", 4, a=0.6, b=0.4),
+        decision("2", 1, a=0.3, b=0.7),
+        decision("3", 9, a=0.45, b=0.55),
+        decision("unlabelled", 9, a=0.9, b=0.1),
+        EventDecision("4", None, None, {}, math.nan, math.nan, 0, 0, "no picks", "mean", "w"),
+    ]
+    truth = {"1": "a", "2": "b", "3": "b", "4": "a"}
+    expected = EventCalibration.fit([[0.6, 0.4], [0.3, 0.7], [0.45, 0.55]], [0, 1, 1], [4, 1, 9], "mean")
+    assert EventCalibration.fit_decisions(decisions, truth) == expected
+    for given, labels, message in (
+        (decisions, {}, "no labelled event has probabilities"),
+        (decisions, {"1": "c"}, r"labels \['c'\] are unknown to the model"),
+        ([*decisions, decision("5", 1, "median", a=1.0, b=0.0)], truth | {"5": "a"}, "by the rules mean, median"),
+    ):
+        with pytest.raises(DatasetError, match=message):
+            EventCalibration.fit_decisions(given, labels)
