@@ -17,15 +17,16 @@ from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any
+from typing import Any, NamedTuple
 
 import obspy
+from obspy.core import Stats
 from obspy.io.mseed import InternalMSEEDWarning
 
 from seisbench_lcl.errors import UnknownFormatError, WaveformError
 from seisbench_lcl.waveforms.miniseed import ends_within_a_record, read_good_records
 
-__all__ = ["FORMATS", "Recording", "files_in", "matching_files", "read_recording"]
+__all__ = ["FORMATS", "Headers", "Recording", "files_in", "matching_files", "read_headers", "read_recording"]
 
 #: ObsPy's formats in the order in which it tries them, without PICKLE: whoever writes a pickle chooses code to run.
 FORMATS = (
@@ -77,6 +78,23 @@ class Recording:
         self.stream += other.stream
         self.losses += [f"{name}: {loss}" for loss in other.losses]
         self.remarks += [f"{name}: {remark}" for remark in other.remarks]
+
+
+class Headers(NamedTuple):
+    """Headers of the traces in a file.
+
+    Attributes
+    ----------
+    stats : list of obspy.core.Stats
+    format : str
+        ObsPy's name of the format; "" for an archive, and for a file of which only a part is readable.
+    losses : list of str
+        What the file holds but cannot be read, as far as headers show it.
+    """
+
+    stats: list[Stats]
+    format: str
+    losses: list[str]
 
 
 def matching_files(name: str | Path) -> list[Path]:
@@ -141,6 +159,30 @@ def read_recording(path: str | Path, **options: Any) -> Recording:
     if not (recording.stream or options):
         raise WaveformError("; ".join(recording.losses + recording.remarks) or "holds no samples")
     return recording
+
+
+def read_headers(path: str | Path) -> Headers:
+    """Read the headers of a file, without its samples where the format allows that.
+
+    Raises
+    ------
+    UnknownFormatError
+        If the file is in none of the formats.
+    WaveformError
+        If nothing can be read.
+    """
+    path = Path(path)
+    packed = path.suffix in (".gz", ".bz2") or tarfile.is_tarfile(path) or zipfile.is_zipfile(path)
+    format = None if packed else _format(path)
+    if format and not (format == "MSEED" and ends_within_a_record(path)):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", InternalMSEEDWarning)
+            with suppress(Exception):  # ObsPy's readers raise errors of many types; below they become ours
+                stream = obspy.read(glob.escape(str(path)), format=format, check_compression=False, headonly=True)
+                return Headers([trace.stats for trace in stream if trace.stats.npts], format, [])
+    recording = read_recording(path)
+    return Headers([trace.stats for trace in recording.stream], "", recording.losses)
 
 
 def _members(path: Path) -> Iterator[tuple[str, bytes]]:

@@ -1,0 +1,26 @@
+"""From windows to events: arrivals, votes, decisions, catalogues."""
+
+from seisbench_lcl.events.calibration import EventCalibration
+from seisbench_lcl.events.classify import classify_catalog, classify_events, classify_picks, decide_events
+from seisbench_lcl.events.decision import EventDecision, StationDecision
+from seisbench_lcl.events.event import Event, Origin, Pick
+from seisbench_lcl.events.rules import EventRules
+from seisbench_lcl.events.sources import open_waveforms
+from seisbench_lcl.events.tables import read_decisions, write_decisions
+
+__all__ = [
+    "Event",
+    "EventCalibration",
+    "EventDecision",
+    "EventRules",
+    "Origin",
+    "Pick",
+    "StationDecision",
+    "classify_catalog",
+    "classify_events",
+    "classify_picks",
+    "decide_events",
+    "open_waveforms",
+    "read_decisions",
+    "write_decisions",
+]

@@ -1,0 +1,256 @@
+"""Events from what is at hand: an ObsPy catalogue, picks of a picker, tables of picks or of origins."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import obspy
+import pandas as pd
+from obspy import UTCDateTime
+from obspy.core.event import Catalog
+from obspy.core.event import Event as CatalogEvent
+from obspy.core.event import Pick as CatalogPick
+
+from seisbench_lcl.errors import DatasetError
+from seisbench_lcl.events.event import Event, Origin, Pick
+from seisbench_lcl.events.windows import is_p
+from seisbench_lcl.wording import listed, suggestion
+
+TRAVEL_TIME = 20.0
+"""Seconds between the first and the last P of an event in a network of unknown size, some 100 km across."""
+
+_AGAIN = 2.0  # s
+
+_PICKS = {"time", "station"}
+_ORIGINS = {"event", "time", "latitude", "longitude"}
+_OPTIONAL = (
+    "event",
+    "network",
+    "location",
+    "channel",
+    "phase",
+    "id",
+    "probability",
+    "latitude",
+    "longitude",
+    "depth_km",
+)
+
+
+def events_of(catalog: Catalog | Iterable[CatalogEvent]) -> list[Event]:
+    """Return the events of an ObsPy catalogue.
+
+    The origin is the preferred one, else the first with a time. All picks of the event count, whether an arrival refers
+    to them or not, except rejected ones and those without a time. A pick without a phase has that of its arrival.
+    """
+    return [_event(event) for event in catalog]
+
+
+def _event(event: CatalogEvent) -> Event:
+    origins = [event.preferred_origin(), *event.origins]
+    origin = next((origin for origin in origins if origin is not None and origin.time is not None), None)
+    phases = {str(arrival.pick_id): arrival.phase for arrival in origin.arrivals} if origin else {}
+    creation = event.creation_info
+    return Event(
+        str(event.resource_id),
+        origin and Origin(str(origin.resource_id), origin.time, origin.latitude, origin.longitude, origin.depth),
+        tuple(_pick(p, phases) for p in event.picks if p.time is not None and p.evaluation_status != "rejected"),
+        event.event_type,
+        event.event_type_certainty,
+        (creation.author or creation.agency_id) if creation else None,
+    )
+
+
+def _pick(pick: CatalogPick, phases: dict[str, str | None]) -> Pick:
+    codes = pick.waveform_id
+    network, station, location, channel = (
+        (codes.network_code, codes.station_code, codes.location_code, codes.channel_code) if codes else [None] * 4
+    )
+    name = str(pick.resource_id)
+    return Pick(
+        name,
+        pick.time,
+        network or "",
+        station or "",
+        location or "",
+        channel or "",
+        pick.phase_hint or phases.get(name) or "",
+    )
+
+
+def picks_of(picks: Iterable[Any]) -> list[Pick]:
+    """Return the picks of a SeisBench `PickList`.
+
+    Raises
+    ------
+    DatasetError
+        If an element is not a pick of SeisBench.
+    """
+    found = []
+    for pick in picks:
+        try:
+            network, station, location = [*pick.trace_id.split("."), "", ""][:3]
+            time = pick.peak_time or pick.start_time
+            found.append(Pick("", time, network, station, location, "", pick.phase or "", probability=pick.peak_value))
+        except AttributeError as error:
+            raise DatasetError(f"expected picks of SeisBench, such as PhaseNet's, but found {pick!r}") from error
+    return found
+
+
+def group_picks(picks: Iterable[Pick], travel_time: float = TRAVEL_TIME, min_stations: int = 1) -> list[Event]:
+    """Form events of the P picks that follow each other within the travel time through the network.
+
+    A pick joins the earliest event that began no longer ago and lacks its station; otherwise it begins another event.
+    Pickers sometimes pick one P twice, so a pick within 2 s after another of its station is left out. This is no
+    location: two events at once in a large network become one, and a false pick may join.
+
+    Parameters
+    ----------
+    picks : iterable of Pick
+        Those of other phases are left out.
+    travel_time : float
+        Longest time between the first and the last P of an event, in s.
+    min_stations : int
+        Events with fewer stations are left out.
+    """
+    groups: list[dict[tuple[str, str], Pick]] = []
+    still_open: list[dict[tuple[str, str], Pick]] = []
+    latest: dict[tuple[str, str], UTCDateTime] = {}
+    for pick in sorted((pick for pick in picks if is_p(pick.phase)), key=lambda pick: pick.time):
+        site = pick.network, pick.station
+        if site in latest and pick.time - latest[site] < _AGAIN:
+            continue
+        latest[site] = pick.time
+        still_open = [g for g in still_open if pick.time - next(iter(g.values())).time <= travel_time]
+        group = next((g for g in still_open if site not in g), None)
+        if group is None:
+            group = {}
+            groups.append(group)
+            still_open.append(group)
+        group[site] = pick
+    kept = [tuple(group.values()) for group in groups if len(group) >= min_stations]
+    return [Event(id_of(group[0]), picks=group) for group in kept]
+
+
+def id_of(pick: Pick) -> str:
+    """Return an id of an event that is valid in QuakeML, from its first pick."""
+    station = "".join(letter for letter in f"{pick.network}_{pick.station}" if letter.isalnum() or letter == "_")
+    return f"smi:local/seisbench_lcl/event/{pick.time.strftime('%Y%m%dT%H%M%S_%f')}_{station}"
+
+
+def travel_time_across(inventory: obspy.Inventory) -> float:
+    """Return the time that P takes from the first to the last station of a network at most, in s.
+
+    Direct P at 5 km/s along the longest way between two stations, and 2 s for errors of picks.
+    """
+    places = np.radians([(s.latitude, s.longitude) for network in inventory for s in network]).reshape(-1, 2)
+    latitude, longitude = places[:, :1], places[:, 1:]
+    half = (
+        np.sin((latitude - latitude.T) / 2) ** 2
+        + np.cos(latitude) * np.cos(latitude.T) * np.sin((longitude - longitude.T) / 2) ** 2
+    )
+    return float((2 * 6371 * np.arcsin(np.sqrt(np.clip(half, 0, 1)))).max(initial=0.0)) / 5 + 2
+
+
+def read_arrivals(path: str | Path, travel_time: float = TRAVEL_TIME) -> list[Event]:
+    """Read a CSV table of picks or of origins.
+
+    Picks have the columns ``time`` (ISO, UTC) and ``station``, and may have ``event``, ``network``, ``location``,
+    ``channel``, ``phase``, ``id`` and ``probability``; without an ``event``, `group_picks` forms events. Origins have
+    ``event``, ``time``, ``latitude`` and ``longitude`` (degrees), and may have ``depth_km``. Other columns do not
+    count.
+
+    Raises
+    ------
+    DatasetError
+        If the file cannot be read, columns are missing, a value cannot be read, or two origins have one event.
+    """
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"cannot read {path} as a CSV table: {error}") from error
+    table.columns = [str(name).strip() for name in table.columns]
+    columns = set(table.columns)
+    if columns >= _PICKS:
+        return _picked_events(table, path, travel_time)
+    if columns >= _ORIGINS:
+        return _located_events(table, path)
+    missing = sorted((_ORIGINS if "event" in columns and "station" not in columns else _PICKS) - columns)
+    hints = "; ".join(f"{name!r}: {suggestion(name, table.columns, what='the table has')}" for name in missing[:1])
+    raise DatasetError(
+        f"{path} has neither the columns of picks ({', '.join(sorted(_PICKS))}) nor of origins "
+        f"({', '.join(sorted(_ORIGINS))}): no {listed(missing)}; {hints}"
+    )
+
+
+def _picked_events(table: pd.DataFrame, path: str | Path, travel_time: float) -> list[Event]:
+    named: dict[str, list[Pick]] = {}
+    for row, cells in _rows(table):
+        probability = cells["probability"]
+        pick = Pick(
+            cells["id"],
+            _value(_time, cells["time"], "time", row, path),
+            cells["network"],
+            cells["station"],
+            "" if cells["location"] == "--" else cells["location"],
+            cells["channel"],
+            cells["phase"],
+            probability=_value(float, probability, "probability", row, path) if probability else None,
+        )
+        named.setdefault(cells["event"], []).append(pick)
+    alone = named.pop("", [])
+    return [Event(event, picks=tuple(picks)) for event, picks in named.items()] + group_picks(alone, travel_time)
+
+
+def _located_events(table: pd.DataFrame, path: str | Path) -> list[Event]:
+    events: dict[str, Event] = {}
+    for row, cells in _rows(table):
+        name = cells["event"]
+        if not name or name in events:
+            raise DatasetError(f"{path}, row {row}: " + (f"event {name} again" if name else "the event has no id"))
+        latitude, longitude = (_value(float, cells[axis], axis, row, path) for axis in ("latitude", "longitude"))
+        if not (abs(latitude) <= 90 and abs(longitude) <= 360):
+            raise DatasetError(f"{path}, row {row}: {latitude}, {longitude} is no place in degrees")
+        depth = _value(float, cells["depth_km"], "depth_km", row, path) * 1000 if cells["depth_km"] else None
+        time = _value(_time, cells["time"], "time", row, path)
+        events[name] = Event(name, Origin("", time, latitude, longitude, depth))
+    return list(events.values())
+
+
+def _rows(table: pd.DataFrame) -> Iterable[tuple[int, dict[str, str]]]:
+    """Yield the number of each line in the file, and its cells without blanks; columns that are missing are empty."""
+    empty = dict.fromkeys((*_OPTIONAL, "time", "station"), "")
+    for row, cells in enumerate(table.to_dict("records"), start=2):
+        yield row, empty | {str(name): str(cell).strip() for name, cell in cells.items()}
+
+
+def _time(text: str) -> UTCDateTime:
+    return UTCDateTime(text.replace(" ", "T"), iso8601=True)
+
+
+def _value(kind: Callable[[str], Any], text: str, column: str, row: int, path: str | Path) -> Any:
+    try:
+        return kind(text)
+    except (TypeError, ValueError) as error:
+        raise DatasetError(f"{path}, row {row}: {column} is {text!r}, which cannot be read") from error
+
+
+def arrivals_of(given: Any, travel_time: float = TRAVEL_TIME) -> list[Event]:
+    """Return events from an ObsPy catalogue or event, a SeisBench `PickList`, a CSV file, or events as they are.
+
+    Raises
+    ------
+    DatasetError
+        If it is something else, or a file that `read_arrivals` refuses.
+    """
+    if isinstance(given, CatalogEvent):
+        return events_of([given])
+    if isinstance(given, str | Path):
+        return read_arrivals(given, travel_time)
+    items = list(given)
+    if all(isinstance(item, Event) for item in items):
+        return items
+    if all(isinstance(item, CatalogEvent) for item in items):
+        return events_of(items)
+    return group_picks(items if all(isinstance(item, Pick) for item in items) else picks_of(items), travel_time)

@@ -1,0 +1,89 @@
+"""What a model decided: on the window of a station, and on an event by the vote of its stations."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from obspy import UTCDateTime
+
+
+@dataclass(frozen=True)
+class StationDecision:
+    """The decision on one station's window, or the reason why there is none.
+
+    Attributes
+    ----------
+    station : str
+        NET.STA.LOC.CH, the channel as band and instrument code.
+    p_time : UTCDateTime
+        P arrival that the window was cut at.
+    p_source : str
+        "pick", "predicted" or "refined".
+    probabilities : mapping from label to float
+        Empty if the model abstained.
+    reason : str
+        Why the model abstained; "" otherwise.
+    novelty, coverage, snr : float
+        NaN if unknown; the signal-to-noise ratio is in dB.
+    """
+
+    station: str
+    p_time: UTCDateTime
+    p_source: str
+    probabilities: Mapping[str, float] = field(default_factory=dict)
+    reason: str = ""
+    novelty: float = float("nan")
+    coverage: float = float("nan")
+    snr: float = float("nan")
+
+    @property
+    def label(self) -> str | None:
+        """The most probable label; None if the model abstained."""
+        return max(self.probabilities, key=self.probabilities.__getitem__) if self.probabilities else None
+
+
+@dataclass(frozen=True)
+class EventDecision:
+    """The decision on an event.
+
+    Attributes
+    ----------
+    event : str
+        Id of the event.
+    label : str or None
+        None if undecided.
+    event_type : str or None
+        QuakeML type of the label; None if undecided, or if the label is not an event (noise).
+    probabilities : mapping from label to float
+        Of the event; empty if no station was decided.
+    margin : float
+        Difference between the two highest probabilities; NaN without probabilities.
+    disagreement : float
+        Standard deviation over the stations of the probability of the label; NaN with fewer than two stations.
+    n_for, n_against : int
+        Stations whose own label is that of the event, and others.
+    reason : str
+        Why the event is undecided; "" otherwise.
+    rule : str
+        Name of the rule that the stations voted by.
+    weights : str
+        The model and its weights, in one line.
+    stations : tuple of StationDecision
+    """
+
+    event: str
+    label: str | None
+    event_type: str | None
+    probabilities: Mapping[str, float]
+    margin: float
+    disagreement: float
+    n_for: int
+    n_against: int
+    reason: str
+    rule: str
+    weights: str
+    stations: tuple[StationDecision, ...] = ()
+
+    @property
+    def probability(self) -> float:
+        """The probability of the label; NaN if undecided."""
+        return self.probabilities[self.label] if self.label else float("nan")
