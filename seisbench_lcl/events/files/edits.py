@@ -1,5 +1,6 @@
 """From what an event shall carry to changes of bytes."""
 
+import re
 from collections.abc import Iterator
 from typing import NamedTuple
 from xml.sax.saxutils import escape
@@ -76,7 +77,7 @@ class _Editor:
         changes += [self._remove(child) for child in ours[1:]]
         if not ours:
             new["comment"] = comment
-        elif self._bytes(ours[0]) != comment:
+        elif _dense(self._bytes(ours[0])) != _dense(comment):
             changes.append(Edit(ours[0].start, self._end(ours[0]), comment))
         return self._in_order(changes, new)
 
@@ -122,7 +123,8 @@ class _Editor:
             yield Edit(begin, child.close, _escaped(value))
 
     def _end(self, child: Child) -> int:
-        return tag_end(self.read, child.close)[0]
+        begin, tag = tag_end(self.read, child.start)
+        return begin if tag.endswith(b"/>") else tag_end(self.read, child.close)[0]
 
     def _bytes(self, child: Child) -> bytes:
         return self.read(child.start, self._end(child) - child.start)
@@ -145,3 +147,8 @@ class _Editor:
 def _escaped(text: str) -> bytes:
     """Return text as XML in ASCII, which is the same in every encoding that holds ASCII."""
     return escape(text, {"\r": "&#13;"}).encode("ascii", "xmlcharrefreplace")
+
+
+def _dense(element: bytes) -> bytes:
+    """Return an element without the blanks between tags, which another program may have put there."""
+    return re.sub(rb">\s+<", b"><", element)

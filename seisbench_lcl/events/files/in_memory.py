@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from obspy import read_events
+from obspy import UTCDateTime, read_events
 from obspy.core.event import Catalog, Comment, CreationInfo, ResourceIdentifier
 
 from seisbench_lcl.errors import CatalogError
@@ -41,6 +41,7 @@ def read_with_obspy(path: Path) -> Catalog:
     CatalogError
         If ObsPy cannot read the file, or finds no event in it.
     """
+    started = UTCDateTime()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # readers warn of each odd line
@@ -52,6 +53,9 @@ def read_with_obspy(path: Path) -> Catalog:
         ) from error
     if not catalog:
         raise CatalogError(f"{path} holds no event that ObsPy can read")
+    made = catalog.creation_info
+    if made and made.creation_time and made.creation_time >= started:
+        made.creation_time = None  # when it was read, which is not a property of the catalogue
     for number, event in enumerate(catalog):
         if RANDOM_ID.fullmatch(str(event.resource_id)):
             event.resource_id = ResourceIdentifier(lasting_id(f"{number} {_origin_text(event)}"))

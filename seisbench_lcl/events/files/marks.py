@@ -9,7 +9,6 @@ from seisbench_lcl._version import __version__
 from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.events.decision import EventDecision
 from seisbench_lcl.events.files.layout import check_event_type
-from seisbench_lcl.labels import NOISE, folded
 
 AUTHOR = "seisbench_lcl"
 CERTAINTY = "suspected"
@@ -17,6 +16,8 @@ NOT_EXISTING = "not existing"
 
 COMMENT_ID = "smi:local/seisbench_lcl/decision/"
 """How the ids of our comments begin."""
+
+_NOISE = "noise"  # that of seisbench_lcl.labels, which would load torch
 
 _SET = "type set"
 _OURS = re.compile(rf"{AUTHOR}: ([^;]+); .*; {_SET}", flags=re.DOTALL)
@@ -130,7 +131,7 @@ def wanted_type(decision: EventDecision, rules: Rules) -> str | None:
         return None
     if decision.event_type is not None:
         return check_event_type(decision.event_type)
-    return NOT_EXISTING if rules.noise_as_not_existing and folded(decision.label) == NOISE else None
+    return NOT_EXISTING if rules.noise_as_not_existing and decision.label.strip().casefold() == _NOISE else None
 
 
 def decision_text(decision: EventDecision, event_type: str | None, outcome: str) -> str:

@@ -10,19 +10,19 @@ from seisbench_lcl.events.files.layout import CHUNK, Layout, broken
 
 @dataclass
 class Child:
-    """A child of an event: bytes from the "<" of its start tag to the "<" of its end tag, which is the same "<" if it
-    is one empty tag.
+    """A child of an event.
 
     Attributes
     ----------
     name : str
         Without namespace.
     start, close : int
+        Where its start tag and its end tag begin; `close` means nothing if it is one empty tag.
     texts : dict from str to str
         Its own text under "", and the texts of its children by their names; of types and comments only.
     id : str
         Attribute of comments.
-    """  # noqa: D205
+    """
 
     name: str
     start: int
