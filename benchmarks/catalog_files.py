@@ -67,8 +67,8 @@ def document(kind: str, events: int) -> Iterator[str]:
         if kind == "quakeml":
             yield f'    <event publicID="{event_id(i)}">\n{preferred(i)}{picks}{origin(i, names)}    </event>\n'
         else:
-            reference = f"      <originReference>smi:local/origin/{i:06d}</originReference>\n"
-            yield f'{picks}{origin(i, names)}    <event publicID="{event_id(i)}">\n{preferred(i)}{reference}    </event>\n'
+            reference = f"      <originReference>smi:local/origin/{i:06d}</originReference>\n    </event>\n"
+            yield f'{picks}{origin(i, names)}    <event publicID="{event_id(i)}">\n{preferred(i)}{reference}'
     yield TAILS[kind]
 
 

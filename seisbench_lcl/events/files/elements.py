@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lxml import etree
+from obspy import UTCDateTime
 
 from seisbench_lcl.events.event import Origin, Pick
 from seisbench_lcl.events.files.layout import Layout, broken
-from seisbench_lcl.events.files.times import read_time
+from seisbench_lcl.events.files.times import read_nanoseconds, read_time
 
 # Entities are refused by `read_layout` and not expanded here; no DTD is loaded; nothing is fetched.
 _SAFE: dict[str, Any] = {
@@ -72,48 +73,57 @@ def public_id(element: Any) -> str:
     return (element.get("publicID") or "").strip()
 
 
-def read_pick(element: Any, prefix: str, notes: Counter[str]) -> Pick | None:
+class PickRow(NamedTuple):
+    """A pick before it becomes an object: time in nanoseconds since 1970, and the rest as in `Pick`."""
+
+    id: str
+    time: int
+    network: str
+    station: str
+    location: str
+    channel: str
+    phase: str
+
+    def pick(self, phase: str = "") -> Pick:
+        """Return the pick, with the phase of an arrival if it has one."""
+        return Pick(self.id, UTCDateTime(ns=self.time), *self[2:6], phase or self.phase)
+
+
+def read_pick(element: Any, prefix: str, notes: Counter[str]) -> PickRow | None:
     """Return a pick; None, with a note, if it has no time."""
-    time, phase, stream = None, "", {}
-    for child in element:
-        if child.tag == prefix + "time":
-            time = read_time(child.findtext(prefix + "value"))
-        elif child.tag == prefix + "waveformID":
-            stream = child.attrib
-        elif child.tag == prefix + "phaseHint":
-            phase = (child.text or "").strip()
-    if time is None:
+    time = _child(element, prefix + "time")
+    nanoseconds = None if time is None else read_nanoseconds(word(time, prefix + "value"))
+    if nanoseconds is None:
         notes["picks without a time, left out"] += 1
         return None
-    network, station, location, channel = (
-        str(stream.get(f"{part}Code", "")).strip() for part in ("network", "station", "location", "channel")
+    stream = _child(element, prefix + "waveformID")
+    get = {}.get if stream is None else stream.get
+    return PickRow(
+        public_id(element),
+        nanoseconds,
+        get("networkCode", "").strip(),
+        get("stationCode", "").strip(),
+        get("locationCode", "").strip(),
+        get("channelCode", "").strip(),
+        word(element, prefix + "phaseHint") or "",
     )
-    return Pick(public_id(element), time, network, station, location, channel, phase)
 
 
 def read_origin(element: Any, layout: Layout, notes: Counter[str]) -> tuple[Origin | None, list[Arrival]]:
     """Return an origin and its arrivals; None as origin, with a note, if it has no time."""
     prefix = f"{{{layout.namespace}}}"
-    values: dict[str, str] = {}
-    arrivals = []
-    for child in element:
-        if child.tag == prefix + "arrival":
-            pick = (child.findtext(prefix + "pickID") or "").strip()
-            arrivals.append(Arrival(pick, (child.findtext(prefix + "phase") or "").strip()))
-        elif child.tag in (prefix + "time", prefix + "latitude", prefix + "longitude", prefix + "depth"):
-            values[child.tag[len(prefix) :]] = child.findtext(prefix + "value") or ""
-    time = read_time(values.get("time"))
+    pick, phase = prefix + "pickID", prefix + "phase"
+    children = element.iterchildren(prefix + "arrival")
+    arrivals = [Arrival(word(child, pick) or "", word(child, phase) or "") for child in children]
+    time = read_time(element.findtext(f"{prefix}time/{prefix}value"))
     if time is None:
         notes["origins without a time, left out"] += 1
         return None, arrivals
-    depth = number(values.get("depth"))
-    return Origin(
-        public_id(element),
-        time,
-        number(values.get("latitude")),
-        number(values.get("longitude")),
-        None if depth is None else depth * layout.metres,
-    ), arrivals
+    latitude, longitude, depth = (
+        number(element.findtext(f"{prefix}{name}/{prefix}value")) for name in ("latitude", "longitude", "depth")
+    )
+    metres = None if depth is None else depth * layout.metres
+    return Origin(public_id(element), time, latitude, longitude, metres), arrivals
 
 
 def number(text: str | None) -> float | None:
@@ -127,4 +137,10 @@ def number(text: str | None) -> float | None:
 
 def word(element: Any, tag: str) -> str | None:
     """Return the text of a child, None if it has none."""
-    return (element.findtext(tag) or "").strip() or None
+    child = _child(element, tag)
+    return None if child is None else (child.text or "").strip() or None
+
+
+def _child(element: Any, tag: str) -> Any:
+    """Return the first child of a name, several times as fast as `find`."""
+    return next(element.iterchildren(tag), None)

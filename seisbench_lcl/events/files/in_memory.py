@@ -5,6 +5,7 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from seisbench_lcl.errors import CatalogError
 from seisbench_lcl.events.decision import EventDecision
 from seisbench_lcl.events.event import Event, Origin, Pick
 from seisbench_lcl.events.files.elements import Arrival
-from seisbench_lcl.events.files.linking import Ids, Located, chosen_origin, chosen_picks
+from seisbench_lcl.events.files.linking import Ids, Located, chosen_origin, chosen_phases
 from seisbench_lcl.events.files.marks import (
     AUTHOR,
     CERTAINTY,
@@ -187,8 +188,9 @@ def _event(event: Any, name: str, notes: Counter[str]) -> Event:
     preferred, arrivals = chosen_origin(origins, _id(event.preferred_origin_id) or None, notes)
     present = _present(event)
     author = AUTHOR if present.is_ours() else None
-    chosen = chosen_picks(picks, arrivals, notes)
-    return Event(name, preferred, chosen, present.type, present.certainty, author)
+    phases = chosen_phases(picks, arrivals, notes) or dict.fromkeys(picks, "")
+    chosen = [replace(picks[pick], phase=phase) if phase else picks[pick] for pick, phase in phases.items()]
+    return Event(name, preferred, tuple(chosen), present.type, present.certainty, author)
 
 
 def _pick(pick: Any) -> Pick:

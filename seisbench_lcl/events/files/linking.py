@@ -1,12 +1,11 @@
 """Which origin and which picks stand for an event, and what is wrong with a catalogue."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 
 from seisbench_lcl.errors import CatalogError
-from seisbench_lcl.events.event import Origin, Pick
+from seisbench_lcl.events.event import Origin
 from seisbench_lcl.events.files.elements import Arrival
 from seisbench_lcl.wording import counted
 
@@ -75,16 +74,23 @@ def chosen_origin(
     return next(iter(origins.values()))
 
 
-def chosen_picks(picks: Mapping[str, Pick], arrivals: Sequence[Arrival], notes: Counter[str]) -> tuple[Pick, ...]:
-    """Return the picks of the arrivals, with the phase of each arrival; without any, all picks."""
-    used: dict[str, Pick] = {}
+def chosen_phases(known: Container[str], arrivals: Iterable[Arrival], notes: Counter[str]) -> dict[str, str]:
+    """Return the phases of an origin's arrivals by their picks, which may be none.
+
+    Parameters
+    ----------
+    known : container of str
+        Ids of the picks that there are.
+    arrivals : iterable of Arrival
+    notes : Counter
+    """
+    phases: dict[str, str] = {}
     for arrival in arrivals:
-        if arrival.pick not in picks:
+        if arrival.pick in known:
+            phases.setdefault(arrival.pick, arrival.phase)
+        else:
             notes["arrivals whose pick is missing, left out"] += 1
-        elif arrival.pick not in used:
-            pick = picks[arrival.pick]
-            used[arrival.pick] = replace(pick, phase=arrival.phase) if arrival.phase else pick
-    return tuple((used or picks).values())
+    return phases
 
 
 def no_events(name: Path | str, loose: Mapping[str, int]) -> None:

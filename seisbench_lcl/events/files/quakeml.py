@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from seisbench_lcl.events.event import Event, Origin
-from seisbench_lcl.events.files.elements import Arrival, public_id, read_origin, read_pick, stream_elements, word
+from seisbench_lcl.events.event import Event
+from seisbench_lcl.events.files.elements import PickRow, public_id, read_origin, read_pick, stream_elements, word
 from seisbench_lcl.events.files.layout import Layout
-from seisbench_lcl.events.files.linking import Ids, chosen_origin, chosen_picks, no_events
+from seisbench_lcl.events.files.linking import Ids, Located, chosen_origin, chosen_phases, no_events
 from seisbench_lcl.events.files.marks import AUTHOR, COMMENT_ID, Present
 
 
@@ -41,19 +41,19 @@ def read_quakeml(path: Path, layout: Layout, notes: Counter[str]) -> Iterator[Ev
 
 def _event(element: Any, event: str, layout: Layout, notes: Counter[str]) -> Event:
     prefix = f"{{{layout.namespace}}}"
-    origins: dict[str, tuple[Origin | None, list[Arrival]]] = {}
-    elements: dict[str, Any] = {}
-    for child in element:
-        if child.tag == prefix + "origin":
-            origins.setdefault(public_id(child), read_origin(child, layout, notes))
-        elif child.tag == prefix + "pick":
-            if elements.setdefault(public_id(child), child) is not child:
-                notes["picks whose id another pick has, left out"] += 1
-    preferred = word(element, prefix + "preferredOriginID")
-    timed = {name: (found, arrivals) for name, (found, arrivals) in origins.items() if found is not None}
-    origin, arrivals = chosen_origin(timed, preferred, notes)
-    read = {name: read_pick(pick, prefix, notes) for name, pick in elements.items()}
-    picks = chosen_picks({name: pick for name, pick in read.items() if pick}, arrivals, notes)
+    origins: dict[str, Located] = {}
+    for child in element.iterchildren(prefix + "origin"):
+        place, arrivals = read_origin(child, layout, notes)
+        if place is not None:
+            origins.setdefault(place.id, (place, arrivals))
+    rows: dict[str, PickRow] = {}
+    for child in element.iterchildren(prefix + "pick"):
+        row = read_pick(child, prefix, notes)
+        if row is not None and rows.setdefault(row.id, row) is not row:
+            notes["picks whose id another pick has, left out"] += 1
+    origin, arrivals = chosen_origin(origins, word(element, prefix + "preferredOriginID"), notes)
+    phases = chosen_phases(rows, arrivals, notes) or dict.fromkeys(rows, "")
+    picks = tuple(rows[name].pick(phase) for name, phase in phases.items())
     present = Present(word(element, prefix + "type"), word(element, prefix + "typeCertainty"), _ours(element, prefix))
     author = AUTHOR if present.is_ours(layout.word) else None
     return Event(event, origin, picks, present.type, present.certainty, author)

@@ -7,7 +7,7 @@ disk as soon as it grows, and come out by event.
 import json
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,18 @@ from typing import Any
 from obspy import UTCDateTime
 
 from seisbench_lcl.errors import CatalogError, OutputError
-from seisbench_lcl.events.event import Event, Origin, Pick
-from seisbench_lcl.events.files.elements import Arrival, public_id, read_origin, read_pick, stream_elements, word
+from seisbench_lcl.events.event import Event, Origin
+from seisbench_lcl.events.files.elements import (
+    Arrival,
+    PickRow,
+    public_id,
+    read_origin,
+    read_pick,
+    stream_elements,
+    word,
+)
 from seisbench_lcl.events.files.layout import Layout
-from seisbench_lcl.events.files.linking import Ids, Located, chosen_origin, chosen_picks, no_events
+from seisbench_lcl.events.files.linking import Ids, Located, chosen_origin, chosen_phases, no_events
 from seisbench_lcl.events.files.marks import AUTHOR, COMMENT_ID, Present
 from seisbench_lcl.wording import listed
 
@@ -27,8 +35,12 @@ _EVENTS = ("event", "origin", "pick", "amplitude", "focalMechanism", "reading", 
 _OTHERS = """network sensor datalogger auxDevice stationGroup responsePAZ responsePolynomial responseFIR responseIIR
 responseFAP module parameterSet waveformQuality log route access""".split()
 
+_BATCH = 500  # rows at once; older versions of SQLite take 999
+
+_SETTINGS = "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -16000;"
 _TABLES = """
-CREATE TABLE pick (id TEXT PRIMARY KEY, time INTEGER, codes TEXT, phase TEXT) WITHOUT ROWID;
+CREATE TABLE pick (id TEXT PRIMARY KEY, time INTEGER, network TEXT, station TEXT, location TEXT, channel TEXT,
+                   phase TEXT) WITHOUT ROWID;
 CREATE TABLE origin (id TEXT PRIMARY KEY, time INTEGER, latitude REAL, longitude REAL, depth REAL, arrivals TEXT);
 CREATE TABLE event (number INTEGER PRIMARY KEY, id TEXT, preferred TEXT, origins TEXT, type TEXT, certainty TEXT,
                     comment TEXT);
@@ -69,7 +81,8 @@ class _Index:
         self.base, self.path, self.layout, self.notes = base, path, layout, notes
         self.prefix = f"{{{layout.namespace}}}"
         self.ids = Ids(path)
-        base.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;" + _TABLES)
+        self.waiting: list[PickRow] = []
+        base.executescript(_SETTINGS + _TABLES)
         base.execute("BEGIN")
 
     def fill(self) -> None:
@@ -84,6 +97,7 @@ class _Index:
             elif parent in ("EventParameters", "catalog") and name in add:
                 loose[name] += 1
                 add[name](element)
+        self._store_picks()
         if len(self.ids):
             return
         no_events(self.path, loose)
@@ -109,11 +123,16 @@ class _Index:
         return None
 
     def _add_pick(self, element: Any) -> None:
-        if pick := read_pick(element, self.prefix, self.notes):
-            codes = json.dumps([pick.network, pick.station, pick.location, pick.channel])
-            row = (pick.id, pick.time.ns, codes, pick.phase)
-            if not self.base.execute("INSERT OR IGNORE INTO pick VALUES (?, ?, ?, ?)", row).rowcount:
-                self.notes["picks whose id another pick has, left out"] += 1
+        if row := read_pick(element, self.prefix, self.notes):
+            self.waiting.append(row)
+            if len(self.waiting) == _BATCH:
+                self._store_picks()
+
+    def _store_picks(self) -> None:
+        done = self.base.executemany("INSERT OR IGNORE INTO pick VALUES (?, ?, ?, ?, ?, ?, ?)", self.waiting)
+        if doubles := len(self.waiting) - max(done.rowcount, 0):
+            self.notes["picks whose id another pick has, left out"] += doubles
+        self.waiting.clear()
 
     def _add_origin(self, element: Any) -> None:
         origin, arrivals = read_origin(element, self.layout, self.notes)
@@ -137,15 +156,18 @@ class _Index:
         origin, arrivals = chosen_origin(origins, preferred, self.notes)
         # Without arrivals, the picks of an event are those of its other origins.
         linked = arrivals or [arrival for _, others in origins.values() for arrival in others]
-        picks = {arrival.pick: pick for arrival in linked if (pick := self._pick(arrival.pick))}
+        rows = self._picks({arrival.pick for arrival in linked})
+        picks = tuple(rows[name].pick(phase) for name, phase in chosen_phases(rows, linked, self.notes).items())
         journal = self.base.execute("SELECT sender FROM journal WHERE event = ?", (event,)).fetchone()
         present = Present(kind, certainty, comment, journal is not None)
         author = AUTHOR if present.is_ours(self.layout.word) else journal[0] if journal else None
-        return Event(event, origin, chosen_picks(picks, linked, self.notes), kind, certainty, author)
+        return Event(event, origin, picks, kind, certainty, author)
 
-    def _pick(self, name: str) -> Pick | None:
-        found = self.base.execute("SELECT * FROM pick WHERE id = ?", (name,)).fetchone()
-        if found is None:
-            return None
-        network, station, location, channel = json.loads(found[2])
-        return Pick(name, UTCDateTime(ns=found[1]), network, station, location, channel, found[3])
+    def _picks(self, names: Iterable[str]) -> dict[str, PickRow]:
+        rows: dict[str, PickRow] = {}
+        wanted = list(names)
+        for i in range(0, len(wanted), _BATCH):
+            some = wanted[i : i + _BATCH]
+            query = f"SELECT * FROM pick WHERE id IN ({','.join('?' * len(some))})"
+            rows.update((row[0], PickRow(*row)) for row in self.base.execute(query, some))
+        return rows

@@ -42,6 +42,7 @@ class Span:
 
 
 _TEXTS = {"type", "typeCertainty", "comment"}
+_DEEPEST = 4  # of an event: root, EventParameters, catalog, event
 
 
 def event_spans(path: Path, layout: Layout, wanted: Container[str]) -> Iterator[Span | str]:
@@ -73,17 +74,18 @@ def event_spans(path: Path, layout: Layout, wanted: Container[str]) -> Iterator[
 
 
 class _Finder:
-    """Handlers of a parser; below the children of events they only count, for that is where most elements are."""
+    """Handlers of a parser, which only count below what they look at, for that is where most elements are."""
 
     def __init__(self, layout: Layout, wanted: Container[str]) -> None:
         self._prefix = f"{layout.namespace} "
         self._event = f"{self._prefix}event"
-        parameters, catalog = self._prefix + layout.parameters, f"{self._prefix}catalog"
-        self._holders = {(1, parameters), (2, catalog)}
+        self._holders = {2: self._prefix + layout.parameters, 3: f"{self._prefix}catalog"}
         self._wanted = wanted
-        self._path: list[str] = []
+        self._above = [""] * (_DEEPEST + 1)  # names of the open elements, by their depth
+        self._depth = 0
+        self._limit = _DEEPEST
+        self._base = 0  # depth of the event
         self._span: Span | None = None
-        self._depth = 0  # below the event
         self._found: list[Span | str] = []
         self._capture: tuple[Child, str] | None = None
         self.parser = expat.ParserCreate(namespace_separator=" ")
@@ -97,42 +99,43 @@ class _Finder:
         return found
 
     def _start(self, name: str, attributes: dict[str, str]) -> None:
-        if self._span is None:
-            self._outside(name, attributes)
+        self._depth = depth = self._depth + 1
+        if depth > self._limit:
             return
-        self._depth += 1
-        if self._depth == 1:
+        if self._span is None:
+            self._above[depth] = name
+            if name == self._event and self._above[depth - 1] == self._holders.get(depth - 1):
+                self._open(attributes.get("publicID", "").strip())
+        elif depth == self._base + 1:
             own = name.removeprefix(self._prefix) if name.startswith(self._prefix) else ""
             child = Child(own, self.parser.CurrentByteIndex, id=attributes.get("id", ""))
             self._span.children.append(child)
             if own in _TEXTS:
                 self._listen(child, "")
-        elif self._depth == 2 and self._span.children[-1].name == "comment" and name.startswith(self._prefix):
+        elif self._span.children[-1].name == "comment" and name.startswith(self._prefix):
             self._listen(self._span.children[-1], name.removeprefix(self._prefix))
 
-    def _outside(self, name: str, attributes: dict[str, str]) -> None:
-        if name == self._event and self._path and (len(self._path) - 1, self._path[-1]) in self._holders:
-            event = attributes.get("publicID", "").strip()
-            if event in self._wanted:
-                self._span = Span(event, self.parser.CurrentByteIndex)
-                return
+    def _open(self, event: str) -> None:
+        if event in self._wanted:
+            self._span = Span(event, self.parser.CurrentByteIndex)
+            self._base, self._limit = self._depth, self._depth + 2
+        else:
             self._found.append(event)
-        self._path.append(name)
 
     def _end(self, _: str) -> None:
-        if self._span is None:
-            self._path.pop()
+        depth = self._depth
+        self._depth = depth - 1
+        if depth > self._limit or self._span is None:
             return
-        if self._depth == 0:
+        if depth == self._base:
             self._span.close = self.parser.CurrentByteIndex
             self._found.append(self._span)
-            self._span = None
+            self._span, self._limit = None, _DEEPEST
             return
-        if self._depth == 1:
+        if depth == self._base + 1:
             self._span.children[-1].close = self.parser.CurrentByteIndex
-        if self._capture and self._depth <= 2:
+        if self._capture:
             self._capture = self.parser.CharacterDataHandler = None
-        self._depth -= 1
 
     def _listen(self, child: Child, name: str) -> None:
         child.texts.setdefault(name, "")
