@@ -13,7 +13,16 @@ ROOT = Path(__file__).parents[1]
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "docs/index.md", "docs/guide.md", "docs/training.md", "docs/travel.md", "docs/label_free.md"]
+    "name",
+    [
+        "README.md",
+        "docs/catalogues.md",
+        "docs/guide.md",
+        "docs/index.md",
+        "docs/label_free.md",
+        "docs/training.md",
+        "docs/travel.md",
+    ],
 )
 def test_python_in_the_documents_runs(name: str) -> None:
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / name).read_text(), flags=re.DOTALL)
