@@ -164,6 +164,8 @@ class _Head:
                 self.done = True  # looks like XML and is not: another format may begin with "<"
                 return
             raise broken(self.path, error) from error
+        except CatalogError:
+            raise
         except (LookupError, ValueError) as error:  # of an encoding
             raise CatalogError(
                 f"{self.path} is in an encoding that is not read ({error}): convert it to UTF-8"

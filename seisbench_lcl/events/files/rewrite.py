@@ -110,14 +110,11 @@ def write_decisions(
         return done
     journal = journalled(path, layout)
 
-    with path.open("rb") as file, path.open("rb") as other:
-        read = _reader(other)
+    def copy(temporary: Path) -> None:
+        with path.open("rb") as file, path.open("rb") as other, temporary.open("wb") as out:
+            _splice(file, _all_edits(path, layout, named, rules, journal, _reader(other), done, progress), out)
 
-        def copy(temporary: Path) -> None:
-            with temporary.open("wb") as out:
-                _splice(file, _all_edits(path, layout, named, rules, journal, read, done, progress), out)
-
-        write_file(Path(target), copy)
+    write_file(Path(target), copy)
     return done
 
 

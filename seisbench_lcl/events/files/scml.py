@@ -65,7 +65,7 @@ def read_scml(path: Path, layout: Layout, notes: Counter[str]) -> Iterator[Event
     OutputError
         If the disk for temporary files is full.
     """
-    with closing(sqlite3.connect("", isolation_level=None)) as base:
+    with closing(sqlite3.connect("", isolation_level=None, check_same_thread=False)) as base:
         try:
             index = _Index(base, path, layout, notes)
             index.fill()

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from xml.parsers import expat
 
+from seisbench_lcl.errors import CatalogError
 from seisbench_lcl.events.files.layout import CHUNK, Layout, broken
 
 
@@ -206,6 +207,11 @@ def tag_end(read: Read, start: int) -> tuple[int, bytes]:
     read : callable
         Given an offset and a number of bytes, returns the bytes of the file.
     start : int
+
+    Raises
+    ------
+    CatalogError
+        If the file ends before the tag does, which is no longer what was parsed.
     """
     size = 256
     while True:
@@ -218,4 +224,6 @@ def tag_end(read: Read, start: int) -> tuple[int, bytes]:
                 quote = byte
             elif byte == ord(">"):
                 return start + i + 1, data[: i + 1]
+        if len(data) < size:
+            raise CatalogError("the catalogue became shorter while it was read: try again when nothing writes to it")
         size *= 4

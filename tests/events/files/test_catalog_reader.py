@@ -11,9 +11,10 @@ from catalog_samples import EMPTY, OBSPY, QUAKEML, READ, REFUSED, SCML, event, o
 from obspy import UTCDateTime, read_events
 from obspy.core.event import Catalog
 
-from seisbench_lcl.errors import CatalogError
+from seisbench_lcl.errors import CatalogError, OutputError
 from seisbench_lcl.events.event import Event
 from seisbench_lcl.events.files import CatalogReader
+from seisbench_lcl.events.files import scml as scml_events
 from seisbench_lcl.events.files.times import read_time
 
 
@@ -151,7 +152,10 @@ def test_what_is_odd_is_counted(
         ("time,latitude,longitude\n", "neither QuakeML nor SCML"),
         ("", "neither QuakeML nor SCML"),
         (quakeml([event("e")], '<?xml version="1.0" encoding="nonsense"?>'), "convert it to UTF-8"),
-        (quakeml([event("e")], '<!DOCTYPE q [<!ENTITY a "b"><!ENTITY c "&a;&a;">]>'), "declares the entity 'a'"),
+        (
+            quakeml([event("e")], '<!DOCTYPE q [<!ENTITY a "b"><!ENTITY c "&a;&a;">]>'),
+            "catalogue.xml declares the entity 'a'",
+        ),
         (quakeml([event("e")], '<!DOCTYPE q [<!ENTITY a SYSTEM "file:///etc/passwd">]>'), "declares the entity 'a'"),
         (scml(event("e"), "0.99"), r"is SCML 0\.99, but the versions that are read are 0\.7, .*0\.14"),
     ],
@@ -167,6 +171,13 @@ def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
     for name, message in {".": "a folder", "none.xml": "missing", "pipe": "plain file", "wide.xml": "UTF-16"}.items():
         with pytest.raises(CatalogError, match=message):
             CatalogReader(tmp_path / name)
+
+
+def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scml_events, "_SETTINGS", scml_events._SETTINGS + "PRAGMA max_page_count = 9;")
+    file = write(tmp_path, scml(event("e") + "".join(pick(f"smi:local/pick/{i}") for i in range(2000))))
+    with pytest.raises(OutputError, match=r"cannot index .*folder for temporary files: .*full"):
+        list(CatalogReader(file))
 
 
 def test_two_events_of_one_id_in_memory_are_refused() -> None:

@@ -396,6 +396,14 @@ def test_what_was_done_is_told_event_by_event(tmp_path: Path) -> None:
         write_decisions(file, decisions, file / "out.xml")
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has a disk that is always full")
+def test_a_full_disk_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "e.xml"
+    file.write_text(quakeml([event("e")]))
+    with pytest.raises(OutputError, match=r"cannot write /dev/full: .*No space left"):
+        write_decisions(file, [BLAST], "/dev/full")
+
+
 def test_odd_text_stays_well_formed_in_any_encoding(tmp_path: Path) -> None:
     file = tmp_path / "e.xml"
     text = quakeml([event("e", "<description><text>Z\u00fcrich</text></description>")])
