@@ -108,7 +108,7 @@ class _Editor:
         begin = max(self.body, offset - 200)
         data = self.read(begin, offset - begin)
         kept = data.rstrip(_BLANK)
-        return data[len(kept) :] if kept.endswith(b">") or begin == self.body else b""
+        return data[len(kept) :] if kept.endswith(b">") or (begin == self.body and not kept) else b""
 
     def _remove(self, child: Child) -> Edit:
         return Edit(child.start - len(self._blank_before(child.start)), self._end(child), b"")

@@ -111,7 +111,7 @@ def write_decisions(
     journal = journalled(path, layout)
 
     def copy(temporary: Path) -> None:
-        with path.open("rb") as file, path.open("rb") as other, temporary.open("wb") as out:
+        with path.open("rb") as file, path.open("rb", buffering=0) as other, temporary.open("wb") as out:
             _splice(file, _all_edits(path, layout, named, rules, journal, _reader(other), done, progress), out)
 
     write_file(Path(target), copy)

@@ -43,7 +43,7 @@ class Span:
 
 
 _TEXTS = {"type", "typeCertainty", "comment"}
-_DEEPEST = 4  # of an event: root, EventParameters, catalog, event
+_DEEPEST = 4  # at which an event may stand: root, EventParameters, catalog, event
 
 
 def event_spans(path: Path, layout: Layout, wanted: Container[str]) -> Iterator[Span | str]:
@@ -80,7 +80,7 @@ class _Finder:
     def __init__(self, layout: Layout, wanted: Container[str]) -> None:
         self._prefix = f"{layout.namespace} "
         self._event = f"{self._prefix}event"
-        self._holders = {2: self._prefix + layout.parameters, 3: f"{self._prefix}catalog"}
+        self._parameters, self._catalog = self._prefix + layout.parameters, f"{self._prefix}catalog"
         self._wanted = wanted
         self._above = [""] * (_DEEPEST + 1)  # names of the open elements, by their depth
         self._depth = 0
@@ -105,7 +105,7 @@ class _Finder:
             return
         if self._span is None:
             self._above[depth] = name
-            if name == self._event and self._above[depth - 1] == self._holders.get(depth - 1):
+            if name == self._event and self._above[2] == self._parameters and self._is_place_of_events(depth):
                 self._open(attributes.get("publicID", "").strip())
         elif depth == self._base + 1:
             own = name.removeprefix(self._prefix) if name.startswith(self._prefix) else ""
@@ -115,6 +115,9 @@ class _Finder:
                 self._listen(child, "")
         elif self._span.children[-1].name == "comment" and name.startswith(self._prefix):
             self._listen(self._span.children[-1], name.removeprefix(self._prefix))
+
+    def _is_place_of_events(self, depth: int) -> bool:
+        return depth == 3 or (depth == 4 and self._above[3] == self._catalog)
 
     def _open(self, event: str) -> None:
         if event in self._wanted:
@@ -160,7 +163,7 @@ def journalled(path: Path, layout: Layout) -> set[str]:
     if layout.kind != "SCML" or not _holds(path, b"EvType"):
         return set()
     events: set[str] = set()
-    state = {"entry": False, "id": False}
+    state = {"entry": False}
     prefix = f"{layout.namespace} "
 
     def start(name: str, attributes: dict[str, str]) -> None:

@@ -432,7 +432,7 @@ def test_two_comments_of_ours_become_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", ["nordic/tests/data/select.out", "nlloc/tests/data/nlloc.hyp"])
+@pytest.mark.parametrize("name", ["nordic/tests/data/03-0345-23L.S202101", "nlloc/tests/data/nlloc.hyp"])
 def test_other_formats_become_quakeml(tmp_path: Path, name: str) -> None:
     file, first, second = OBSPY / name, tmp_path / "a.xml", tmp_path / "b.xml"
     events = [one.id for one in CatalogReader(file)]
