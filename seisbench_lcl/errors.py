@@ -5,6 +5,7 @@ from numbers import Integral
 from typing import Any
 
 __all__ = [
+    "CatalogError",
     "ComponentError",
     "ConfigurationError",
     "ConformanceError",
@@ -78,6 +79,10 @@ class UnknownFormatError(WaveformError):
 
 class DatasetError(SeisBenchLCLError, ValueError):
     """A dataset lacks a requested column, label or trace."""
+
+
+class CatalogError(SeisBenchLCLError, ValueError):
+    """A file is not a catalogue of events, is cut off or damaged, or names an event twice."""
 
 
 class TrainingError(SeisBenchLCLError, ValueError):

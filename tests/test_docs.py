@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[1]
         "docs/training.md",
         "docs/travel.md",
         "docs/label_free.md",
+        "docs/catalogues.md",
     ],
 )
 def test_python_in_the_documents_runs(name: str) -> None:

@@ -6,7 +6,7 @@ from seisbench_lcl.events.decision import EventDecision, StationDecision
 from seisbench_lcl.events.event import Event, Origin, Pick
 from seisbench_lcl.events.rules import EventRules
 from seisbench_lcl.events.sources import open_waveforms
-from seisbench_lcl.events.tables import read_decisions, write_decisions
+from seisbench_lcl.events.tables import read_tables, write_tables
 
 __all__ = [
     "Event",
@@ -21,6 +21,6 @@ __all__ = [
     "classify_picks",
     "decide_events",
     "open_waveforms",
-    "read_decisions",
-    "write_decisions",
+    "read_tables",
+    "write_tables",
 ]

@@ -10,10 +10,10 @@ import pandas as pd
 from obspy import UTCDateTime
 from obspy.core.event import Catalog
 from obspy.core.event import Event as CatalogEvent
-from obspy.core.event import Pick as CatalogPick
 
 from seisbench_lcl.errors import DatasetError
 from seisbench_lcl.events.event import Event, Origin, Pick
+from seisbench_lcl.events.files import CatalogReader
 from seisbench_lcl.events.windows import is_p
 from seisbench_lcl.wording import listed, suggestion
 
@@ -36,47 +36,6 @@ _OPTIONAL = (
     "longitude",
     "depth_km",
 )
-
-
-def events_of(catalog: Catalog | Iterable[CatalogEvent]) -> list[Event]:
-    """Return the events of an ObsPy catalogue.
-
-    The origin is the preferred one, else the first with a time. All picks of the event count, whether an arrival refers
-    to them or not, except rejected ones and those without a time. A pick without a phase has that of its arrival.
-    """
-    return [_event(event) for event in catalog]
-
-
-def _event(event: CatalogEvent) -> Event:
-    origins = [event.preferred_origin(), *event.origins]
-    origin = next((origin for origin in origins if origin is not None and origin.time is not None), None)
-    phases = {str(arrival.pick_id): arrival.phase for arrival in origin.arrivals} if origin else {}
-    creation = event.creation_info
-    return Event(
-        str(event.resource_id),
-        origin and Origin(str(origin.resource_id), origin.time, origin.latitude, origin.longitude, origin.depth),
-        tuple(_pick(p, phases) for p in event.picks if p.time is not None and p.evaluation_status != "rejected"),
-        event.event_type,
-        event.event_type_certainty,
-        (creation.author or creation.agency_id) if creation else None,
-    )
-
-
-def _pick(pick: CatalogPick, phases: dict[str, str | None]) -> Pick:
-    codes = pick.waveform_id
-    network, station, location, channel = (
-        (codes.network_code, codes.station_code, codes.location_code, codes.channel_code) if codes else [None] * 4
-    )
-    name = str(pick.resource_id)
-    return Pick(
-        name,
-        pick.time,
-        network or "",
-        station or "",
-        location or "",
-        channel or "",
-        pick.phase_hint or phases.get(name) or "",
-    )
 
 
 def picks_of(picks: Iterable[Any]) -> list[Pick]:
@@ -236,21 +195,30 @@ def _value(kind: Callable[[str], Any], text: str, column: str, row: int, path: s
         raise DatasetError(f"{path}, row {row}: {column} is {text!r}, which cannot be read") from error
 
 
-def arrivals_of(given: Any, travel_time: float = TRAVEL_TIME) -> list[Event]:
-    """Return events from an ObsPy catalogue or event, a SeisBench `PickList`, a CSV file, or events as they are.
+def arrivals_of(given: Any, travel_time: float = TRAVEL_TIME) -> Iterable[Event]:
+    """Return events from a catalogue, a SeisBench `PickList`, a CSV table, or events as they are.
+
+    Parameters
+    ----------
+    given : obspy.Catalog, obspy Event, PickList, sequence of Event or of Pick, or path
+        A path with the suffix .csv is that of a table (`read_arrivals`), any other that of a catalogue
+        (`seisbench_lcl.events.files.CatalogReader`).
+    travel_time : float
+        Longest time between the first and the last P of picks without events, in s.
 
     Raises
     ------
     DatasetError
-        If it is something else, or a file that `read_arrivals` refuses.
+        If it is something else, or a file that cannot be read.
     """
-    if isinstance(given, CatalogEvent):
-        return events_of([given])
     if isinstance(given, str | Path):
-        return read_arrivals(given, travel_time)
+        table = Path(given).suffix.lower() == ".csv"
+        return read_arrivals(given, travel_time) if table else CatalogReader(given)
+    if isinstance(given, CatalogEvent):
+        given = [given]
     items = list(given)
     if all(isinstance(item, Event) for item in items):
         return items
     if all(isinstance(item, CatalogEvent) for item in items):
-        return events_of(items)
+        return CatalogReader(Catalog(items))
     return group_picks(items if all(isinstance(item, Pick) for item in items) else picks_of(items), travel_time)

@@ -81,7 +81,7 @@ def station_table(decisions: Iterable[EventDecision]) -> pd.DataFrame:
     return table
 
 
-def write_decisions(decisions: Iterable[EventDecision], path: str | Path) -> list[Path]:
+def write_tables(decisions: Iterable[EventDecision], path: str | Path) -> list[Path]:
     """Write both tables: that of events as named, that of stations beside it, such as ``decisions_stations.csv``.
 
     Parameters
@@ -122,8 +122,8 @@ def check_tables(path: str | Path) -> tuple[Path, Path]:
     return path, path.with_name(f"{path.stem}_stations{path.suffix}")
 
 
-def read_decisions(path: str | Path) -> list[EventDecision]:
-    """Read what `write_decisions` wrote, both tables.
+def read_tables(path: str | Path) -> list[EventDecision]:
+    """Read what `write_tables` wrote, both tables.
 
     Raises
     ------

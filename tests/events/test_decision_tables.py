@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from obspy import UTCDateTime
 
 from seisbench_lcl.errors import DatasetError, OutputError
-from seisbench_lcl.events import EventDecision, StationDecision, read_decisions, tables, write_decisions
+from seisbench_lcl.events import EventDecision, StationDecision, read_tables, tables, write_tables
 from seisbench_lcl.events.tables import EVENT_COLUMNS, STATION_COLUMNS, event_table, station_table
 
 NAN = float("nan")
@@ -54,10 +54,10 @@ def rows(decisions: list[EventDecision]) -> list[tuple[Any, ...]]:
 @pytest.mark.parametrize("suffix", [".csv", PARQUET])
 @pytest.mark.parametrize("decisions", [[], [UNDECIDED], [DECIDED, UNDECIDED], [UNDECIDED, DECIDED]])
 def test_what_is_written_is_read_back(tmp_path: Path, suffix: str, decisions: list[EventDecision]) -> None:
-    files = write_decisions(iter(decisions), tmp_path / f"new/decisions{suffix}")
+    files = write_tables(iter(decisions), tmp_path / f"new/decisions{suffix}")
     assert [file.name for file in files] == [f"decisions{suffix}", f"decisions_stations{suffix}"]
     assert sorted((tmp_path / "new").iterdir()) == sorted(files)
-    assert same(rows(read_decisions(files[0])), rows(decisions))
+    assert same(rows(read_tables(files[0])), rows(decisions))
 
 
 @given(
@@ -69,8 +69,8 @@ def test_any_text_and_number_survives(
 ) -> None:
     decided = replace(DECIDED, event=names[0], label=names[1], probabilities=dict(zip(names[1:], p, strict=True)))
     path = tmp_path_factory.mktemp("tables") / "d.csv"
-    write_decisions([decided], path)
-    assert same(rows(read_decisions(path)), rows([decided]))
+    write_tables([decided], path)
+    assert same(rows(read_tables(path)), rows([decided]))
 
 
 def test_columns_are_those_documented() -> None:
@@ -86,23 +86,23 @@ def test_columns_are_those_documented() -> None:
 
 
 def test_times_of_csv_are_iso_and_utc(tmp_path: Path) -> None:
-    write_decisions([DECIDED], tmp_path / "d.csv")
+    write_tables([DECIDED], tmp_path / "d.csv")
     times = pd.read_csv(tmp_path / "d_stations.csv")["p_time"].tolist()
     assert times == ["2024-03-01T12:00:00.123456Z", "1975-01-01T00:00:00.000000Z"]
 
 
 def test_what_cannot_be_written_or_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(OutputError, match=r"use the suffix \.csv or \.parquet"):
-        write_decisions([], tmp_path / "d.xlsx")
+        write_tables([], tmp_path / "d.xlsx")
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     monkeypatch.setattr(tables, "find_spec", lambda name: None)
-    for action in (lambda path: write_decisions([], path), read_decisions):
+    for action in (lambda path: write_tables([], path), read_tables):
         with pytest.raises(OutputError, match="needs pyarrow: install it"):
             action(tmp_path / "d.parquet")
     with pytest.raises(DatasetError, match="cannot read"):
-        read_decisions(tmp_path / "absent.csv")
-    write_decisions([DECIDED], tmp_path / "d.csv")
+        read_tables(tmp_path / "absent.csv")
+    write_tables([DECIDED], tmp_path / "d.csv")
     (tmp_path / "d.csv").write_text("a,b\n1,2\n")
     with pytest.raises(DatasetError, match="lacks the columns event, label"):
-        read_decisions(tmp_path / "d.csv")
+        read_tables(tmp_path / "d.csv")
     assert not list(tmp_path.glob("*.parquet"))
