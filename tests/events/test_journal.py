@@ -64,7 +64,7 @@ def test_decisions_by_other_settings_and_other_files_are_refused(tmp_path: Path)
         Journal(tmp_path, SETTINGS)
 
 
-def test_a_full_disk_is_an_error_that_says_so() -> None:
-    journal = Journal(Path("/dev/full"), SETTINGS)
-    with pytest.raises(OutputError, match="cannot write /dev/full: No space left on device; what was decided is kept"):
+def test_a_folder_that_is_not_there_is_an_error_that_says_so(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "none" / "journal", SETTINGS)
+    with pytest.raises(OutputError, match="journal: No such file or directory; what was decided is kept"):
         list(journal.record([decision("a")]))
