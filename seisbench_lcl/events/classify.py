@@ -55,8 +55,8 @@ def classify_catalog(
     ----------
     model : Discriminator or DiscriminatorEnsemble
     catalog : obspy.Catalog, PickList, path, or sequence of Event
-        A path is that of a CSV table (`seisbench_lcl.events.arrivals.read_arrivals`). Picks without events are grouped
-        (`seisbench_lcl.events.arrivals.group_picks`).
+        A path is that of a catalogue, or of a CSV table (`seisbench_lcl.events.arrivals.arrivals_of`). Picks without
+        events are grouped (`seisbench_lcl.events.arrivals.group_picks`).
     waveforms, **rules
         As in `classify_events`. Events without P picks need ``inventory``.
     travel_time : float, optional
