@@ -69,18 +69,19 @@ class Journal:
         OutputError
             If the file cannot be written to.
         """
-        try:
-            with self.path.open("ab") as file:
-                file.truncate(self._whole)
-                if not self._whole:
-                    file.write(f"{self._head}\n".encode())
-                for decision in decisions:
-                    file.write(f"{json.dumps(_plain(decision))}\n".encode())
-                    file.flush()
-                    self.decisions[decision.event] = decision
-                    yield decision
-        except OSError as error:
-            raise OutputError(f"cannot write {self.path}: {error.strerror}; what was decided is kept") from error
+        for decision in decisions:
+            try:
+                self._write(decision)
+            except OSError as error:
+                raise OutputError(f"cannot write {self.path}: {error.strerror}; what was decided is kept") from error
+            self.decisions[decision.event] = decision
+            yield decision
+
+    def _write(self, decision: EventDecision) -> None:
+        lines = f"{json.dumps(_plain(decision))}\n"
+        with self.path.open("ab") as file:
+            file.truncate(self._whole)
+            self._whole += file.write((lines if self._whole else f"{self._head}\n{lines}").encode())
 
     def remove(self) -> None:
         """Remove the file, when its decisions are in other files."""
