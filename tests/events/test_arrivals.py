@@ -7,10 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from obspy import UTCDateTime
-from obspy.core.event import Arrival, Catalog, CreationInfo, WaveformStreamID
-from obspy.core.event import Event as CatalogEvent
-from obspy.core.event import Origin as CatalogOrigin
-from obspy.core.event import Pick as CatalogPick
 from obspy.core.inventory import Inventory, Network, Station
 from seisbench.util import Pick as SeisBenchPick
 from seisbench.util import PickList
@@ -18,7 +14,6 @@ from seisbench.util import PickList
 from seisbench_lcl.errors import DatasetError
 from seisbench_lcl.events.arrivals import (
     arrivals_of,
-    events_of,
     group_picks,
     picks_of,
     read_arrivals,
@@ -33,41 +28,10 @@ def pick(seconds: float, station: str = "ABC", **fields: str) -> Pick:
     return Pick("", START + seconds, "XX", station, **fields)
 
 
-def test_the_preferred_origin_and_all_picks_of_a_catalogue_are_taken() -> None:
-    codes = WaveformStreamID("XX", "ABC", None, "HHZ")
-    first = CatalogPick(time=START, waveform_id=codes, phase_hint="Pn")
-    second = CatalogPick(time=START + 1, waveform_id=codes)
-    loose = CatalogPick(time=START + 2)
-    one = CatalogOrigin(time=START - 9, latitude=1.0)
-    arrivals = [Arrival(pick_id=second.resource_id, phase="S"), Arrival(pick_id="smi:local/missing", phase="P")]
-    two = CatalogOrigin(time=START - 5, latitude=2.0, longitude=3.0, depth=4000.0, arrivals=arrivals)
-    full = CatalogEvent(
-        resource_id="smi:local/e",
-        event_type="quarry blast",
-        event_type_certainty="known",
-        origins=[one, two],
-        preferred_origin_id=two.resource_id,
-        picks=[first, second, loose, CatalogPick(time=START, phase_hint="P", evaluation_status="rejected")],
-        creation_info=CreationInfo(author="analyst"),
-    )
-    bare = CatalogEvent(resource_id="smi:local/f", origins=[one])
-    empty = CatalogEvent(resource_id="smi:local/g")
-    found, with_first, without = events_of(Catalog([full, bare, empty]))
-    assert found.origin == Origin(str(two.resource_id), START - 5, 2.0, 3.0, 4000.0)
-    assert [(p.network, p.station, p.location, p.channel, p.phase) for p in found.picks] == [
-        ("XX", "ABC", "", "HHZ", "Pn"),
-        ("XX", "ABC", "", "HHZ", "S"),
-        ("", "", "", "", ""),
-    ]
-    assert (found.type, found.certainty, found.type_author) == ("quarry blast", "known", "analyst")
-    assert with_first.origin == Origin(str(one.resource_id), START - 9, 1.0)
-    assert without == Event("smi:local/g")
-
-
 @pytest.mark.parametrize("name", ["nordic/tests/data/sfile_highaccuracy", "nlloc/tests/data/nlloc.hyp"])
 def test_catalogues_that_obspy_ships_are_read(name: str) -> None:
     catalog = obspy.read_events(str(Path(obspy.__file__).parent / "io" / name))
-    found = events_of(catalog)
+    found = list(arrivals_of(catalog))
     assert [len(event.picks) for event in found] == [len(event.picks) for event in catalog]
     assert sum(len(event.picks) for event in found) > 4
 

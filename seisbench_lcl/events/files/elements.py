@@ -90,7 +90,10 @@ class PickRow(NamedTuple):
 
 
 def read_pick(element: Any, prefix: str, notes: Counter[str]) -> PickRow | None:
-    """Return a pick; None, with a note, if it has no time."""
+    """Return a pick; None, with a note, if it has no time or was rejected."""
+    if word(element, prefix + "evaluationStatus") == "rejected":
+        notes["rejected picks, left out"] += 1
+        return None
     time = _child(element, prefix + "time")
     nanoseconds = None if time is None else read_nanoseconds(word(time, prefix + "value"))
     if nanoseconds is None:

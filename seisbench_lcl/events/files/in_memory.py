@@ -181,7 +181,9 @@ def _event(event: Any, name: str, notes: Counter[str]) -> Event:
         origins.setdefault(place.id, (place, arrivals))
     picks: dict[str, Pick] = {}
     for pick in event.picks:
-        if pick.time is None:
+        if pick.evaluation_status == "rejected":
+            notes["rejected picks, left out"] += 1
+        elif pick.time is None:
             notes["picks without a time, left out"] += 1
         elif picks.setdefault(_id(pick.resource_id), found := _pick(pick)) is not found:
             notes["picks whose id another pick has, left out"] += 1

@@ -10,6 +10,8 @@ import pytest
 from catalog_samples import EMPTY, OBSPY, QUAKEML, READ, REFUSED, SCML, event, origin, pick, quakeml, scml
 from obspy import UTCDateTime, read_events
 from obspy.core.event import Catalog
+from obspy.core.event import Event as ObsPyEvent
+from obspy.core.event import Pick as ObsPyPick
 
 from seisbench_lcl.errors import CatalogError, OutputError
 from seisbench_lcl.events.event import Event
@@ -234,3 +236,17 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, kind: str) -> None:
         assert picks_read == 12 * number
         peaks.append(peak)
     assert peaks[1] - peaks[0] < 8_000  # KiB; the file is 14 MB
+
+
+def test_rejected_picks_do_not_count(tmp_path: Path) -> None:
+    time = UTCDateTime(2020, 1, 1)
+    statuses = ("confirmed", "rejected", None)
+    picks = [ObsPyPick(time=time + i, phase_hint="P", evaluation_status=status) for i, status in enumerate(statuses)]
+    catalog = Catalog([ObsPyEvent(picks=picks)])
+    file = tmp_path / "events.xml"
+    catalog.write(str(file), "QUAKEML")
+    for source in (catalog, file):
+        reader = CatalogReader(source)
+        [event] = reader
+        assert [pick.time for pick in event.picks] == [time, time + 2]
+        assert reader.notes["rejected picks, left out"] == 1
