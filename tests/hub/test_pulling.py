@@ -461,15 +461,15 @@ def _odd_somewhere(rng: random.Random, metadata: dict[str, Any]) -> None:
 
 
 @pytest.mark.slow  # fuzzes
-def test_a_thousand_damaged_pairs_raise_only_our_errors_and_leave_nothing(
+def test_damaged_pairs_raise_only_our_errors_and_leave_nothing(
     hub: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(os, "fsync", lambda file: None)  # 5,000 of them
+    monkeypatch.setattr(os, "fsync", lambda file: None)  # 1,500 of them
     folder = cache / FOLDER
     good = contents(hub)
     description = f"{FOLDER}/{NAME}.json.v1"
     outcomes = {"refused": 0, "taken": 0}
-    for seed in range(1000):
+    for seed in range(300):
         rng = random.Random(seed)
         match seed % 5:
             case 0:
@@ -499,6 +499,6 @@ def test_a_thousand_damaged_pairs_raise_only_our_errors_and_leave_nothing(
         for path, content in good.items():
             if (hub / path).read_bytes() != content:
                 (hub / path).write_bytes(content)
-    assert outcomes["refused"] > 800, outcomes
-    assert outcomes["taken"] > 10, outcomes
+    assert outcomes["refused"] > 240, outcomes
+    assert outcomes["taken"] > 5, outcomes
     check_model(take(hub, cache))

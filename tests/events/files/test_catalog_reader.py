@@ -220,7 +220,7 @@ print(picks, *(line.split()[1] for line in Path("/proc/self/status").read_text()
 @pytest.mark.parametrize("kind", ["quakeml", "scml"])
 def test_memory_does_not_grow_with_the_file(tmp_path: Path, kind: str) -> None:
     peaks = []
-    for number in (10, 3000):
+    for number in (10, 1000):
         parts = []
         for i in range(number):
             own = [f"smi:local/pick/{i}/{j}" for j in range(12)]
@@ -235,7 +235,7 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path, kind: str) -> None:
         picks_read, peak = map(int, run.stdout.split())
         assert picks_read == 12 * number
         peaks.append(peak)
-    assert peaks[1] - peaks[0] < 8_000  # KiB; the file is 14 MB
+    assert peaks[1] - peaks[0] < 8_000  # KiB; the file is 5 MB, and several times that as a tree
 
 
 def test_rejected_picks_do_not_count(tmp_path: Path) -> None:
