@@ -177,10 +177,15 @@ def decide_events(
     Raises
     ------
     ConfigurationError
-        If the picker does not fit the windows of the model.
+        If the picker does not fit the windows of the model, or it is a `MixedEnsemble`.
     WaveformError
         If there are no waveforms, or their source has failed; what was decided before has been yielded.
     """
+    if isinstance(model.window_preprocessing, list):
+        raise ConfigurationError(
+            f"the members of this {model.name} have different windows, which events do not support yet: decide with "
+            "each member, or with an ensemble of members that share their windows"
+        )
     rules = rules or EventRules()
     source, cuts = open_waveforms(waveforms), rules.cuts(model)
     seen: set[str] = set()

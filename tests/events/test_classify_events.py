@@ -308,6 +308,12 @@ def test_settings_out_of_range_are_refused(
         classify_catalog(pretrained, [event("e", 100, "AAA")], obspy.read(), **rules)
 
 
+def test_members_with_different_windows_are_refused(stream: obspy.Stream) -> None:
+    members = [lcl.from_pretrained(f"EnvelopePhysicalRidge/{name}") for name in ("mixed-3c", "pnw-z-experimental")]
+    with pytest.raises(ConfigurationError, match="members of this MixedEnsemble have different windows"):
+        classify_events(lcl.MixedEnsemble(members), [], stream)
+
+
 def test_what_is_no_catalogue_is_refused(pretrained: lcl.MiniRocketRidge, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="cannot read"):
         classify_catalog(pretrained, tmp_path / "absent.csv", obspy.read())
