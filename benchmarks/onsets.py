@@ -16,7 +16,7 @@ import numpy as np
 from seisbench.data import WaveformDataset
 
 from seisbench_lcl.datasets import Cuts, open_dataset, read_windows
-from seisbench_lcl.hub.backbones import open_backbone, split_name
+from seisbench_lcl.hub.backbones import named_backbone
 from seisbench_lcl.models.lookup import find_model
 from seisbench_lcl.models.model import Model
 from seisbench_lcl.waveforms.records import read_array
@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("--radius", type=float, default=5.0, help="seconds to search on both sides")
     arguments = parser.parse_args()
     models = {name: find_model(name) for name in arguments.weights}
-    _, picker = open_backbone(*split_name(arguments.picker))
+    picker = named_backbone(arguments.picker)
     refined = Cuts(refine=arguments.radius)
     methods = {"as picked": Cuts(), "criterion": refined, arguments.picker: replace(refined, picker=picker)}
     print("| error, s | method | median error, s | 90 %, s | " + " | ".join(models) + " |")

@@ -20,7 +20,7 @@ from seisbench_lcl.events.files import write_catalog
 from seisbench_lcl.events.journal import Journal
 from seisbench_lcl.events.tables import check_tables, write_tables
 from seisbench_lcl.events.windows import INSTRUMENTS
-from seisbench_lcl.hub.backbones import open_backbone, split_name
+from seisbench_lcl.hub.backbones import named_backbone
 from seisbench_lcl.models.lookup import describe_weights, find_model
 from seisbench_lcl.models.model import Model
 from seisbench_lcl.wording import counted
@@ -106,7 +106,7 @@ def catalog(
         instruments=tuple(code.strip() for code in instruments.split(",")),
         min_coverage=min_coverage,
         refine=refine,
-        picker=open_backbone(*split_name(picker))[1] if picker else None,
+        picker=named_backbone(picker) if picker else None,
         inventory=_read_inventory(inventory) if inventory else None,
     )
     rules.cuts(discriminator)

@@ -20,6 +20,7 @@ from seisbench_lcl.events.rules import EventRules
 from seisbench_lcl.events.sources import Waveforms, WaveformSource, open_waveforms
 from seisbench_lcl.events.windows import StationWindow, cut_windows, first_arrivals
 from seisbench_lcl.models.model import Model
+from seisbench_lcl.models.reasons import novel, unsure
 from seisbench_lcl.wording import suggestion
 
 _BATCH = 64  # windows that pass through the model at once
@@ -256,10 +257,10 @@ def _predicted(model: Model, windows: list[StationWindow], rules: EventRules) ->
         row = probabilities[i]
         reason = ""
         if rules.max_novelty is not None and novelty > rules.max_novelty:
-            reason = f"unlike the training data (novelty {novelty:.2f}, limit {rules.max_novelty:g})"
+            reason = novel(novelty, rules.max_novelty)
         elif row.max() < rules.reject_below:
             best = model.labels[row.argmax()]
-            reason = f"not sure enough ({best} {row.max():.2f}, limit {rules.reject_below:g})"
+            reason = unsure(best, row.max(), rules.reject_below)
         decided.append(
             StationDecision(
                 window.station,

@@ -9,6 +9,7 @@ import numpy as np
 from seisbench_lcl.events.decision import EventDecision, StationDecision
 from seisbench_lcl.events.rules import EventRules
 from seisbench_lcl.events.votes import Ballot
+from seisbench_lcl.models.lookup import describe_weights
 from seisbench_lcl.models.model import Model
 from seisbench_lcl.wording import counted
 
@@ -29,7 +30,6 @@ def vote(
     reason : str
         Why the event has no stations, if that is known.
     """
-    origin = model.weights_origin
     undecided = EventDecision(
         event=event,
         label=None,
@@ -41,7 +41,7 @@ def vote(
         n_against=0,
         reason=reason,
         rule=rules.rule_name,
-        weights=str(origin) if origin else f"{model.name}, not loaded from saved weights",
+        weights=describe_weights(model),
         stations=tuple(stations),
     )
     decided = sorted((station for station in stations if station.probabilities), key=lambda station: station.p_time)

@@ -145,6 +145,11 @@ def split_name(name: str) -> tuple[str, str]:
     return model, weights
 
 
+def named_backbone(name: str) -> Backbone:
+    """Find a pretrained SeisBench model by "MODEL/WEIGHTS"; raises as `split_name` and `open_backbone`."""
+    return open_backbone(*split_name(name))[1]
+
+
 def seisbench_class(model: str) -> type[WaveformModel]:
     """Return a class of `seisbench.models` by its name.
 

@@ -19,6 +19,7 @@ from seisbench_lcl.models._voting import Vote
 from seisbench_lcl.models._windows import Picks, as_picks
 from seisbench_lcl.models.discriminator import Discriminator
 from seisbench_lcl.models.prediction import Prediction
+from seisbench_lcl.models.reasons import unsure
 from seisbench_lcl.models.results import WindowList
 from seisbench_lcl.models.station_windows import StationWindows
 from seisbench_lcl.models.stream_classifier import Limits, logger
@@ -319,7 +320,7 @@ class MixedEnsemble(Ensemble):
             reasons[j] = self._reason([one.reasons[j] for one in decisions])
         for j in np.flatnonzero(np.nan_to_num(probabilities, nan=1).max(axis=1) < reject_below):
             best = self.labels[probabilities[j].argmax()]
-            reasons[j] = f"not sure enough ({best} {probabilities[j].max():.2f}, limit {reject_below:g})"
+            reasons[j] = unsure(best, probabilities[j].max(), reject_below)
         probabilities[reasons != ""] = np.nan
         coverage = np.stack([one.coverage for one in decisions])
         lowest = np.where(who, coverage, np.inf).min(axis=0)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.models.prediction import Prediction
+from seisbench_lcl.models.reasons import novel, unsure
 from seisbench_lcl.models.results import WindowList
 from seisbench_lcl.models.station_windows import StationWindows
 from seisbench_lcl.models.stream_classifier import Limits, StreamClassifier, logger
@@ -90,10 +91,10 @@ class StreamModel(StreamClassifier):
             reasons[i] = f"{100 * least[i]:.4g}% of component {component} present ({flaws})"
         novelty = diagnostics.get("novelty", least * 0)
         for i in np.flatnonzero(novelty > limits.max_novelty):
-            reasons[i] = f"unlike the training data (novelty {novelty[i]:.2f}, limit {limits.max_novelty:g})"
+            reasons[i] = novel(novelty[i], limits.max_novelty)
         for i in np.flatnonzero((probabilities.max(axis=1) < limits.reject_below) & (reasons == "")):
             best = self.labels[probabilities[i].argmax()]
-            reasons[i] = f"not sure enough ({best} {probabilities[i].max():.2f}, limit {limits.reject_below:g})"
+            reasons[i] = unsure(best, probabilities[i].max(), limits.reject_below)
         probabilities[reasons != ""] = np.nan
         return Decisions(probabilities, least, reasons, diagnostics)
 

@@ -14,7 +14,7 @@ from seisbench_lcl.datasets import Cuts, LabelledWindows, read_member_windows, r
 from seisbench_lcl.datasets.selection import learnable, loud_enough
 from seisbench_lcl.datasets.windows import labels_in
 from seisbench_lcl.errors import ConfigurationError
-from seisbench_lcl.hub.backbones import Backbone, open_backbone, split_name
+from seisbench_lcl.hub.backbones import Backbone, named_backbone
 from seisbench_lcl.models import Discriminator, DiscriminatorEnsemble
 from seisbench_lcl.models.lookup import DEFAULT_MODEL, model_class
 from seisbench_lcl.models.model import Model
@@ -338,4 +338,4 @@ def _recorded_picker(model: Model) -> Backbone | None:
 
 @cache
 def _picker(name: str) -> Backbone:
-    return open_backbone(*split_name(name))[1]
+    return named_backbone(name)
