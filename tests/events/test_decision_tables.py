@@ -15,7 +15,7 @@ from obspy import UTCDateTime
 
 from seisbench_lcl.errors import DatasetError, OutputError
 from seisbench_lcl.events import EventDecision, Origin, StationDecision, read_tables, tables, write_tables
-from seisbench_lcl.events.tables import EVENT_COLUMNS, STATION_COLUMNS, event_table, station_table
+from seisbench_lcl.models.decision_list import EVENT_COLUMNS, STATION_COLUMNS, event_table, station_table
 
 NAN = float("nan")
 PARQUET = pytest.param(".parquet", marks=pytest.mark.skipif(not find_spec("pyarrow"), reason="needs pyarrow"))
