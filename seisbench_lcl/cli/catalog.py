@@ -19,10 +19,10 @@ from seisbench_lcl.events.arrivals import arrivals_of
 from seisbench_lcl.events.files import write_catalog
 from seisbench_lcl.events.journal import Journal
 from seisbench_lcl.events.tables import check_tables, write_tables
-from seisbench_lcl.events.windows import INSTRUMENTS
 from seisbench_lcl.hub.backbones import named_backbone
 from seisbench_lcl.models.lookup import describe_weights, find_model
 from seisbench_lcl.models.model import Model
+from seisbench_lcl.waveforms.channels import INSTRUMENTS
 from seisbench_lcl.wording import counted
 
 _SHOWN = 20

@@ -13,7 +13,7 @@ from typing_extensions import Self
 
 from seisbench_lcl.errors import ConfigurationError, DatasetError, check_arguments
 from seisbench_lcl.evaluation.arrays import check_predictions
-from seisbench_lcl.events.decision import EventDecision
+from seisbench_lcl.models.decision import EventDecision
 from seisbench_lcl.storage import write_text
 
 Floats = NDArray[np.float64]

@@ -10,24 +10,26 @@ from seisbench.models import WaveformModel
 
 from seisbench_lcl.datasets.cuts import Cuts
 from seisbench_lcl.errors import ConfigurationError, check_arguments
-from seisbench_lcl.events.arrivals import TRAVEL_TIME, arrivals_of, group_picks, picks_of, travel_time_across
+from seisbench_lcl.events.arrivals import arrivals_of, group_picks, picks_of
 from seisbench_lcl.events.association import associate, can_associate
 from seisbench_lcl.events.deciding import vote
-from seisbench_lcl.events.decision import EventDecision, StationDecision
-from seisbench_lcl.events.event import Event, Pick
 from seisbench_lcl.events.predicted import predicted_picks
 from seisbench_lcl.events.rules import EventRules
 from seisbench_lcl.events.sources import Waveforms, WaveformSource, open_waveforms
 from seisbench_lcl.events.windows import StationWindow, cut_windows, first_arrivals
+from seisbench_lcl.models.decision import EventDecision, StationDecision
+from seisbench_lcl.models.decision_list import DecisionList
+from seisbench_lcl.models.event import Event, Pick
 from seisbench_lcl.models.model import Model
 from seisbench_lcl.models.reasons import novel, unsure
+from seisbench_lcl.waveforms.network import TRAVEL_TIME, travel_time_across
 from seisbench_lcl.wording import suggestion
 
 _BATCH = 64  # windows that pass through the model at once
 _WAITING = 16  # events that may wait for their batch to fill
 
 
-def classify_events(model: Model, events: Iterable[Event], waveforms: Waveforms, **rules: Any) -> list[EventDecision]:
+def classify_events(model: Model, events: Iterable[Event], waveforms: Waveforms, **rules: Any) -> DecisionList:
     """Decide on events; see `decide_events`.
 
     Parameters
@@ -44,12 +46,12 @@ def classify_events(model: Model, events: Iterable[Event], waveforms: Waveforms,
     ConfigurationError, WaveformError
         As `decide_events`.
     """
-    return list(decide_events(model, events, waveforms, _rules(rules)))
+    return DecisionList(decide_events(model, events, waveforms, _rules(rules)))
 
 
 def classify_catalog(
     model: Model, catalog: Any, waveforms: Waveforms, *, travel_time: float | None = None, **rules: Any
-) -> list[EventDecision]:
+) -> DecisionList:
     """Decide on the events of a catalogue.
 
     Parameters
@@ -82,7 +84,7 @@ def classify_catalog(
     ['earthquake']
     """
     settings = _rules(rules)
-    return list(decide_events(model, arrivals_of(catalog, _within(travel_time, settings)), waveforms, settings))
+    return DecisionList(decide_events(model, arrivals_of(catalog, _within(travel_time, settings)), waveforms, settings))
 
 
 def classify_picks(
@@ -95,7 +97,7 @@ def classify_picks(
     association: Literal["auto", "pyocto", "time"] = "auto",
     picker_args: Mapping[str, Any] | None = None,
     **rules: Any,
-) -> list[EventDecision]:
+) -> DecisionList:
     """Pick P on a record, form events, and decide on them.
 
     Parameters
@@ -140,7 +142,7 @@ def classify_picks(
         events = associate(picks, inventory, min_stations=max(least_picks, 3))
     else:
         events = group_picks(picks, _within(travel_time, settings), least_picks)
-    return list(decide_events(model, events, stream, settings))
+    return DecisionList(decide_events(model, events, stream, settings))
 
 
 def _rules(given: Mapping[str, Any]) -> EventRules:
@@ -193,7 +195,7 @@ def decide_events(
     waiting: list[_Draft] = []
     for event in events:
         if event.id in seen:
-            waiting.append(_Draft(event.id, [], f"another event before has the id {event.id}"))
+            waiting.append(_Draft(event, [], f"another event before has the id {event.id}"))
         else:
             seen.add(event.id)
             try:
@@ -212,7 +214,7 @@ def decide_events(
 class _Draft:
     """An event before the vote: windows, and stations without one."""
 
-    event: str
+    event: Event
     parts: list[StationWindow | StationDecision]
     reason: str = ""
 
@@ -223,17 +225,17 @@ def _draft(event: Event, source: WaveformSource, model: Model, cuts: dict[str, C
     if not picks:
         reason = "no P pick" if event.picks else "no picks"
         if rules.inventory is None:
-            return _Draft(event.id, [], f"{reason}, and no stations to predict P at")
+            return _Draft(event, [], f"{reason}, and no stations to predict P at")
         if event.origin is None:
-            return _Draft(event.id, [], f"{reason}, and no origin to predict P from")
+            return _Draft(event, [], f"{reason}, and no origin to predict P from")
         picks = predicted_picks(
             event.origin, rules.inventory, model=rules.velocity_model, max_distance=rules.max_distance
         )
         if not picks:
             where = f"no station within {rules.max_distance:g}°"
             placed = event.origin.latitude is not None and event.origin.longitude is not None
-            return _Draft(event.id, [], f"{reason}, and {where if placed else 'an origin without a place'}")
-    return _Draft(event.id, list(cut_windows(picks, source, model.preprocessing, cuts, rules.windows())))
+            return _Draft(event, [], f"{reason}, and {where if placed else 'an origin without a place'}")
+    return _Draft(event, list(cut_windows(picks, source, model.preprocessing, cuts, rules.windows())))
 
 
 def _decided(model: Model, drafts: list[_Draft], rules: EventRules) -> Iterator[EventDecision]:

@@ -21,8 +21,8 @@ from obspy.geodetics import locations2degrees
 
 from seisbench_lcl.errors import ConfigurationError, DatasetError
 from seisbench_lcl.events.calibration import EventCalibration
-from seisbench_lcl.events.decision import EventDecision
-from seisbench_lcl.events.event import Origin
+from seisbench_lcl.models.decision import EventDecision, elect
+from seisbench_lcl.models.event import Event, Origin
 
 _DISTANCES = (2.0, 5.0, 15.0)  # km to the nearest quarry, between which counts are made
 _KERNEL = (0.25, 0.5, 0.25)  # over neighbouring hours
@@ -242,20 +242,14 @@ class EventContext:
         if decision.label is None:
             return decision
         together = self.beside(decision, origin).together
-        first, second = sorted(together.values(), reverse=True)[:2]
-        label = max(together, key=together.__getitem__)
-        votes = [station.label == label for station in decision.stations if station.label]
-        spread = [station.probabilities[label] for station in decision.stations if station.label]
-        return replace(
-            decision,
-            label=label,
-            event_type=event_types[label],
-            probabilities=together,
-            margin=first - second,
-            disagreement=float(np.std(spread)) if len(spread) > 1 else math.nan,
-            n_for=sum(votes),
-            n_against=len(votes) - sum(votes),
+        return elect(
+            Event(decision.event, decision.origin),
+            decision.stations,
+            np.array([together[label] for label in self.labels]),
+            self.labels,
+            event_types,
             rule=f"{decision.rule} and context",
+            weights=decision.weights,
         )
 
     def _cells(self, origin: Origin) -> tuple[int, int, int]:

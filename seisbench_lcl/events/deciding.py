@@ -6,23 +6,23 @@ from dataclasses import replace
 
 import numpy as np
 
-from seisbench_lcl.events.decision import EventDecision, StationDecision
 from seisbench_lcl.events.rules import EventRules
 from seisbench_lcl.events.votes import Ballot
+from seisbench_lcl.models.decision import EventDecision, StationDecision, elect
+from seisbench_lcl.models.event import Event
 from seisbench_lcl.models.lookup import describe_weights
 from seisbench_lcl.models.model import Model
 from seisbench_lcl.wording import counted
 
 
 def vote(
-    event: str, stations: Sequence[StationDecision], model: Model, rules: EventRules, reason: str = ""
+    event: Event, stations: Sequence[StationDecision], model: Model, rules: EventRules, reason: str = ""
 ) -> EventDecision:
     """Decide on an event by the decisions on its stations.
 
     Parameters
     ----------
-    event : str
-        Its id.
+    event : Event
     stations : sequence of StationDecision
     model : Discriminator or DiscriminatorEnsemble
         For its labels, their QuakeML types, and the name of its weights.
@@ -30,23 +30,23 @@ def vote(
     reason : str
         Why the event has no stations, if that is known.
     """
-    undecided = EventDecision(
-        event=event,
-        label=None,
-        event_type=None,
-        probabilities={},
-        margin=float("nan"),
-        disagreement=float("nan"),
-        n_for=0,
-        n_against=0,
-        reason=reason,
-        rule=rules.rule_name,
-        weights=describe_weights(model),
-        stations=tuple(stations),
-    )
     decided = sorted((station for station in stations if station.probabilities), key=lambda station: station.p_time)
     if not decided:
-        return replace(undecided, reason=reason or _why_none(stations))
+        return EventDecision(
+            event=event.id,
+            label=None,
+            event_type=None,
+            probabilities={},
+            margin=float("nan"),
+            disagreement=float("nan"),
+            n_for=0,
+            n_against=0,
+            reason=reason or _why_none(stations),
+            rule=rules.rule_name,
+            weights=describe_weights(model),
+            stations=tuple(stations),
+            origin=event.origin,
+        )
     ballot = Ballot(
         np.array([[station.probabilities[label] for label in model.labels] for station in decided]),
         np.array([station.snr for station in decided]),
@@ -55,29 +55,24 @@ def vote(
     probabilities = rules.vote()(ballot)
     if rules.calibration:
         probabilities = rules.calibration.apply(probabilities, len(decided))
-    best, second = np.argsort(-probabilities, kind="stable")[:2]
-    label = model.labels[best]
-    margin = float(probabilities[best] - probabilities[second])
-    disagreement = float(ballot.probabilities[:, best].std()) if len(decided) > 1 else float("nan")
-    n_for = int((ballot.probabilities.argmax(axis=1) == best).sum())
-    reason = ""
-    if len(decided) < rules.min_stations:
-        reason = f"{counted(len(decided), 'station')} with a decision, {rules.min_stations} needed"
-    elif margin < rules.min_margin:
-        reason = f"{label} leads by {margin:.2f}, less than {rules.min_margin:g}"
-    elif disagreement > rules.max_disagreement:
-        reason = f"stations disagree: the probability of {label} varies by {disagreement:.2f}"
-    return replace(
-        undecided,
-        label=None if reason else label,
-        event_type=None if reason else model.event_types[label],
-        probabilities=dict(zip(model.labels, probabilities.tolist(), strict=True)),
-        margin=margin,
-        disagreement=disagreement,
-        n_for=n_for,
-        n_against=len(decided) - n_for,
-        reason=reason,
+    elected = elect(
+        *(event, stations, probabilities, model.labels, model.event_types),
+        rule=rules.rule_name,
+        weights=describe_weights(model),
     )
+    if reason := _why_unsure(elected, len(decided), rules):
+        return replace(elected, label=None, event_type=None, reason=reason)
+    return elected
+
+
+def _why_unsure(elected: EventDecision, n_decided: int, rules: EventRules) -> str:
+    if n_decided < rules.min_stations:
+        return f"{counted(n_decided, 'station')} with a decision, {rules.min_stations} needed"
+    if elected.margin < rules.min_margin:
+        return f"{elected.label} leads by {elected.margin:.2f}, less than {rules.min_margin:g}"
+    if elected.disagreement > rules.max_disagreement:
+        return f"stations disagree: the probability of {elected.label} varies by {elected.disagreement:.2f}"
+    return ""
 
 
 def _why_none(stations: Sequence[StationDecision]) -> str:

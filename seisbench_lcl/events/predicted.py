@@ -7,7 +7,7 @@ from obspy.geodetics import locations2degrees
 from obspy.taup import TauPyModel
 
 from seisbench_lcl.errors import ConfigurationError
-from seisbench_lcl.events.event import Origin, Pick
+from seisbench_lcl.models.event import Origin, Pick
 
 _P = ("p", "P", "Pg", "Pn", "Pdiff", "PKP", "PKIKP")
 _USUAL_DEPTH = 10.0  # km

@@ -9,10 +9,11 @@ from seisbench_lcl.datasets.cuts import Cuts
 from seisbench_lcl.errors import ConfigurationError, check_arguments, is_whole
 from seisbench_lcl.events.calibration import EventCalibration
 from seisbench_lcl.events.votes import Rule, rule_of
-from seisbench_lcl.events.windows import INSTRUMENTS, WindowRules
+from seisbench_lcl.events.windows import WindowRules
 from seisbench_lcl.hub.backbones import Backbone
 from seisbench_lcl.models.model import Model
 from seisbench_lcl.training.pipeline import refined_cuts
+from seisbench_lcl.waveforms.channels import INSTRUMENTS
 
 _REFINED = 3.0  # s on each side of a predicted arrival in which its onset is searched
 

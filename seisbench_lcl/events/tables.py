@@ -1,4 +1,4 @@
-"""Decisions as tables: one row an event, one row a station; as CSV or Parquet, and read back."""
+"""Tables of decisions in files, CSV or Parquet: one of events, one of stations."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
@@ -10,75 +10,21 @@ import pandas as pd
 from obspy import UTCDateTime
 
 from seisbench_lcl.errors import DatasetError, OutputError
-from seisbench_lcl.events.decision import EventDecision, StationDecision
+from seisbench_lcl.models.decision import EventDecision, StationDecision
+from seisbench_lcl.models.decision_list import (
+    CLOSE,
+    EVENT_COLUMNS,
+    OPEN,
+    STATION_COLUMNS,
+    DecisionList,
+    event_table,
+    station_table,
+)
+from seisbench_lcl.models.event import Origin
 from seisbench_lcl.storage import write_file
 
 _PARQUET = {".parquet", ".pq"}
-_OPEN, _CLOSE = "probability[", "]"
 _TIMES = "%Y-%m-%dT%H:%M:%S.%fZ"
-
-EVENT_COLUMNS = (
-    *("event", "label", "event_type", "probability", "margin", "disagreement", "n_for", "n_against", "n_stations"),
-    *("reason", "rule", "weights"),
-)
-"""Columns of the table of events; one ``probability[label]`` for each label follows."""
-
-STATION_COLUMNS = ("event", "station", "p_time", "p_source", "label", "reason", "novelty", "coverage", "snr")
-"""Columns of the table of stations; one ``probability[label]`` for each label follows."""
-
-
-def event_table(decisions: Iterable[EventDecision]) -> pd.DataFrame:
-    """Return one row for each event, with `EVENT_COLUMNS` and one column for each label.
-
-    ``label`` and ``event_type`` are empty for an undecided event, whose ``reason`` says why; ``n_for``, ``n_against``
-    and ``n_stations`` count stations with the event's label, with others, and all.
-    """
-    decisions = list(decisions)
-    rows = [
-        {
-            "event": d.event,
-            "label": d.label or "",
-            "event_type": d.event_type or "",
-            "probability": d.probability,
-            "margin": d.margin,
-            "disagreement": d.disagreement,
-            "n_for": d.n_for,
-            "n_against": d.n_against,
-            "n_stations": len(d.stations),
-            "reason": d.reason,
-            "rule": d.rule,
-            "weights": d.weights,
-            **_columns(d.probabilities),
-        }
-        for d in decisions
-    ]
-    return _table(rows, EVENT_COLUMNS, [d.probabilities for d in decisions])
-
-
-def station_table(decisions: Iterable[EventDecision]) -> pd.DataFrame:
-    """Return one row for each station of each event, with `STATION_COLUMNS` and one column for each label.
-
-    ``p_time`` is UTC; ``label`` is empty where the model abstained, and ``reason`` says why; ``snr`` is in dB.
-    """
-    found = [(decision.event, station) for decision in decisions for station in decision.stations]
-    rows = [
-        {
-            "event": event,
-            "station": s.station,
-            "p_time": s.p_time.datetime,
-            "p_source": s.p_source,
-            "label": s.label or "",
-            "reason": s.reason,
-            "novelty": s.novelty,
-            "coverage": s.coverage,
-            "snr": s.snr,
-            **_columns(s.probabilities),
-        }
-        for event, s in found
-    ]
-    table = _table(rows, STATION_COLUMNS, [station.probabilities for _, station in found])
-    table["p_time"] = table["p_time"].astype("datetime64[us]")
-    return table
 
 
 def write_tables(decisions: Iterable[EventDecision], path: str | Path) -> list[Path]:
@@ -122,7 +68,7 @@ def check_tables(path: str | Path) -> tuple[Path, Path]:
     return path, path.with_name(f"{path.stem}_stations{path.suffix}")
 
 
-def read_tables(path: str | Path) -> list[EventDecision]:
+def read_tables(path: str | Path) -> DecisionList:
     """Read what `write_tables` wrote, both tables.
 
     Raises
@@ -145,7 +91,7 @@ def read_tables(path: str | Path) -> list[EventDecision]:
                 *(_number(row[name]) for name in ("novelty", "coverage", "snr")),
             )
         )
-    return [
+    return DecisionList(
         EventDecision(
             row["event"],
             row["label"] or None,
@@ -159,29 +105,38 @@ def read_tables(path: str | Path) -> list[EventDecision]:
             row["rule"],
             row["weights"],
             tuple(of_event.get(row["event"], ()) if int(row["n_stations"]) else ()),
+            _origin(row),
         )
         for row in _read(events, EVENT_COLUMNS)
-    ]
+    )
 
 
-def _columns(probabilities: Mapping[str, float]) -> dict[str, float]:
-    return {f"{_OPEN}{label}{_CLOSE}": value for label, value in probabilities.items()}
+def _origin(row: Mapping[str, Any]) -> Origin | None:
+    if row["origin_time"] == "" or pd.isna(row["origin_time"]):
+        return None
+    latitude, longitude, depth = (_known(row[name]) for name in ("latitude", "longitude", "depth_km"))
+    return Origin(
+        row["origin"],
+        UTCDateTime(row["origin_time"]),
+        latitude,
+        longitude,
+        # Millimetres: a catalogue's metres come back as they were.
+        None if depth is None else round(depth * 1000, 3),
+    )
+
+
+def _known(cell: Any) -> float | None:
+    value = float("nan") if cell is None else _number(cell)
+    return None if np.isnan(value) else value
 
 
 def _probabilities(row: Mapping[str, Any]) -> dict[str, float]:
     found = {
-        name.removeprefix(_OPEN).removesuffix(_CLOSE): _number(value)
+        name.removeprefix(OPEN).removesuffix(CLOSE): _number(value)
         for name, value in row.items()
-        if name.startswith(_OPEN)
+        if name.startswith(OPEN)
     }
     return {label: value for label, value in found.items() if not np.isnan(value)}
-
-
-def _table(
-    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], probabilities: Sequence[Mapping[str, float]]
-) -> pd.DataFrame:
-    labels = dict.fromkeys(label for own in probabilities for label in own)
-    return pd.DataFrame(rows, columns=[*columns, *(f"{_OPEN}{label}{_CLOSE}" for label in labels)])
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:

@@ -11,15 +11,13 @@ from obspy import UTCDateTime
 
 from seisbench_lcl.datasets.cuts import Cuts, signal_to_noise
 from seisbench_lcl.errors import WaveformError, check_arguments
-from seisbench_lcl.events.decision import StationDecision
-from seisbench_lcl.events.event import Pick
 from seisbench_lcl.events.source import Found, Site, WaveformSource
+from seisbench_lcl.models.decision import StationDecision
+from seisbench_lcl.models.event import Pick
 from seisbench_lcl.waveforms import Preprocessing, Record, StationId
+from seisbench_lcl.waveforms.channels import INSTRUMENTS
 from seisbench_lcl.waveforms.records import read_stream
 from seisbench_lcl.wording import listed
-
-INSTRUMENTS = ("HH", "BH", "EH", "SH", "HN", "EN", "HL", "EL")
-"""Band and instrument codes in order of preference: broadband, short-period, strong motion, low gain."""
 
 _P = re.compile(r"[ieqIEQ]?P([gnb*1]|diff)?[cduCDU+\-]?[0-4]?")  # with onset, polarity and weight, as in Nordic files
 _FAR_APART = 600.0  # s between picks from which on their waveforms are read apart

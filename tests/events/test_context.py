@@ -11,7 +11,7 @@ from obspy import UTCDateTime
 from seisbench_lcl.errors import ConfigurationError, DatasetError
 from seisbench_lcl.events import EventDecision, StationDecision
 from seisbench_lcl.events.context import EventContext, Quarry, read_quarries
-from seisbench_lcl.events.event import Origin
+from seisbench_lcl.models.event import Origin
 
 MONDAY = UTCDateTime(2024, 3, 4)
 PIT = Quarry("pit", 47.0, -122.0, 8.0, 16.0, frozenset(range(5)))

@@ -11,10 +11,10 @@ from obspy import UTCDateTime
 from seisbench_lcl.datasets import Cuts, open_dataset, read_windows
 from seisbench_lcl.datasets.cuts import signal_to_noise
 from seisbench_lcl.errors import ConfigurationError
-from seisbench_lcl.events.decision import StationDecision
-from seisbench_lcl.events.event import Pick
 from seisbench_lcl.events.source import StreamSource
 from seisbench_lcl.events.windows import StationWindow, WindowRules, cut_windows, first_arrivals
+from seisbench_lcl.models.decision import StationDecision
+from seisbench_lcl.models.event import Pick
 from seisbench_lcl.waveforms import Preprocessing
 from seisbench_lcl.waveforms.records import read_stream
 

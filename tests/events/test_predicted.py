@@ -7,8 +7,8 @@ from obspy.geodetics import locations2degrees
 from obspy.taup import TauPyModel
 
 from seisbench_lcl.errors import ConfigurationError
-from seisbench_lcl.events.event import Origin
 from seisbench_lcl.events.predicted import predicted_picks
+from seisbench_lcl.models.event import Origin
 
 TIME = UTCDateTime(2024, 3, 1, 12)
 
