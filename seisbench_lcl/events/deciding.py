@@ -60,8 +60,12 @@ def vote(
         rule=rules.rule_name,
         weights=describe_weights(model),
     )
+    if rules.context and event.origin:
+        elected = replace(elected, context=rules.context.alone(event.origin))
     if reason := _why_unsure(elected, len(decided), rules):
         return replace(elected, label=None, event_type=None, reason=reason)
+    if rules.context and event.origin and rules.mix_context:
+        return rules.context.mixed(elected, event.origin, model.event_types)
     return elected
 
 

@@ -8,6 +8,7 @@ from obspy import Inventory
 from seisbench_lcl.datasets.cuts import Cuts
 from seisbench_lcl.errors import ConfigurationError, check_arguments, is_whole
 from seisbench_lcl.events.calibration import EventCalibration
+from seisbench_lcl.events.context import EventContext
 from seisbench_lcl.events.votes import Rule, rule_of
 from seisbench_lcl.events.windows import WindowRules
 from seisbench_lcl.hub.backbones import Backbone
@@ -46,6 +47,10 @@ class EventRules:
         Predicted arrivals are searched within 3 s, or this if it is more.
     picker : Backbone, optional
         SeisBench picker that refines; by default that of the training.
+    context : EventContext, optional
+        What time and place alone say is kept beside each decision.
+    mix_context : bool
+        Whether decisions are by waveforms and context together; their rule then says so.
     inventory : obspy.Inventory, optional
         Stations at which P is predicted, for events without a P pick.
     velocity_model, max_distance
@@ -70,6 +75,8 @@ class EventRules:
     flexible: bool = True
     refine: float | None = None
     picker: Backbone | None = None
+    context: EventContext | None = None
+    mix_context: bool = False
     inventory: Inventory | None = field(default=None, compare=False, repr=False)
     velocity_model: str = "iasp91"
     max_distance: float = 2.0
@@ -85,6 +92,8 @@ class EventRules:
             ("reject_below must be from 0 to below 1", 0 <= self.reject_below < 1, self.reject_below),
             ("max_distance must be a positive number of degrees", 0 < self.max_distance <= 180, self.max_distance),
         )
+        if self.mix_context and not self.context:
+            raise ConfigurationError("mix_context needs a context: pass context=")
         if self.calibration and self.calibration.rule != self.rule_name:
             raise ConfigurationError(
                 f"the calibration was fitted to the rule {self.calibration.rule!r}, but events vote by "
