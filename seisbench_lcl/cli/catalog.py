@@ -129,7 +129,7 @@ def catalog(
         context=_read_context(context, discriminator, quarries, timezone),
         mix_context=mix_context,
     )
-    rules.cuts(discriminator)
+    rules.members(discriminator)
     source = open_waveforms(waveforms[0] if len(waveforms) == 1 else waveforms, cache=cache)
     read = arrivals_of(events)
     settings = {

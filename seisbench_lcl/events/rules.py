@@ -10,7 +10,7 @@ from seisbench_lcl.errors import ConfigurationError, check_arguments, is_whole
 from seisbench_lcl.events.calibration import EventCalibration
 from seisbench_lcl.events.context import EventContext
 from seisbench_lcl.events.votes import Rule, rule_of
-from seisbench_lcl.events.windows import WindowRules
+from seisbench_lcl.events.windows import Member, WindowRules
 from seisbench_lcl.hub.backbones import Backbone
 from seisbench_lcl.models.model import Model
 from seisbench_lcl.training.pipeline import refined_cuts
@@ -114,6 +114,17 @@ class EventRules:
     def windows(self) -> WindowRules:
         """Return which windows count."""
         return WindowRules(self.instruments, self.min_coverage, self.margin, self.flexible)
+
+    def members(self, model: Model) -> list[Member]:
+        """Return how each member of a `MixedEnsemble` wants its windows, or how the one model does.
+
+        Raises
+        ------
+        ConfigurationError
+            If the picker does not fit the windows of the model.
+        """
+        members = model.members if isinstance(model.window_preprocessing, list) else [model]
+        return [Member(member.preprocessing, self.cuts(member)) for member in members]
 
     def cuts(self, model: Model) -> dict[str, Cuts]:
         """Return how arrivals are refined, by the source of a pick.
