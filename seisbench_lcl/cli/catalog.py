@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import obspy
 import typer
@@ -69,7 +69,10 @@ def catalog(
         typer.Option(help="move each pick to the onset within this many seconds; by default as in the training"),
     ] = None,
     picker: Picker = None,
-    calibration: Annotated[Path | None, typer.Option(help="calibration of events, fitted to this rule")] = None,
+    calibration: Annotated[
+        str,
+        typer.Option(help="of votes: weights (theirs, if they have one for the rule), none, or a file"),
+    ] = "weights",
     inventory: Annotated[
         Path | None, typer.Option(help="StationXML of the network: P is predicted for events without a P pick")
     ] = None,
@@ -114,7 +117,7 @@ def catalog(
     discriminator: Model = find_model(weights, model).to(device)
     rules = EventRules(
         rule=rule,
-        calibration=EventCalibration.load(calibration) if calibration else None,
+        calibration=_read_calibration(calibration),
         min_stations=min_stations,
         min_margin=min_margin,
         max_disagreement=max_disagreement,
@@ -166,6 +169,12 @@ def catalog(
     undecided = sum(decision.label is None for decision in decisions)
     if undecided:
         raise typer.Exit(2 if undecided == len(decisions) else 1)
+
+
+def _read_calibration(given: str) -> EventCalibration | Literal["weights"] | None:
+    if given == "none":
+        return None
+    return "weights" if given == "weights" else EventCalibration.load(given)
 
 
 def _read_context(path: Path | None, model: Model, quarries: Path | None, timezone: str) -> EventContext | None:

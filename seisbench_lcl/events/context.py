@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from obspy.geodetics import locations2degrees
 
 from seisbench_lcl.errors import ConfigurationError, DatasetError
-from seisbench_lcl.events.calibration import EventCalibration
+from seisbench_lcl.evaluation.event_calibration import EventCalibration
 from seisbench_lcl.events.files.marks import AUTHOR
 from seisbench_lcl.events.quarries import Quarry
 from seisbench_lcl.models.decision import EventDecision, elect

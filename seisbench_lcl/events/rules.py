@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from obspy import Inventory
 
 from seisbench_lcl.datasets.cuts import Cuts
 from seisbench_lcl.errors import ConfigurationError, check_arguments, is_whole
-from seisbench_lcl.events.calibration import EventCalibration
+from seisbench_lcl.evaluation.event_calibration import EventCalibration
 from seisbench_lcl.events.context import EventContext
 from seisbench_lcl.events.votes import Rule, rule_of
 from seisbench_lcl.events.windows import Member, WindowRules
@@ -28,8 +29,8 @@ class EventRules:
     rule : str or Rule
         How the stations vote: "mean", "log-odds", "majority", "median", "snr" or "earliest:3"
         (`seisbench_lcl.events.votes`).
-    calibration : EventCalibration, optional
-        Fitted to this model and rule.
+    calibration : EventCalibration, "weights" or None
+        Fitted to this model and rule. By default that of the weights, if they have one for this rule.
     min_stations : int
         Least number of stations with a decision.
     min_margin : float
@@ -63,7 +64,7 @@ class EventRules:
     """
 
     rule: str | Rule = "mean"
-    calibration: EventCalibration | None = None
+    calibration: EventCalibration | Literal["weights"] | None = "weights"
     min_stations: int = 1
     min_margin: float = 0.0
     max_disagreement: float = 0.5
@@ -94,7 +95,15 @@ class EventRules:
         )
         if self.mix_context and not self.context:
             raise ConfigurationError("mix_context needs a context: pass context=")
-        if self.calibration and self.calibration.rule != self.rule_name:
+        check_arguments(
+            "",
+            (
+                "calibration must be an EventCalibration, 'weights' or None",
+                self.calibration in ("weights", None) or isinstance(self.calibration, EventCalibration),
+                self.calibration,
+            ),
+        )
+        if isinstance(self.calibration, EventCalibration) and self.calibration.rule != self.rule_name:
             raise ConfigurationError(
                 f"the calibration was fitted to the rule {self.calibration.rule!r}, but events vote by "
                 f"{self.rule_name!r}: use that rule, or fit another calibration"
@@ -106,6 +115,13 @@ class EventRules:
     def rule_name(self) -> str:
         """Name of the rule, for the record."""
         return self.rule if isinstance(self.rule, str) else getattr(self.rule, "__name__", "own rule")
+
+    def calibration_of(self, model: Model) -> EventCalibration | None:
+        """Return the calibration of a model's votes by this rule, if there is one."""
+        if self.calibration != "weights":
+            return self.calibration
+        own = EventCalibration(**model.event_calibration) if model.event_calibration else None
+        return own if own and own.rule == self.rule_name else None
 
     def vote(self) -> Rule:
         """Return the rule as a function."""

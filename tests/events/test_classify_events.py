@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -159,7 +160,9 @@ def test_an_event_stays_undecided_by_its_own_limits(pretrained: lcl.MiniRocketRi
         assert re.search(reason, found.reason)
 
 
-def test_a_calibration_and_a_rule_of_ones_own_are_used(pretrained: lcl.MiniRocketRidge, stream: obspy.Stream) -> None:
+def test_a_calibration_and_a_rule_of_ones_own_are_used(
+    pretrained: lcl.MiniRocketRidge, stream: obspy.Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one = [event("e", 100, *STATIONS)]
     [mean] = classify_events(pretrained, one, stream, max_novelty=None)
     calibration = EventCalibration(0.8, -0.3, "mean")
@@ -167,6 +170,13 @@ def test_a_calibration_and_a_rule_of_ones_own_are_used(pretrained: lcl.MiniRocke
     assert list(sharper.probabilities.values()) == pytest.approx(
         calibration.apply(list(plain(mean).values()), 3).tolist()
     )
+
+    assert (mean.rule, sharper.rule) == ("mean", "mean, calibrated")
+    monkeypatch.setattr(pretrained, "event_calibration", asdict(calibration))
+    assert classify_events(pretrained, one, stream, max_novelty=None) == [sharper]
+    assert classify_events(pretrained, one, stream, max_novelty=None, calibration=None) == [mean]
+    [median] = classify_events(pretrained, one, stream, max_novelty=None, rule="median")
+    assert median.rule == "median"  # the weights have no calibration for it
 
     def last(ballot: Ballot) -> np.ndarray:
         return ballot.probabilities[-1]
@@ -292,6 +302,7 @@ def test_a_model_of_one_component_and_an_ensemble_work_too(stream: obspy.Stream)
         ({"rul": "mean"}, "no setting of events is called 'rul'"),
         ({"rule": "loudest"}, "no rule is called 'loudest'"),
         ({"min_stations": 0}, "min_stations"),
+        ({"calibration": "own"}, "calibration must be an EventCalibration"),
         ({"min_margin": 1}, "min_margin"),
         ({"max_disagreement": 0}, "max_disagreement"),
         ({"max_novelty": -1}, "max_novelty"),
