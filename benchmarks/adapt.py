@@ -39,7 +39,7 @@ from seisbench_lcl.waveforms import Preprocessing
 MODELS = ["MiniRocketRidge", "EnvelopePhysicalRidge", "PhaseNetRidge"]
 REGIONS = ["AI4EPS/PhaseNet", "Akashkharita/PNW_Seismic_Event_Classification"]
 START = UTCDateTime(2024, 1, 1)
-RULES = {"max_novelty": None, "instruments": (*INSTRUMENTS, "DP")}
+RULES = {"max_novelty": None, "calibration": None, "instruments": (*INSTRUMENTS, "DP")}
 
 
 def main() -> None:

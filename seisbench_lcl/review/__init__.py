@@ -3,6 +3,7 @@
 from seisbench_lcl.review.adaptation import Adaptation
 from seisbench_lcl.review.adapting import adapt
 from seisbench_lcl.review.comparison import Comparison
+from seisbench_lcl.review.export import analyst_decisions, export_dataset
 from seisbench_lcl.review.verdicts import Verdict, VerdictFile, Verdicts, read_verdicts, verdicts_folder
 
 __all__ = [
@@ -12,6 +13,8 @@ __all__ = [
     "VerdictFile",
     "Verdicts",
     "adapt",
+    "analyst_decisions",
+    "export_dataset",
     "read_verdicts",
     "verdicts_folder",
 ]
