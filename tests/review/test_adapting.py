@@ -102,6 +102,7 @@ def test_a_new_class_is_learnt_and_what_was_said_holds_on_other_events(
     # Before: the decisions as they were made; no model knows a class that it has not learnt.
     decisions = region.decide(old)
     wrong = sum(decision.label != region.truth[decision.event] for decision in decisions[:15])
+    assert adapted.stations is not None
     assert adapted.events.wrong_before == adapted.stations.wrong_before == wrong >= 5
     assert adapted.events.wrong_after <= 2
     assert (adapted.n_windows, adapted.labels.n_events) == (45, 15)
@@ -123,7 +124,7 @@ def test_weights_carry_whose_labels_they_learnt(adapted: Adaptation, tmp_path: P
     card = (tmp_path / "new.md.v2").read_text()
     assert "| Bob <b> | low | 1 |" in card
     assert "| mixed | collapse |" in card
-    assert "labelled from 2024-03-02T00:00:00" in card
+    assert "labelled from 2024-03-02T00:00:00Z to 2024-03-02T00:00:00Z" in card
     assert loaded.event_calibration is None, "15 events are too few"
     assert loaded.predict(motion("low", 3)[None, None, 520:840])[0] == "low"
 
