@@ -193,7 +193,7 @@ def decide_events(
     waiting: list[_Draft] = []
     for event in events:
         if event.id in seen:
-            waiting.append(_Draft(event.id, [], f"another event before has the id {event.id}"))
+            waiting.append(_Draft(event, [], f"another event before has the id {event.id}"))
         else:
             seen.add(event.id)
             try:
@@ -212,7 +212,7 @@ def decide_events(
 class _Draft:
     """An event before the vote: windows, and stations without one."""
 
-    event: str
+    event: Event
     parts: list[StationWindow | StationDecision]
     reason: str = ""
 
@@ -223,17 +223,17 @@ def _draft(event: Event, source: WaveformSource, model: Model, cuts: dict[str, C
     if not picks:
         reason = "no P pick" if event.picks else "no picks"
         if rules.inventory is None:
-            return _Draft(event.id, [], f"{reason}, and no stations to predict P at")
+            return _Draft(event, [], f"{reason}, and no stations to predict P at")
         if event.origin is None:
-            return _Draft(event.id, [], f"{reason}, and no origin to predict P from")
+            return _Draft(event, [], f"{reason}, and no origin to predict P from")
         picks = predicted_picks(
             event.origin, rules.inventory, model=rules.velocity_model, max_distance=rules.max_distance
         )
         if not picks:
             where = f"no station within {rules.max_distance:g}°"
             placed = event.origin.latitude is not None and event.origin.longitude is not None
-            return _Draft(event.id, [], f"{reason}, and {where if placed else 'an origin without a place'}")
-    return _Draft(event.id, list(cut_windows(picks, source, model.preprocessing, cuts, rules.windows())))
+            return _Draft(event, [], f"{reason}, and {where if placed else 'an origin without a place'}")
+    return _Draft(event, list(cut_windows(picks, source, model.preprocessing, cuts, rules.windows())))
 
 
 def _decided(model: Model, drafts: list[_Draft], rules: EventRules) -> Iterator[EventDecision]:

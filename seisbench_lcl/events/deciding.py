@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from seisbench_lcl.events.decision import EventDecision, StationDecision
+from seisbench_lcl.events.event import Event
 from seisbench_lcl.events.rules import EventRules
 from seisbench_lcl.events.votes import Ballot
 from seisbench_lcl.models.lookup import describe_weights
@@ -15,14 +16,13 @@ from seisbench_lcl.wording import counted
 
 
 def vote(
-    event: str, stations: Sequence[StationDecision], model: Model, rules: EventRules, reason: str = ""
+    event: Event, stations: Sequence[StationDecision], model: Model, rules: EventRules, reason: str = ""
 ) -> EventDecision:
     """Decide on an event by the decisions on its stations.
 
     Parameters
     ----------
-    event : str
-        Its id.
+    event : Event
     stations : sequence of StationDecision
     model : Discriminator or DiscriminatorEnsemble
         For its labels, their QuakeML types, and the name of its weights.
@@ -31,7 +31,7 @@ def vote(
         Why the event has no stations, if that is known.
     """
     undecided = EventDecision(
-        event=event,
+        event=event.id,
         label=None,
         event_type=None,
         probabilities={},
@@ -43,6 +43,7 @@ def vote(
         rule=rules.rule_name,
         weights=describe_weights(model),
         stations=tuple(stations),
+        origin=event.origin,
     )
     decided = sorted((station for station in stations if station.probabilities), key=lambda station: station.p_time)
     if not decided:

@@ -5,6 +5,10 @@ from dataclasses import dataclass, field
 
 from obspy import UTCDateTime
 
+from seisbench_lcl.events.event import Origin
+
+_WORDS = ((0.99, "virtually certain"), (0.9, "very likely"), (0.66, "likely"), (0.33, "as likely as not"))
+
 
 @dataclass(frozen=True)
 class StationDecision:
@@ -68,6 +72,8 @@ class EventDecision:
     weights : str
         The model and its weights, in one line.
     stations : tuple of StationDecision
+    origin : Origin or None
+        Time and place of the event, if the catalogue has them.
     """
 
     event: str
@@ -82,8 +88,27 @@ class EventDecision:
     rule: str
     weights: str
     stations: tuple[StationDecision, ...] = ()
+    origin: Origin | None = None
 
     @property
     def probability(self) -> float:
         """The probability of the label; NaN if undecided."""
         return self.probabilities[self.label] if self.label else float("nan")
+
+    @property
+    def certainty_word(self) -> str:
+        """How likely the label is, in the words of the IPCC for its probability; "" if undecided.
+
+        "virtually certain" from .99, "very likely" from .90, "likely" from .66, "as likely as not" from .33, and below
+        that "unlikely", which only a decision between four or more labels can be (Mastrandrea et al. 2010, Guidance
+        note for lead authors of the IPCC fifth assessment report on consistent treatment of uncertainties). The words
+        mean what they say if the votes are calibrated (`seisbench_lcl.events.EventCalibration`).
+        """
+        if not self.label:
+            return ""
+        return next((word for least, word in _WORDS if self.probability >= least), "unlikely")
+
+    @property
+    def time(self) -> UTCDateTime | None:
+        """Origin time; without an origin, the earliest P; None without either."""
+        return self.origin.time if self.origin else min((s.p_time for s in self.stations), default=None)

@@ -10,7 +10,7 @@ from obspy import UTCDateTime
 
 from seisbench_lcl.errors import OutputError
 from seisbench_lcl.events.decision import EventDecision, StationDecision
-from seisbench_lcl.events.event import Event
+from seisbench_lcl.events.event import Event, Origin
 
 
 class Journal:
@@ -92,6 +92,8 @@ def _plain(decision: EventDecision) -> dict[str, Any]:
     plain = asdict(decision)
     for station in plain["stations"]:
         station["p_time"] = str(station["p_time"])
+    if decision.origin:
+        plain["origin"]["time"] = str(decision.origin.time)
     return plain
 
 
@@ -99,4 +101,7 @@ def _decision(plain: dict[str, Any]) -> EventDecision:
     stations = tuple(
         StationDecision(**{**station, "p_time": UTCDateTime(station["p_time"])}) for station in plain.pop("stations")
     )
-    return EventDecision(**plain, stations=stations)
+    origin = plain.pop("origin")
+    if origin:
+        origin = Origin(**{**origin, "time": UTCDateTime(origin["time"])})
+    return EventDecision(**plain, stations=stations, origin=origin)

@@ -11,6 +11,7 @@ from obspy import UTCDateTime
 
 from seisbench_lcl.errors import DatasetError, OutputError
 from seisbench_lcl.events.decision import EventDecision, StationDecision
+from seisbench_lcl.events.event import Origin
 from seisbench_lcl.storage import write_file
 
 _PARQUET = {".parquet", ".pq"}
@@ -18,8 +19,8 @@ _OPEN, _CLOSE = "probability[", "]"
 _TIMES = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 EVENT_COLUMNS = (
-    *("event", "label", "event_type", "probability", "margin", "disagreement", "n_for", "n_against", "n_stations"),
-    *("reason", "rule", "weights"),
+    *("event", "origin", "origin_time", "latitude", "longitude", "depth_km", "label", "event_type", "probability"),
+    *("certainty_word", "margin", "disagreement", "n_for", "n_against", "n_stations", "reason", "rule", "weights"),
 )
 """Columns of the table of events; one ``probability[label]`` for each label follows."""
 
@@ -30,6 +31,7 @@ STATION_COLUMNS = ("event", "station", "p_time", "p_source", "label", "reason", 
 def event_table(decisions: Iterable[EventDecision]) -> pd.DataFrame:
     """Return one row for each event, with `EVENT_COLUMNS` and one column for each label.
 
+    ``origin`` is an id, ``origin_time`` UTC; all five columns of the origin are empty for an event without one.
     ``label`` and ``event_type`` are empty for an undecided event, whose ``reason`` says why; ``n_for``, ``n_against``
     and ``n_stations`` count stations with the event's label, with others, and all.
     """
@@ -37,9 +39,11 @@ def event_table(decisions: Iterable[EventDecision]) -> pd.DataFrame:
     rows = [
         {
             "event": d.event,
+            **_place(d.origin),
             "label": d.label or "",
             "event_type": d.event_type or "",
             "probability": d.probability,
+            "certainty_word": d.certainty_word,
             "margin": d.margin,
             "disagreement": d.disagreement,
             "n_for": d.n_for,
@@ -52,7 +56,9 @@ def event_table(decisions: Iterable[EventDecision]) -> pd.DataFrame:
         }
         for d in decisions
     ]
-    return _table(rows, EVENT_COLUMNS, [d.probabilities for d in decisions])
+    table = _table(rows, EVENT_COLUMNS, [d.probabilities for d in decisions])
+    table["origin_time"] = table["origin_time"].astype("datetime64[us]")
+    return table
 
 
 def station_table(decisions: Iterable[EventDecision]) -> pd.DataFrame:
@@ -159,9 +165,41 @@ def read_tables(path: str | Path) -> list[EventDecision]:
             row["rule"],
             row["weights"],
             tuple(of_event.get(row["event"], ()) if int(row["n_stations"]) else ()),
+            _origin(row),
         )
         for row in _read(events, EVENT_COLUMNS)
     ]
+
+
+def _place(origin: Origin | None) -> dict[str, Any]:
+    if origin is None:
+        return {"origin": "", "origin_time": None}
+    return {
+        "origin": origin.id,
+        "origin_time": origin.time.datetime,
+        "latitude": origin.latitude,
+        "longitude": origin.longitude,
+        "depth_km": None if origin.depth is None else origin.depth / 1000,
+    }
+
+
+def _origin(row: Mapping[str, Any]) -> Origin | None:
+    if row["origin_time"] == "" or pd.isna(row["origin_time"]):
+        return None
+    latitude, longitude, depth = (_known(row[name]) for name in ("latitude", "longitude", "depth_km"))
+    return Origin(
+        row["origin"],
+        UTCDateTime(row["origin_time"]),
+        latitude,
+        longitude,
+        # Millimetres: a catalogue's metres come back as they were.
+        None if depth is None else round(depth * 1000, 3),
+    )
+
+
+def _known(cell: Any) -> float | None:
+    value = float("nan") if cell is None else _number(cell)
+    return None if np.isnan(value) else value
 
 
 def _columns(probabilities: Mapping[str, float]) -> dict[str, float]:

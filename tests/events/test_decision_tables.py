@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from obspy import UTCDateTime
 
 from seisbench_lcl.errors import DatasetError, OutputError
-from seisbench_lcl.events import EventDecision, StationDecision, read_tables, tables, write_tables
+from seisbench_lcl.events import EventDecision, Origin, StationDecision, read_tables, tables, write_tables
 from seisbench_lcl.events.tables import EVENT_COLUMNS, STATION_COLUMNS, event_table, station_table
 
 NAN = float("nan")
@@ -33,9 +33,12 @@ STATIONS = (
     StationDecision(".NA.00.", UTCDateTime(1975, 1, 1), "pick", {}, 'no "waveform", or\nnone'),
 )
 DECIDED = EventDecision(
-    "007", "a [b]", "other event", {"noise": 1 / 3, "a [b]": 2 / 3}, 1 / 3, NAN, 1, 0, "", "mean", "w, v1", STATIONS
+    *("007", "a [b]", "other event", {"noise": 1 / 3, "a [b]": 2 / 3}, 1 / 3, NAN, 1, 0, "", "mean", "w, v1", STATIONS),
+    Origin("o, 1", UTCDateTime(2024, 3, 1, 11, 59, 58, 1), 51.1234567, -122.3, 10301.7),
 )
-UNDECIDED = EventDecision("NA", None, None, {}, NAN, NAN, 0, 0, "no picks", "mean", "w, v1")
+UNDECIDED = EventDecision(
+    "NA", None, None, {}, NAN, NAN, 0, 0, "no picks", "mean", "w, v1", origin=Origin("", UTCDateTime(0))
+)
 
 
 def same(one: Any, other: Any) -> bool:
@@ -103,6 +106,26 @@ def test_what_cannot_be_written_or_read_is_refused(tmp_path: Path, monkeypatch: 
         read_tables(tmp_path / "absent.csv")
     write_tables([DECIDED], tmp_path / "d.csv")
     (tmp_path / "d.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(DatasetError, match="lacks the columns event, label"):
+    with pytest.raises(DatasetError, match="lacks the columns event, origin"):
         read_tables(tmp_path / "d.csv")
     assert not list(tmp_path.glob("*.parquet"))
+
+
+@pytest.mark.parametrize(
+    ("probability", "word"),
+    [
+        *[(0.995, "virtually certain"), (0.99, "virtually certain"), (0.98, "very likely"), (0.66, "likely")],
+        *[(0.65, "as likely as not"), (0.33, "as likely as not"), (0.3, "unlikely")],
+    ],
+)
+def test_the_certainty_has_a_word(probability: float, word: str) -> None:
+    others = {str(i): (1 - probability) / 3 for i in range(3)}
+    decided = replace(DECIDED, label="a", probabilities={"a": probability, **others})
+    assert decided.certainty_word == word
+    assert event_table([decided, UNDECIDED])["certainty_word"].tolist() == [word, ""]
+
+
+def test_an_event_without_origin_has_the_time_of_its_first_p() -> None:
+    assert DECIDED.time == UTCDateTime(2024, 3, 1, 11, 59, 58, 1)
+    assert replace(DECIDED, origin=None).time == UTCDateTime(1975, 1, 1)
+    assert replace(UNDECIDED, origin=None).time is None

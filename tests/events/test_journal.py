@@ -7,7 +7,7 @@ import pytest
 from obspy import UTCDateTime
 
 from seisbench_lcl.errors import OutputError
-from seisbench_lcl.events import Event, EventDecision, StationDecision
+from seisbench_lcl.events import Event, EventDecision, Origin, StationDecision
 from seisbench_lcl.events.journal import Journal
 
 SETTINGS = {"weights": "w", "rules": [1, 2.5]}
@@ -19,7 +19,8 @@ def decision(event: str) -> EventDecision:
         StationDecision("XX.B..HH", UTCDateTime(0), "predicted", reason="no waveform"),
     )
     return EventDecision(
-        event, "blast", "explosion", {"blast": 0.75, "noise": 0.25}, 0.5, 0.1, 1, 0, "", "mean", "w", stations
+        *(event, "blast", "explosion", {"blast": 0.75, "noise": 0.25}, 0.5, 0.1, 1, 0, "", "mean", "w", stations),
+        Origin("o", UTCDateTime(2020, 1, 2, 3, 4, 1, 5), 1.5, -2.5) if event == "a" else None,
     )
 
 
