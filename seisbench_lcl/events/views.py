@@ -167,7 +167,7 @@ def _stations(inventory: obspy.Inventory) -> Iterator[tuple[str, obspy.core.inve
 
 
 def _distance(decision: EventDecision, place: tuple[float, float]) -> float:
-    origin = getattr(decision, "origin", None)
+    origin = decision.origin
     if origin is None or origin.latitude is None or origin.longitude is None or isnan(place[0]):
         return nan
     return float(degrees2kilometers(locations2degrees(origin.latitude, origin.longitude, *place)))

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Collection, Sequence
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,12 +21,11 @@ START = UTCDateTime(2024, 3, 1, 12)
 MakeStream = Callable[..., obspy.Stream]
 
 
-def decided(*stations: tuple[str, float], origin: Origin | None = None) -> Any:
+def decided(*stations: tuple[str, float], origin: Origin | None = None) -> EventDecision:
     """Return the decision on an event with P at some stations, in seconds after the start."""
     parts = tuple(StationDecision(name, START + p, "pick") for name, p in stations)
     nan = float("nan")
-    decision = EventDecision("e", None, None, {}, nan, nan, 0, 0, "", "mean", "weights", parts)
-    return SimpleNamespace(**{**vars(decision), "origin": origin})
+    return EventDecision("e", None, None, {}, nan, nan, 0, 0, "", "mean", "weights", parts, origin)
 
 
 def place(code: str, latitude: float, longitude: float, **epoch: UTCDateTime) -> Station:
