@@ -1,7 +1,7 @@
 """``seisbench-lcl catalog``: a catalogue in, a decision for each event, the catalogue and tables out."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -11,13 +11,16 @@ from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
-from seisbench_lcl.cli.common import check_writable, console, errors, remark, say
+from seisbench_lcl.cli.common import check_figures, check_writable, console, errors, progress, remark, say
 from seisbench_lcl.cli.options import Device, Picker, Threads, Weights
-from seisbench_lcl.errors import ConfigurationError, DatasetError
+from seisbench_lcl.errors import ConfigurationError, DatasetError, check_arguments, is_whole
 from seisbench_lcl.events import EventCalibration, EventDecision, EventRules, decide_events, open_waveforms
 from seisbench_lcl.events.arrivals import arrivals_of
+from seisbench_lcl.events.doubtful import doubtful_events
+from seisbench_lcl.events.figures import write_panels
 from seisbench_lcl.events.files import write_catalog
 from seisbench_lcl.events.journal import Journal
+from seisbench_lcl.events.source import WaveformSource
 from seisbench_lcl.events.tables import check_tables, write_tables
 from seisbench_lcl.events.windows import INSTRUMENTS
 from seisbench_lcl.hub.backbones import named_backbone
@@ -69,8 +72,15 @@ def catalog(
     picker: Picker = None,
     calibration: Annotated[Path | None, typer.Option(help="calibration of events, fitted to this rule")] = None,
     inventory: Annotated[
-        Path | None, typer.Option(help="StationXML of the network: P is predicted for events without a P pick")
+        Path | None,
+        typer.Option(
+            help="StationXML of the network: to predict P for events without a P pick, and for maps in --plots"
+        ),
     ] = None,
+    plots: Annotated[
+        Path | None, typer.Option(help="folder for figures of the most doubtful events: records, votes and a map")
+    ] = None,
+    doubtful: Annotated[int, typer.Option(help="number of events to draw with --plots")] = 20,
     overwrite_types: Annotated[
         bool, typer.Option("--overwrite-types", help="replace event types that a person or another program has set")
     ] = False,
@@ -86,6 +96,8 @@ def catalog(
     stay. Decisions are kept in a file beside --out or --table until all are made, so the same command goes on where an
     interrupted one ended.
 
+    --plots draws undecided events, close votes, and events whose stations disagree.
+
     Exit status 0: there is a decision on each event; 1: some events are undecided; 2: nothing was decided.
     """
     if not (out or table):
@@ -94,6 +106,9 @@ def catalog(
         raise ConfigurationError(f"{events} is a table and has no place for types: use --table instead of --out")
     outputs = [path for path in (out, *(check_tables(table) if table else ())) if path]
     check_writable(*(path for path in outputs if path.resolve() != events.resolve()))
+    if plots:
+        check_figures(plots)
+    check_arguments("", ("--doubtful must be 1 or more", is_whole(doubtful, 1), doubtful))
     discriminator: Model = find_model(weights, model).to(device)
     rules = EventRules(
         rule=rule,
@@ -132,6 +147,7 @@ def catalog(
         )
     if table:
         write_tables(decisions, table)
+    drawn = _draw(decisions, source, discriminator, rules, plots, doubtful) if plots else []
     journal.remove()
     for note, count in getattr(read, "notes", {}).items():
         remark(f"{count} {note}")
@@ -141,9 +157,24 @@ def catalog(
         say(f"{counted(done.kept, 'event')} kept the type of a person or another program: see --overwrite-types")
     for path in outputs:
         say(f"wrote {path}")
+    if plots:
+        say(f"wrote {counted(len(drawn), 'figure')} to {plots}")
     undecided = sum(decision.label is None for decision in decisions)
     if undecided:
         raise typer.Exit(2 if undecided == len(decisions) else 1)
+
+
+def _draw(
+    decisions: Sequence[EventDecision],
+    source: WaveformSource,
+    model: Model,
+    rules: EventRules,
+    folder: Path,
+    most: int,
+) -> list[Path]:
+    """Draw the most doubtful events, and return the files."""
+    chosen = progress("drawing")(doubtful_events(decisions, most))
+    return list(write_panels(chosen, source, model.preprocessing, folder, inventory=rules.inventory))
 
 
 def _read_inventory(path: Path) -> obspy.Inventory:
