@@ -11,7 +11,7 @@ from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
-from seisbench_lcl.cli.common import check_figures, check_writable, console, errors, progress, remark, say
+from seisbench_lcl.cli.common import check_figures, check_writable, console, errors, remark, say
 from seisbench_lcl.cli.options import Device, Picker, Threads, Weights
 from seisbench_lcl.errors import ConfigurationError, DatasetError, check_arguments, is_whole
 from seisbench_lcl.events import EventCalibration, EventDecision, EventRules, decide_events, open_waveforms
@@ -173,8 +173,9 @@ def _draw(
     most: int,
 ) -> list[Path]:
     """Draw the most doubtful events, and return the files."""
-    chosen = progress("drawing")(doubtful_events(decisions, most))
-    return list(write_panels(chosen, source, model.preprocessing, folder, inventory=rules.inventory))
+    chosen = doubtful_events(decisions, most)
+    made = write_panels(chosen, source, model.preprocessing, folder, inventory=rules.inventory)
+    return list(track(made, "drawing", total=len(chosen), console=errors, transient=True))
 
 
 def _read_inventory(path: Path) -> obspy.Inventory:

@@ -135,21 +135,22 @@ def test_doubtful_events_are_drawn_also_by_the_run_that_goes_on(
     Inventory([Network("BW", [station])]).write(str(data / "stations.xml"), "STATIONXML")
     arguments = ("catalog", "events.xml", *WEIGHTS, "--waveforms", "record.mseed", "--table", "decisions.csv")
     arguments += ("--inventory", "stations.xml", "--plots", "plots", "--doubtful")
-    decide = command.decide_events
+    draw = command.write_panels
 
-    def interrupted(*given: Any) -> Iterator[EventDecision]:
-        yield next(iter(decide(*given)))
+    def interrupted(*given: Any, **options: Any) -> Iterator[Path]:
+        yield next(iter(draw(*given, **options)))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command, "decide_events", interrupted)
+    monkeypatch.setattr(command, "write_panels", interrupted)
     run(*arguments, 2)
-    assert not (data / "plots").exists()
-    monkeypatch.setattr(command, "decide_events", decide)
+    assert len(list((data / "plots").iterdir())) == 1
+    monkeypatch.setattr(command, "write_panels", draw)
     done = run(*arguments, 2)
+    assert "3 events were decided by an earlier run" in done.stderr
     assert done.returncode == 1, done.stderr
     assert "wrote 2 figures to plots" in done.stdout
     names = sorted(path.name.rsplit("_", 1)[0] for path in (data / "plots").iterdir())
-    assert names[-1] == "20090824T052006_smi_local_event2"  # undecided, because it has no waveform
+    assert names[-1] == "20090824T052005_smi_local_event2"  # undecided, because it has no waveform
     assert len(names) == 2
     assert not list(data.glob(".*"))
 
