@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import chain, zip_longest
 from math import isnan
 
-from seisbench_lcl.events.decision import EventDecision
+from seisbench_lcl.models.decision import EventDecision
 
 
 def doubtful_events(decisions: Sequence[EventDecision], most: int) -> list[EventDecision]:

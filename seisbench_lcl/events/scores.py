@@ -19,7 +19,7 @@ from seisbench_lcl.evaluation import (
     risk_coverage,
     score,
 )
-from seisbench_lcl.events.decision import EventDecision
+from seisbench_lcl.models.decision import EventDecision
 from seisbench_lcl.wording import suggestion
 
 UNDECIDED = "undecided"

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from obspy import Inventory
 
-from seisbench_lcl.events.decision import EventDecision
 from seisbench_lcl.events.figures.panel import event_panel
 from seisbench_lcl.events.source import WaveformSource
 from seisbench_lcl.events.views import station_views
+from seisbench_lcl.models.decision import EventDecision
 from seisbench_lcl.storage import write_file
 from seisbench_lcl.waveforms import Preprocessing
 

@@ -3,7 +3,7 @@
 from textwrap import wrap
 from typing import NamedTuple
 
-from seisbench_lcl.events.decision import EventDecision
+from seisbench_lcl.models.decision import EventDecision
 from seisbench_lcl.plotting.colours import COLOURS
 from seisbench_lcl.plotting.panels import plain
 from seisbench_lcl.wording import counted
@@ -51,7 +51,11 @@ def count_of(decision: EventDecision) -> str:
     """Return the number of stations for, against and without a decision, and the rule."""
     silent = len(decision.stations) - decision.n_for - decision.n_against
     parts = [f"{counted(decision.n_for, 'station')} for", f"{decision.n_against} against", f"{silent} abstained"]
-    return f"{', '.join(parts)}; rule: {decision.rule}"
+    words = f"{', '.join(parts)}; rule: {decision.rule}"
+    if decision.context:
+        best = max(decision.context, key=decision.context.__getitem__)
+        words += f"; context alone says {best} {decision.context[best]:.2f}"
+    return words
 
 
 def place_of(decision: EventDecision) -> str:

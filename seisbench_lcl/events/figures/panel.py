@@ -11,7 +11,6 @@ from matplotlib.patches import Patch
 from obspy import UTCDateTime
 
 from seisbench_lcl.errors import check_arguments, is_whole
-from seisbench_lcl.events.decision import EventDecision
 from seisbench_lcl.events.figures.looks import (
     ABSTAINED,
     Look,
@@ -24,6 +23,7 @@ from seisbench_lcl.events.figures.looks import (
 )
 from seisbench_lcl.events.figures.station_map import draw_map, has_places, name_stations
 from seisbench_lcl.events.views import StationView
+from seisbench_lcl.models.decision import EventDecision
 from seisbench_lcl.plotting.panels import hide_frame, plain
 from seisbench_lcl.plotting.records import conditioned, drawable, envelope, shown_component
 from seisbench_lcl.waveforms import Preprocessing
@@ -31,7 +31,7 @@ from seisbench_lcl.waveforms import Preprocessing
 MAX_ROWS = 40
 _ROW = 0.46  # inches
 _WINDOW = "#dce6f2"
-_P_STYLES = {"pick": "-", "refined": "--", "predicted": ":"}
+_P_STYLES = {"pick": "-", "refined": "--", "predicted": ":", "detection": "-."}
 _VOTE = -1.15  # row of the event's own bar
 _POINTS = 1500  # of a drawn record
 _TALL = 0.46  # of a row

@@ -10,9 +10,9 @@ from matplotlib.patheffects import withStroke
 from matplotlib.transforms import Bbox
 from numpy.typing import ArrayLike, NDArray
 
-from seisbench_lcl.events.decision import EventDecision
 from seisbench_lcl.events.figures.looks import ABSTAINED, looks_of, place_of, verdict, wrapped
 from seisbench_lcl.events.views import StationView
+from seisbench_lcl.models.decision import EventDecision
 from seisbench_lcl.plotting.panels import plain
 from seisbench_lcl.wording import counted
 
