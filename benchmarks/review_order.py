@@ -250,8 +250,7 @@ def show(table: pd.DataFrame) -> None:
     n = int(full["labels"].max())
     print(f"\n{data}, {model}: {full['score'].median():.3f} with all {n} labels, {table['seed'].nunique()} seeds")
     columns = f"first within {100 * NEAR:g} points | stays there | mean score to {n // 2} labels"
-    print(f"| way | {columns} |
-| --- |{' ---: |' * 3}")
+    print(f"| way | {columns} |\n| --- |{' ---: |' * 3}")
     for way in [way for way in WAYS if way in set(table["way"])]:
         first, stays, means = [], [], []
         for key, curve in table[table["way"] == way].groupby(["seed", "fold"]):
