@@ -1,6 +1,6 @@
 """From windows to events: arrivals, votes, decisions, catalogues."""
 
-from seisbench_lcl.events.calibration import EventCalibration
+from seisbench_lcl.evaluation.event_calibration import EventCalibration
 from seisbench_lcl.events.classify import classify_catalog, classify_events, classify_picks, decide_events
 from seisbench_lcl.events.rules import EventRules
 from seisbench_lcl.events.sources import open_waveforms

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from seisbench_lcl.evaluation.event_calibration import CALIBRATED
 from seisbench_lcl.events.rules import EventRules
 from seisbench_lcl.events.votes import Ballot
 from seisbench_lcl.models.decision import EventDecision, StationDecision, elect
@@ -53,15 +54,20 @@ def vote(
         tuple(station.station for station in decided),
     )
     probabilities = rules.vote()(ballot)
-    if rules.calibration:
-        probabilities = rules.calibration.apply(probabilities, len(decided))
+    calibration = rules.calibration_of(model)
+    if calibration:
+        probabilities = calibration.apply(probabilities, len(decided))
     elected = elect(
         *(event, stations, probabilities, model.labels, model.event_types),
-        rule=rules.rule_name,
+        rule=rules.rule_name + CALIBRATED * bool(calibration),
         weights=describe_weights(model),
     )
+    if rules.context and event.origin:
+        elected = replace(elected, context=rules.context.alone(event.origin))
     if reason := _why_unsure(elected, len(decided), rules):
         return replace(elected, label=None, event_type=None, reason=reason)
+    if rules.context and event.origin and rules.mix_context:
+        return rules.context.mixed(elected, event.origin, model.event_types)
     return elected
 
 

@@ -12,9 +12,9 @@ from obspy import UTCDateTime
 from seisbench_lcl.errors import DatasetError, OutputError
 from seisbench_lcl.models.decision import EventDecision, StationDecision
 from seisbench_lcl.models.decision_list import (
-    CLOSE,
+    CONTEXT,
     EVENT_COLUMNS,
-    OPEN,
+    PROBABILITY,
     STATION_COLUMNS,
     DecisionList,
     event_table,
@@ -86,7 +86,7 @@ def read_tables(path: str | Path) -> DecisionList:
                 row["station"],
                 UTCDateTime(row["p_time"]),
                 row["p_source"],
-                _probabilities(row),
+                _by_label(row),
                 row["reason"],
                 *(_number(row[name]) for name in ("novelty", "coverage", "snr")),
             )
@@ -96,7 +96,7 @@ def read_tables(path: str | Path) -> DecisionList:
             row["event"],
             row["label"] or None,
             row["event_type"] or None,
-            _probabilities(row),
+            _by_label(row),
             _number(row["margin"]),
             _number(row["disagreement"]),
             int(row["n_for"]),
@@ -106,6 +106,7 @@ def read_tables(path: str | Path) -> DecisionList:
             row["weights"],
             tuple(of_event.get(row["event"], ()) if int(row["n_stations"]) else ()),
             _origin(row),
+            _by_label(row, CONTEXT),
         )
         for row in _read(events, EVENT_COLUMNS)
     )
@@ -130,11 +131,12 @@ def _known(cell: Any) -> float | None:
     return None if np.isnan(value) else value
 
 
-def _probabilities(row: Mapping[str, Any]) -> dict[str, float]:
+def _by_label(row: Mapping[str, Any], column: str = PROBABILITY) -> dict[str, float]:
+    before, after = column.split("{}")
     found = {
-        name.removeprefix(OPEN).removesuffix(CLOSE): _number(value)
+        name.removeprefix(before).removesuffix(after): _number(value)
         for name, value in row.items()
-        if name.startswith(OPEN)
+        if name.startswith(before)
     }
     return {label: value for label, value in found.items() if not np.isnan(value)}
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import obspy
@@ -62,6 +63,20 @@ class WindowRules:
         )
 
 
+class Member(NamedTuple):
+    """How a model wants its windows.
+
+    Attributes
+    ----------
+    preprocessing : Preprocessing
+    cuts : dict of str to Cuts
+        How arrivals are refined, by the source of the pick: "pick", and others such as "predicted".
+    """
+
+    preprocessing: Preprocessing
+    cuts: dict[str, Cuts]
+
+
 @dataclass(frozen=True)
 class StationWindow:
     """One station's window, not normalised.
@@ -116,20 +131,18 @@ def first_arrivals(picks: Iterable[Pick]) -> list[Pick]:
 def cut_windows(
     picks: Iterable[Pick],
     source: WaveformSource,
-    preprocessing: Preprocessing,
-    cuts: dict[str, Cuts],
+    members: Sequence[Member],
     rules: WindowRules,
-) -> Iterator[StationWindow | StationDecision]:
-    """Yield the window of each station with a P pick, or a decision that says why there is none.
+) -> Iterator[list[StationWindow | StationDecision]]:
+    """Yield the windows of each station with a P pick, one for each member, or decisions that say why there are none.
 
     Parameters
     ----------
     picks : iterable of Pick
     source : WaveformSource
         Asked once for all stations, unless picks are more than ten minutes apart.
-    preprocessing : Preprocessing
-    cuts : dict of str to Cuts
-        How arrivals are refined, by the source of the pick: "pick", and others such as "predicted".
+    members : sequence of Member
+        One for a model; those of a `MixedEnsemble`.
     rules : WindowRules
 
     Raises
@@ -137,16 +150,19 @@ def cut_windows(
     WaveformError
         If the source has failed.
     """
-    before = preprocessing.before + rules.margin
-    after = preprocessing.seconds - preprocessing.before + rules.margin
+    before = max(model.preprocessing.before for model in members) + rules.margin
+    after = max(model.preprocessing.seconds - model.preprocessing.before for model in members) + rules.margin
     for group in _together(first_arrivals(picks)):
         sites = [Site(pick.network, pick.station) for pick in group if pick.station]
         start, end = group[0].time - before, group[-1].time + after
         found = source.read(sites, start, end, rules.instruments) if sites else Found(obspy.Stream())
         for pick in group:
-            yield _Station(pick, preprocessing, rules).window(
-                found, cuts.get(pick.source, cuts["pick"]), pick.time - before, after
-            )
+            yield [
+                _Station(pick, model.preprocessing, rules).window(
+                    found, model.cuts.get(pick.source, model.cuts["pick"]), pick.time - before, after
+                )
+                for model in members
+            ]
 
 
 def _together(picks: list[Pick]) -> Iterator[list[Pick]]:

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.special import log_softmax, softmax
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 from torch import Tensor
 from typing_extensions import Self
 
@@ -19,6 +20,8 @@ from seisbench_lcl.heads.base import Head
 from seisbench_lcl.storage.rows import Rows
 
 ClassWeight = Literal["balanced"] | Mapping[int, float] | None
+
+_ROUNDING = 1e-13  # of a Gram matrix, relative to its largest eigenvalue
 
 DEFAULT_ALPHAS = tuple(np.logspace(-1, 7, 17).tolist())
 
@@ -132,6 +135,22 @@ class Ridge(Head):
         head.coefficients[self.n_classes :] = 0
         head.intercepts[self.n_classes :] = -1  # the target of windows of other classes
         return head.eval()
+
+    def condensed(self, features: Tensor) -> tuple[Head, Tensor]:  # noqa: D102
+        # Fine-tuning changes the coefficients by a combination of the rows, so rotated coordinates in their span do.
+        self._check_fitted()
+        n, n_features = features.shape
+        if n_features <= n:
+            return self, features
+        rows = ((features - self.mean) / self.scale).double()
+        squares, vectors = torch.linalg.eigh(rows @ rows.T)
+        kept = squares > squares[-1] * _ROUNDING
+        lengths = squares[kept].sqrt()
+        head = type(self)(int(kept.sum()), self.n_classes, **self.config()).to(self.intercepts.device)
+        for name in ("intercepts", "temperature", "alpha"):
+            head.get_buffer(name).copy_(self.get_buffer(name))
+        head.coefficients.copy_(self.coefficients.double() @ rows.T @ vectors[:, kept] / lengths)
+        return head.eval(), (vectors[:, kept] * lengths).to(features.dtype)
 
     def shift(self, logits: Tensor) -> None:  # noqa: D102
         self._check_fitted()
@@ -259,8 +278,14 @@ class Ridge(Head):
 def _numpy_beside_torch() -> Iterator[None]:
     # numpy's BLAS must not start more threads than torch, which does most of the work: competing threads are many times
     # slower. A default device set by the caller must not apply to the arrays that numpy prepares here.
-    with torch.device("cpu"), threadpool_limits(torch.get_num_threads(), user_api="blas"):
+    with torch.device("cpu"), _blas().limit(limits=torch.get_num_threads(), user_api="blas"):
         yield
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    # To find the libraries takes as long as a small fit.
+    return ThreadpoolController()
 
 
 def _least_error(held_out: NDArray[np.float64], targets: NDArray[np.float64], weights: NDArray[np.float64]) -> int:

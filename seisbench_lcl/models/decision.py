@@ -77,6 +77,9 @@ class EventDecision:
     stations : tuple of StationDecision
     origin : Origin or None
         Time and place of the event, if the catalogue has them.
+    context : mapping from label to float
+        What time and place alone say (`seisbench_lcl.events.context`), apart from `probabilities`; empty if nobody
+        asked for it.
     """
 
     event: str
@@ -92,6 +95,7 @@ class EventDecision:
     weights: str
     stations: tuple[StationDecision, ...] = ()
     origin: Origin | None = None
+    context: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def probability(self) -> float:

@@ -1,6 +1,6 @@
 """Decisions as a list that prints as a table, and as tables: one row an event, one row a station."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -13,8 +13,8 @@ from seisbench_lcl.wording import counted
 
 _SHOWN = 20  # rows of a printed table
 
-OPEN, CLOSE = "probability[", "]"
-"""What stands before and after a label in the name of its column."""
+PROBABILITY, CONTEXT = "probability[{}]", "context[{}]"
+"""Names of the columns of a label: its probability, and that by time and place alone."""
 
 EVENT_COLUMNS = (
     *("event", "origin", "origin_time", "latitude", "longitude", "depth_km", "label", "event_type", "probability"),
@@ -82,7 +82,8 @@ def event_table(decisions: Iterable[EventDecision]) -> pd.DataFrame:
 
     ``origin`` is an id, ``origin_time`` UTC; all five columns of the origin are empty for an event without one.
     ``label`` and ``event_type`` are empty for an undecided event, whose ``reason`` says why; ``n_for``, ``n_against``
-    and ``n_stations`` count stations with the event's label, with others, and all.
+    and ``n_stations`` count stations with the event's label, with others, and all. Where decisions have a context, one
+    ``context[label]`` for each label ends the row.
     """
     decisions = list(decisions)
     rows = [
@@ -102,10 +103,12 @@ def event_table(decisions: Iterable[EventDecision]) -> pd.DataFrame:
             "rule": d.rule,
             "weights": d.weights,
             **_columns(d.probabilities),
+            **_columns(d.context, CONTEXT),
         }
         for d in decisions
     ]
-    table = _table(rows, EVENT_COLUMNS, [d.probabilities for d in decisions])
+    columns = [*EVENT_COLUMNS, *_names(d.probabilities for d in decisions)]
+    table = pd.DataFrame(rows, columns=[*columns, *_names((d.context for d in decisions), CONTEXT)])
     table["origin_time"] = table["origin_time"].astype("datetime64[us]")
     return table
 
@@ -131,7 +134,8 @@ def station_table(decisions: Iterable[EventDecision]) -> pd.DataFrame:
         }
         for event, s in found
     ]
-    table = _table(rows, STATION_COLUMNS, [station.probabilities for _, station in found])
+    columns = [*STATION_COLUMNS, *_names(station.probabilities for _, station in found)]
+    table = pd.DataFrame(rows, columns=columns)
     table["p_time"] = table["p_time"].astype("datetime64[us]")
     return table
 
@@ -148,12 +152,9 @@ def _place(origin: Origin | None) -> dict[str, Any]:
     }
 
 
-def _columns(probabilities: Mapping[str, float]) -> dict[str, float]:
-    return {f"{OPEN}{label}{CLOSE}": value for label, value in probabilities.items()}
+def _columns(values: Mapping[str, float], name: str = PROBABILITY) -> dict[str, float]:
+    return {name.format(label): value for label, value in values.items()}
 
 
-def _table(
-    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], probabilities: Sequence[Mapping[str, float]]
-) -> pd.DataFrame:
-    labels = dict.fromkeys(label for own in probabilities for label in own)
-    return pd.DataFrame(rows, columns=[*columns, *(f"{OPEN}{label}{CLOSE}" for label in labels)])
+def _names(found: Iterable[Mapping[str, float]], name: str = PROBABILITY) -> list[str]:
+    return [name.format(label) for label in dict.fromkeys(label for own in found for label in own)]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seisbench_lcl.errors import TrainingError
-from seisbench_lcl.events.calibration import EventCalibration
+from seisbench_lcl.evaluation.event_calibration import EventCalibration
 from seisbench_lcl.models import Discriminator
 from seisbench_lcl.review.comparison import Comparison
 from seisbench_lcl.review.record import Labels
@@ -27,7 +27,7 @@ class Adaptation:
     stations : Comparison
         The same, by weights that learnt without the station too: what to expect at a new station.
     calibration : EventCalibration or None
-        Of the votes of the new weights; None if there are too few events, or it does not help.
+        Of the votes of the new weights, which hold it; None if there are too few events, or it does not help.
     labels : Labels
         How many labels of whom, and when.
     new : mapping from label to QuakeML event type or None
@@ -96,21 +96,21 @@ class Adaptation:
         ]
         return "\n\n".join(parts) + "\n"
 
-    def save(self, path: str | Path, version: str | None = None, *, force: bool = False) -> list[Path]:
-        """Write the weights, their card, and the calibration of events if there is one.
+    def save(self, path: str | Path, version: str | None = None, *, force: bool = False) -> Path:
+        """Write the weights and their card.
 
         Parameters
         ----------
         path : path
-            Without suffix, as in `Discriminator.save`; the card is PATH.md, the calibration PATH.calibration.json.
+            Without suffix, as in `Discriminator.save`; the card is PATH.md.
         version : str, optional
         force : bool
             Whether to write weights that are worse than before.
 
         Returns
         -------
-        list of Path
-            Card, and calibration if there is one.
+        Path
+            The card.
 
         Raises
         ------
@@ -124,11 +124,7 @@ class Adaptation:
                 f"the adapted weights are worse on events that they did not see, so they were not written: "
                 f"{self.events}. Review more events, look at those that analysts disagree on, or force it"
             )
-        ending = "" if version is None else f".v{version}"
-        written = [Path(f"{path}.md{ending}")]
+        written = Path(f"{path}.md{'' if version is None else f'.v{version}'}")
         self.model.save(path, f"Adapted from {self.before}. {self.labels}. {self.events}.", version)
-        write_text(written[0], self.card())
-        if self.calibration:
-            written.append(Path(f"{path}.calibration.json{ending}"))
-            self.calibration.save(written[1])
+        write_text(written, self.card())
         return written

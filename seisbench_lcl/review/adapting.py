@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seisbench_lcl.errors import ConfigurationError, TrainingError
-from seisbench_lcl.events.calibration import EventCalibration
+from seisbench_lcl.evaluation.event_calibration import CALIBRATED, EventCalibration
 from seisbench_lcl.events.sources import Waveforms, open_waveforms
 from seisbench_lcl.events.votes import RULES, Ballot, rule_of
 from seisbench_lcl.heads import Head
@@ -29,6 +30,7 @@ from seisbench_lcl.review.verdicts import Verdicts
 from seisbench_lcl.wording import listed
 
 _CALIBRATED_FROM = 20  # events
+_CALIBRATION_FOLDS = 5
 
 Progress = Callable[[str], Callable[[Iterable[Any]], Iterable[Any]]]
 
@@ -112,14 +114,16 @@ def adapt(
     larger.head.held_out = larger.held_out = head.held_out
     if larger.novelty_detector:
         larger.novelty_detector.extend(features, torch.from_numpy(groups))
+    calibration = calibrate_votes(by_event, np.unique(data.events, return_counts=True)[1], rule)
     larger.weights_origin = None
+    larger.event_calibration = asdict(calibration) if calibration else None
     if larger.training_windows:
         larger.training_windows = {**larger.training_windows, "windows": len(data)}
     return Adaptation(
         larger,
         by_event,
         by_station,
-        _calibrated(by_event, data, rule),
+        calibration,
         Labels.of([(event.label, event.verdict) for event in events if event.decision.event in set(data.events)]),
         {label: larger.event_types[label] for label in larger.labels if label not in old.labels},
         absent,
@@ -187,7 +191,7 @@ def _indices(data: ReviewedWindows, labels: Sequence[str]) -> tuple[Indices, Ind
 
 def _rule(events: Sequence[Reviewed]) -> str:
     """Return the rule of the decisions; the mean if it was a function of somebody's own."""
-    name, _ = Counter(event.decision.rule for event in events).most_common(1)[0]
+    name, _ = Counter(event.decision.rule.removesuffix(CALIBRATED) for event in events).most_common(1)[0]
     return name if name.partition(":")[0] in {*RULES, "earliest"} else "mean"
 
 
@@ -207,18 +211,31 @@ def _voted_truth(y: Indices, data: ReviewedWindows) -> Indices:
     return y[first]
 
 
-def _calibrated(scored: Comparison, data: ReviewedWindows, rule: str) -> EventCalibration | None:
-    """Fit a calibration to votes of weights that did not see the event; None if it would not help other events."""
+def calibrate_votes(scored: Comparison, n_stations: Indices, rule: str) -> EventCalibration | None:
+    """Calibrate the votes of new weights by those on events that they did not see.
+
+    Parameters
+    ----------
+    scored : Comparison
+    n_stations : (E,) int64 ndarray
+        Number of stations that voted on each event.
+    rule : str
+
+    Returns
+    -------
+    EventCalibration or None
+        None if there are fewer than 20 events, or if it would not help other events (five folds of them).
+    """
     if scored.n_events < _CALIBRATED_FROM:
         return None
-    _, n = np.unique(data.events, return_counts=True)
-    fold = np.random.default_rng(0).permutation(scored.n_events) % 5
-    calibrated = np.empty_like(scored.after)
-    for k in range(5):
-        fitted = EventCalibration.fit(scored.after[fold != k], scored.truth[fold != k], n[fold != k], rule)
-        calibrated[fold == k] = fitted.apply(scored.after[fold == k], n[fold == k])
-    tried = Comparison(scored.after, calibrated, scored.truth)
-    return EventCalibration.fit(scored.after, scored.truth, n, rule) if tried.losses[1] < tried.losses[0] else None
+    votes, truth = scored.after, scored.truth
+    fold = np.random.default_rng(0).permutation(scored.n_events) % _CALIBRATION_FOLDS
+    calibrated = np.empty_like(votes)
+    for k in range(_CALIBRATION_FOLDS):
+        fitted = EventCalibration.fit(votes[fold != k], truth[fold != k], n_stations[fold != k], rule)
+        calibrated[fold == k] = fitted.apply(votes[fold == k], n_stations[fold == k])
+    before, after = Comparison(votes, calibrated, truth).losses
+    return EventCalibration.fit(votes, truth, n_stations, rule) if after < before else None
 
 
 def _absent(model: Discriminator, head: Head, features: Tensor, y: Indices) -> dict[str, tuple[float, float]]:
