@@ -1,9 +1,9 @@
 """Windows of an event: one for each station with a P pick, cut as the model was trained, or the reason for none."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import obspy
@@ -23,6 +23,7 @@ from seisbench_lcl.wording import listed
 _P = re.compile(r"[ieqIEQ]?P([gnb*1]|diff)?[cduCDU+\-]?[0-4]?")  # with onset, polarity and weight, as in Nordic files
 _FAR_APART = 600.0  # s between picks from which on their waveforms are read apart
 _TOUCHING = 1e-6  # s
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,7 @@ def cut_windows(
     """
     before = max(model.preprocessing.before for model in members) + rules.margin
     after = max(model.preprocessing.seconds - model.preprocessing.before for model in members) + rules.margin
-    for group in _together(first_arrivals(picks)):
+    for group in together(first_arrivals(picks), lambda pick: pick.time):
         sites = [Site(pick.network, pick.station) for pick in group if pick.station]
         start, end = group[0].time - before, group[-1].time + after
         found = source.read(sites, start, end, rules.instruments) if sites else Found(obspy.Stream())
@@ -165,13 +166,14 @@ def cut_windows(
             ]
 
 
-def _together(picks: list[Pick]) -> Iterator[list[Pick]]:
-    group: list[Pick] = []
-    for pick in picks:
-        if group and pick.time - group[-1].time > _FAR_APART:
+def together(items: Iterable[_T], time: Callable[[_T], UTCDateTime]) -> Iterator[list[_T]]:
+    """Yield the arrivals of an event, in order of time, in groups whose waveforms are read at once."""
+    group: list[_T] = []
+    for item in items:
+        if group and time(item) - time(group[-1]) > _FAR_APART:
             yield group
             group = []
-        group.append(pick)
+        group.append(item)
     if group:
         yield group
 

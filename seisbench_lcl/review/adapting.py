@@ -107,7 +107,8 @@ def adapt(
     before = np.zeros((len(y), len(larger.labels)))
     before[:, : len(old.labels)] = old.predict_proba(data.samples)
     by_event = scored(event_folds(y, groups), "leaving out events")
-    by_station = scored(station_folds(y, groups, data.stations), "leaving out stations")
+    several = len(np.unique(data.stations)) > 1
+    by_station = scored(station_folds(y, groups, data.stations), "leaving out stations") if several else None
     head = fine_tuned(larger.head, features, y, groups, np.arange(len(y)), lower_absent=lower_absent)
     absent = _absent(larger, head, features, y)
     larger.head.load_state_dict(head.state_dict())
