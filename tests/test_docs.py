@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[1]
         "docs/travel.md",
         "docs/label_free.md",
         "docs/catalogues.md",
+        "docs/order.md",
         "docs/adapt.md",
     ],
 )
