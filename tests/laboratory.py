@@ -57,7 +57,7 @@ class Laboratory:
                     )
                 status = done.returncode
             else:
-                status = self._origin.ask(perform, command, folder, self._packages, output)
+                status = self._origin.ask(perform, command, folder, output, self._packages)
             assert not status, output.read_text()
         return output.read_text()
 
@@ -66,10 +66,11 @@ class Laboratory:
         self._origin.close()
 
 
-def perform(command: list[str], folder: Path, packages: Path, output: Path) -> object:
-    """Run a command in this process, and return its exit status."""
-    site.addsitedir(str(packages))  # with what was installed since this process started
-    importlib.invalidate_caches()
+def perform(command: list[str], folder: Path, output: Path, packages: Path | None = None) -> object:
+    """Run a command in this process, and return its exit status: None or 0 if all went well."""
+    if packages:
+        site.addsitedir(str(packages))  # with what was installed since this process started
+        importlib.invalidate_caches()
     os.chdir(folder)
     with output.open("ab") as file:
         os.dup2(file.fileno(), 1)
