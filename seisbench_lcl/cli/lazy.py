@@ -13,6 +13,7 @@ from typer.main import get_command, get_group
 COMMANDS = {
     "classify": "Classify recordings.",
     "catalog": "Decide what each event of a catalogue is, by the vote of its stations.",
+    "review": "Review events on a page in the browser: look at the doubtful ones, and say what they are with one key.",
     "train": "Train a model and save its weights, on labelled traces, or on all traces if it learns without labels.",
     "fine-tune": (
         "Adapt weights to another region: train a network further, or refit a ridge regression in closed form."

@@ -61,8 +61,13 @@ class Controller:
         self._ready.forget(self)
 
     def handle(self, message: Mapping[str, Any]) -> None:
-        """Do what a view was asked: a message has one of ``key``, ``label``, ``action``, ``go``, ``station``, ``page``
-        and ``wanted``, and ``event``, the event on screen, for verdicts. Trouble is told, never raised.
+        """Do what a view was asked; trouble is told, never raised.
+
+        Parameters
+        ----------
+        message : mapping
+            One of ``key``, ``label``, ``action``, ``go`` (an event), ``station`` (a row), ``page`` (of the list) and
+            ``wanted`` (settings of `Wanted`); and ``event``, the one on screen, for verdicts.
         """
         try:
             self._handle(message)
@@ -125,7 +130,9 @@ class Controller:
     def _seen(self, message: Mapping[str, Any]) -> bool:
         if message.get("event", self.desk.event) == self.desk.event:
             return True
-        self._carrier.sound.tell("too fast: that event was no longer on the desk, so nothing was recorded", trouble=True)
+        self._carrier.sound.tell(
+            "too fast: that event was no longer on the desk, so nothing was recorded", trouble=True
+        )
         return False
 
     def _recorded(self, words: str) -> None:

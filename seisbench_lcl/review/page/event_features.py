@@ -32,7 +32,9 @@ def event_features(
     """
     rules = rules or WindowRules()
     decided = [station for station in decision.stations if station.probabilities]
-    names = tuple(dict.fromkeys(station.station.split(".")[3] for station in decided if station.station.count(".") == 3))
+    names = tuple(
+        dict.fromkeys(station.station.split(".")[3] for station in decided if station.station.count(".") == 3)
+    )
     rules = replace(rules, instruments=tuple(dict.fromkeys((*names, *rules.instruments))), margin=5.0)
     picks = []
     for station in decided:

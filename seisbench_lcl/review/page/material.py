@@ -44,7 +44,7 @@ class Material:
     model: Discriminator | None = None
     inventory: obspy.Inventory | None = None
     catalog: dict[str, Event] | None = None
-    surroundings: Surroundings = Surroundings()
+    surroundings: Surroundings = field(default_factory=Surroundings)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -119,9 +119,8 @@ def _read_catalog(
         if decision.origin is None and name in events and events[name].origin is not None:
             decisions[name] = replace(decision, origin=events[name].origin)
     if missing := [name for name in decisions if name not in events]:
-        notes.append(
-            f"{counted(len(missing), 'event')} with a decision not in {reader.name} (any more): {listed(missing, most=3)}"
-        )
+        lost = counted(len(missing), "event")
+        notes.append(f"{lost} with a decision not in {reader.name} (any more): {listed(missing, most=3)}")
     return events
 
 

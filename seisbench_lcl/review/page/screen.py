@@ -54,7 +54,7 @@ def list_facts(desk: Desk, colours: Mapping[str, str], first: int | None = None)
 
 
 def _row(desk: Desk, event: str, colours: Mapping[str, str], verdict: Verdict | None) -> dict[str, Any]:
-    decision, found = desk.decisions[event], desk.table.loc[event]
+    decision = desk.decisions[event]
     label = decision.label or ""
     return {
         "event": event,
@@ -62,19 +62,19 @@ def _row(desk: Desk, event: str, colours: Mapping[str, str], verdict: Verdict | 
         "label": label or "undecided",
         "colour": colours.get(label, UNDECIDED_COLOUR),
         "margin": _number(decision.margin),
-        "doubts": doubts(decision, float(found["novelty"])),
+        "doubts": doubts(decision),
         "verdict": said(verdict) if verdict else "",
         "others": len(desk.book.others(event)),
     }
 
 
-def doubts(decision: EventDecision, novelty: float) -> str:
+def doubts(decision: EventDecision) -> str:
     """Return the reasons to look at an event, in few letters: see the legend of the list."""
     flags = [
         ("?", decision.label is None),
         ("≈", decision.margin < SMALL_MARGIN),
         ("⇄", decision.n_against > 0),
-        ("!", novelty > UNLIKE),
+        ("!", any(station.novelty > UNLIKE for station in decision.stations)),
         ("∅", any(not station.probabilities for station in decision.stations)),
     ]
     return "".join(sign for sign, holds in flags if holds)
@@ -84,7 +84,7 @@ def head_facts(
     desk: Desk, material: Material, sheet: Sheet | None, keys: Keys, colours: Mapping[str, str], similar: Similar
 ) -> dict[str, Any]:
     """Return what is said about the event on the desk."""
-    bars = [
+    bars: list[dict[str, Any]] = [
         {"label": label, "colour": colours[label], "key": title(keys.types.get(label, "")), "value": None}
         for label in desk.labels
     ]

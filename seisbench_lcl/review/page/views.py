@@ -64,23 +64,37 @@ class SoundView(Protocol):
 
 
 class Carrier(Protocol):
-    """The views of a page, and its clock.
+    """The views of a page, and its clock."""
 
-    Attributes
-    ----------
-    listing, head : DataView
-    map : MapView
-    section, station : RecordView
-        All stations, and the chosen one in detail.
-    sound : SoundView
-    """
+    @property
+    def listing(self) -> DataView:
+        """The list of events."""
+        ...
 
-    listing: DataView
-    head: DataView
-    map: MapView
-    section: RecordView
-    station: RecordView
-    sound: SoundView
+    @property
+    def head(self) -> DataView:
+        """The event on the desk."""
+        ...
+
+    @property
+    def map(self) -> MapView:
+        """Events and stations on a map."""
+        ...
+
+    @property
+    def section(self) -> RecordView:
+        """All stations of the event."""
+        ...
+
+    @property
+    def station(self) -> RecordView:
+        """The chosen station in detail."""
+        ...
+
+    @property
+    def sound(self) -> SoundView:
+        """Sound, messages and help."""
+        ...
 
     def soon(self, event: str) -> None:
         """Tell the page, from another thread, that an event is ready."""

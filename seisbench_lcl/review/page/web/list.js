@@ -1,6 +1,7 @@
 // The list of events. Every text goes through textContent: a name with HTML in it stays text.
 const COLUMNS = [
-  ["time", "time"], ["type", "model"], ["margin", "margin"], ["disagreement", "doubts"], ["event", "event"],
+  ["time", "time"], ["type", "model"], ["margin", "margin"], ["disagreement", "doubts"], [null, "verdict"],
+  ["event", "event"],
 ];
 const DOUBTS = ["any", "undecided", "small margin", "stations disagree", "unlike the training", "station abstained"];
 const REVIEWED = ["any", "open", "done", "disagreed"];
@@ -61,6 +62,8 @@ export function render({ model, el }) {
   const head = make("tr");
   for (const [name, text] of COLUMNS) {
     const cell = make("th", text);
+    head.append(cell);
+    if (!name) continue;
     cell.title = name === "disagreement"
       ? "? undecided   ≈ small margin   ⇄ stations disagree   ! unlike the training   ∅ a station abstained"
       : `sort by ${name}`;
@@ -68,9 +71,7 @@ export function render({ model, el }) {
     cell.addEventListener("click", () => {
       send(order.value === name ? { reverse: !reverse.checked } : { order: name, reverse: false });
     });
-    head.append(cell);
   }
-  head.append(make("th", "verdict"));
   table.append(head);
   box.append(table);
   let shown = "";
@@ -85,7 +86,7 @@ export function render({ model, el }) {
     order.value = facts.order;
     reverse.checked = facts.reverse;
     for (const cell of head.children) {
-      cell.classList.toggle("by", cell.dataset.order === facts.order);
+      cell.classList.toggle("by", cell.dataset.order !== undefined && cell.dataset.order === facts.order);
       cell.classList.toggle("up", facts.reverse);
     }
     const page = facts.start / facts.size;
@@ -108,9 +109,10 @@ export function render({ model, el }) {
       label.append(dot, row.label);
       label.title = row.label;
       line.append(label, make("td", row.margin, "number"), make("td", row.doubts));
+      line.append(make("td", row.verdict + (row.others ? ` (+${row.others})` : "")));
       const name = make("td", row.event, "cut");
       name.title = row.event;
-      line.append(name, make("td", row.verdict + (row.others ? ` (+${row.others})` : "")));
+      line.append(name);
       if (row.event === facts.event) { line.classList.add("chosen"); chosen = line; }
       line.addEventListener("click", () => model.send_msg({ go: row.event }));
       table.append(line);

@@ -42,6 +42,7 @@ class Map:
         chosen: Callable[[str], None],
     ) -> None:
         self._table, self._colours, self._chosen = table, colours, chosen
+        self._places = dict(zip(table.index, zip(table["longitude"], table["latitude"], strict=True), strict=True))
         self._shown = table.iloc[:0]
         middle = float(np.nanmedian(table["latitude"])) if table["latitude"].notna().any() else 0.0
         self._shrink = max(0.05, cos(radians(middle)))
@@ -67,9 +68,7 @@ class Map:
         plot = self.figure
         triangles = plot.scatter("x", "y", marker="triangle", size=6, color="#bbbbbb", source=known)
         dots = plot.scatter("x", "y", size=6, color="colour", alpha=0.55, line_color=None, source=self._events)
-        plot.scatter(
-            "x", "y", marker="triangle", size=10, color="colour", line_color="#111111", source=self._stations
-        )
+        plot.scatter("x", "y", marker="triangle", size=10, color="colour", line_color="#111111", source=self._stations)
         plot.scatter(
             "x", "y", marker="star", size=18, color="#f0e442", line_color="#111111", line_width=1.5, source=self._here
         )
@@ -92,8 +91,8 @@ class Map:
 
     def show_event(self, event: str | None, sheet: Sheet | None) -> None:
         """Mark an event, and show its stations."""
-        place = self._table.loc[event, ["longitude", "latitude"]].tolist() if event is not None else [np.nan, np.nan]
-        self._here.data = {"x": place[:1], "y": place[1:]} if not isnan(place[0]) else {"x": [], "y": []}
+        x, y = self._places.get(event or "", (np.nan, np.nan))
+        self._here.data = {"x": [], "y": []} if isnan(x) else {"x": [x], "y": [y]}
         rows = [row for row in (sheet.rows if sheet else ()) if not isnan(row.place[0])]
         self._stations.data = {
             "x": [row.place[1] for row in rows],

@@ -54,8 +54,12 @@ class Section:
         plot.segment(x0="x", x1="x", y0="y0", y1="y1", color="colour", line_width=1.5, source=sources["arrivals"])
         plot.line("x", "y", color="#222222", line_width=0.8, source=sources["lines"])
         plot.quad(**boxes, color="colour", source=sources["bars"])
-        plot.text("x", "y", "text", text_font_size="11px", text_baseline="top", color="#111111", source=sources["names"])
-        plot.text("x", "y", "text", text_font_size="11px", text_baseline="bottom", color="#aa3333", source=sources["why"])
+        plot.text(
+            "x", "y", "text", text_font_size="11px", text_baseline="top", color="#111111", source=sources["names"]
+        )
+        plot.text(
+            "x", "y", "text", text_font_size="11px", text_baseline="bottom", color="#aa3333", source=sources["why"]
+        )
         plot.yaxis.visible = False
         plot.grid.visible = False
         plot.xaxis.axis_label = "Time after P (s); right: probabilities"

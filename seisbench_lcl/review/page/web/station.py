@@ -23,7 +23,12 @@ class Station:
     """
 
     def __init__(self) -> None:
-        shared = {"sizing_mode": "stretch_width", "output_backend": "canvas", "min_border_right": 12}
+        shared = {
+            "sizing_mode": "stretch_width",
+            "output_backend": "canvas",
+            "min_border_left": 62,
+            "min_border_right": 12,
+        }
         tools = {"tools": "xpan,xwheel_zoom,xbox_zoom,reset", "active_drag": "xpan", "active_scroll": None}
         self.traces = figure(
             name="station", height=_TRACES, x_range=Range1d(-5, 25), y_range=Range1d(-3, 0), **tools, **shared
