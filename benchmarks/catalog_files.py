@@ -18,8 +18,8 @@ from pathlib import Path
 
 from obspy import read_events
 
-from seisbench_lcl.events.decision import EventDecision
 from seisbench_lcl.events.files import CatalogReader, write_catalog
+from seisbench_lcl.models.decision import EventDecision
 
 PICKS = 15
 HEADS = {

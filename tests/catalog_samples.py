@@ -6,7 +6,7 @@ from pathlib import Path
 import obspy
 from obspy import UTCDateTime
 
-from seisbench_lcl.events.decision import EventDecision
+from seisbench_lcl.models.decision import EventDecision
 
 OBSPY = Path(obspy.__file__).parent / "io"
 QUAKEML = sorted(OBSPY.joinpath("quakeml/tests/data").glob("*.xml")) + sorted(

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import obspy
 import typer
@@ -16,13 +16,15 @@ from seisbench_lcl.cli.options import Device, Picker, Threads, Weights
 from seisbench_lcl.errors import ConfigurationError, DatasetError
 from seisbench_lcl.events import EventCalibration, EventDecision, EventRules, decide_events, open_waveforms
 from seisbench_lcl.events.arrivals import arrivals_of
-from seisbench_lcl.events.files import write_catalog
+from seisbench_lcl.events.context import EventContext
+from seisbench_lcl.events.files import CatalogReader, write_catalog
 from seisbench_lcl.events.journal import Journal
+from seisbench_lcl.events.quarries import read_quarries
 from seisbench_lcl.events.tables import check_tables, write_tables
-from seisbench_lcl.events.windows import INSTRUMENTS
 from seisbench_lcl.hub.backbones import named_backbone
 from seisbench_lcl.models.lookup import describe_weights, find_model
 from seisbench_lcl.models.model import Model
+from seisbench_lcl.waveforms.channels import INSTRUMENTS
 from seisbench_lcl.wording import counted
 
 _SHOWN = 20
@@ -67,10 +69,28 @@ def catalog(
         typer.Option(help="move each pick to the onset within this many seconds; by default as in the training"),
     ] = None,
     picker: Picker = None,
-    calibration: Annotated[Path | None, typer.Option(help="calibration of events, fitted to this rule")] = None,
+    calibration: Annotated[
+        str,
+        typer.Option(help="of votes: weights (theirs, if they have one for the rule), none, or a file"),
+    ] = "weights",
     inventory: Annotated[
         Path | None, typer.Option(help="StationXML of the network: P is predicted for events without a P pick")
     ] = None,
+    velocity_model: Annotated[
+        str, typer.Option(help="of ObsPy's TauP, by which P is predicted: a name, or a file, .tvel, .nd or .npz")
+    ] = "iasp91",
+    context: Annotated[
+        Path | None,
+        typer.Option(help="catalogue of your region with types: what hour, weekday and place alone say is in --table"),
+    ] = None,
+    quarries: Annotated[
+        Path | None, typer.Option(help="places and working hours for --context, as CSV or GeoJSON")
+    ] = None,
+    timezone: Annotated[str, typer.Option(help="of working hours, such as Europe/Berlin")] = "UTC",
+    mix_context: Annotated[
+        bool, typer.Option("--mix-context", help="decide by waveforms and context together, not by waveforms alone")
+    ] = False,
+    cache: Annotated[Path | None, typer.Option(help="folder in which answers of an FDSN service are kept")] = None,
     overwrite_types: Annotated[
         bool, typer.Option("--overwrite-types", help="replace event types that a person or another program has set")
     ] = False,
@@ -97,7 +117,7 @@ def catalog(
     discriminator: Model = find_model(weights, model).to(device)
     rules = EventRules(
         rule=rule,
-        calibration=EventCalibration.load(calibration) if calibration else None,
+        calibration=_read_calibration(calibration),
         min_stations=min_stations,
         min_margin=min_margin,
         max_disagreement=max_disagreement,
@@ -108,9 +128,12 @@ def catalog(
         refine=refine,
         picker=named_backbone(picker) if picker else None,
         inventory=_read_inventory(inventory) if inventory else None,
+        velocity_model=velocity_model,
+        context=_read_context(context, discriminator, quarries, timezone),
+        mix_context=mix_context,
     )
-    rules.cuts(discriminator)
-    source = open_waveforms(waveforms[0] if len(waveforms) == 1 else waveforms)
+    rules.members(discriminator)
+    source = open_waveforms(waveforms[0] if len(waveforms) == 1 else waveforms, cache=cache)
     read = arrivals_of(events)
     settings = {
         "events": str(events),
@@ -135,6 +158,8 @@ def catalog(
     journal.remove()
     for note, count in getattr(read, "notes", {}).items():
         remark(f"{count} {note}")
+    if apart := sum(_context_differs(decision) for decision in decisions):
+        remark(f"context alone says another type of {counted(apart, 'event')}: see the columns context[…] of --table")
     say(describe_weights(discriminator))
     console.print(_summary(decisions))
     if out and done.kept:
@@ -144,6 +169,27 @@ def catalog(
     undecided = sum(decision.label is None for decision in decisions)
     if undecided:
         raise typer.Exit(2 if undecided == len(decisions) else 1)
+
+
+def _read_calibration(given: str) -> EventCalibration | Literal["weights"] | None:
+    if given == "none":
+        return None
+    return "weights" if given == "weights" else EventCalibration.load(given)
+
+
+def _read_context(path: Path | None, model: Model, quarries: Path | None, timezone: str) -> EventContext | None:
+    if path is None:
+        if quarries:
+            raise ConfigurationError("--quarries needs --context, a catalogue of your region with types")
+        return None
+    return EventContext.learnt(
+        CatalogReader(path), model, quarries=read_quarries(quarries) if quarries else (), timezone=timezone
+    )
+
+
+def _context_differs(decision: EventDecision) -> bool:
+    waveforms, context = decision.probabilities, decision.context
+    return bool(context) and max(context, key=context.__getitem__) != max(waveforms, key=waveforms.__getitem__)
 
 
 def _read_inventory(path: Path) -> obspy.Inventory:

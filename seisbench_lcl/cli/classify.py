@@ -26,6 +26,9 @@ from seisbench_lcl.cli.common import (
 )
 from seisbench_lcl.cli.options import Channels, Device, Threads, Weights, parse_channels
 from seisbench_lcl.errors import ConfigurationError, OutputError, WaveformError
+from seisbench_lcl.events.detected import detected_catalog
+from seisbench_lcl.events.tables import check_tables, write_tables
+from seisbench_lcl.models.decision_list import DecisionList
 from seisbench_lcl.models.lookup import describe_weights, find_model
 from seisbench_lcl.models.model import Model
 from seisbench_lcl.models.results import WindowList
@@ -64,6 +67,16 @@ def classify(
         Path | None,
         typer.Option(help="detections, as QuakeML (.xml, .qml, .quakeml) or as a CSV table; - is standard output"),
     ] = None,
+    events: Annotated[
+        Path | None,
+        typer.Option(
+            help="what several stations detected, as QuakeML or as a table, .csv or .parquet; that of stations lies "
+            "beside it, NAME_stations"
+        ),
+    ] = None,
+    travel_time: Annotated[
+        float | None, typer.Option(help="longest time in s that P takes from one station of --events to another (20)")
+    ] = None,
     plot: Annotated[Path | None, typer.Option(help="figure; the suffix sets the format")] = None,
     threads: Threads = None,
     device: Device = "cpu",
@@ -80,7 +93,7 @@ def classify(
     span = parse_span(start, end)
     discriminator: Model = find_model(weights, model).to(device)
     inputs = find_files(files)
-    _check_outputs(inputs.files, out, detections, plot)
+    _check_outputs(inputs.files, out, detections, *_event_files(events), plot)
     stream, unread = read_files(inputs, **span)
     lost = inputs.absent + unread
     undecided: list[str] = []
@@ -95,10 +108,11 @@ def classify(
                 "min_coverage": min_coverage,
                 "max_novelty": max_novelty,
                 "reject_below": reject_below,
+                "travel_time": travel_time,
                 "channels": parse_channels(channels),
             }
             limits = {name: value for name, value in asked.items() if value is not None}  # others as in the weights
-            windows = classify_stream(discriminator, stream, stride, limits, out, detections, plot)
+            windows = classify_stream(discriminator, stream, stride, limits, out, detections, events, plot)
             undecided += _undecided(windows)
     finally:
         for line in [*lost, *undecided]:
@@ -136,6 +150,19 @@ def _undecided(windows: WindowList) -> list[str]:
     return [f"{station} was not classified: {reasons[station]}" for station, done in computed.items() if not done]
 
 
+def _event_files(path: Path | None) -> list[Path]:
+    if path is None:
+        return []
+    return [path] if path.suffix.lower() in _QUAKEML else list(check_tables(path))
+
+
+def _write_events(found: DecisionList, path: Path, component: str) -> list[Path]:
+    if path.suffix.lower() not in _QUAKEML:
+        return write_tables(found, path)
+    storage.write_file(path, lambda to: detected_catalog(found, component).write(to, "QUAKEML"))
+    return [path]
+
+
 def classify_stream(
     model: Model,
     stream: obspy.Stream,
@@ -143,6 +170,7 @@ def classify_stream(
     limits: Mapping[str, Any],
     out: Path | None,
     detections: Path | None,
+    events: Path | None,
     plot: Path | None,
 ) -> WindowList:
     """Classify a stream, write the requested files, and only then print the weights and the results.
@@ -190,6 +218,11 @@ def classify_stream(
                 written.append(path)
             except OutputError as error:
                 failures.append(error)
+    if events:
+        try:
+            written += _write_events(result.events, events, result.windows.component)
+        except OutputError as error:
+            failures.append(error)
     to = console
     for path, write in outputs:
         if path == _STANDARD_OUTPUT:
@@ -200,6 +233,9 @@ def classify_stream(
     to.print(result.windows, markup=False, highlight=False)
     to.print()
     to.print(result.detections, markup=False, highlight=False)
+    if len(result.events) < len(result.detections):  # several stations detected the same
+        to.print()
+        to.print(result.events, markup=False, highlight=False)
     for path in written:
         say(f"wrote {path}", to)
     n_stations = len({block.station for block in result.windows.blocks})

@@ -20,5 +20,6 @@ def demo(out: Annotated[Path, typer.Option(help="folder for tables and figure")]
         limits={},
         out=out / "windows.csv",
         detections=out / "detections.csv",
+        events=None,
         plot=out / "figure.png",
     )

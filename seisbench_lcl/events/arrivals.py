@@ -4,21 +4,17 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import obspy
 import pandas as pd
 from obspy import UTCDateTime
 from obspy.core.event import Catalog
 from obspy.core.event import Event as CatalogEvent
 
 from seisbench_lcl.errors import DatasetError
-from seisbench_lcl.events.event import Event, Origin, Pick
 from seisbench_lcl.events.files import CatalogReader
 from seisbench_lcl.events.windows import is_p
+from seisbench_lcl.models.event import Event, Origin, Pick, event_id
+from seisbench_lcl.waveforms.network import TRAVEL_TIME, arriving_together
 from seisbench_lcl.wording import listed, suggestion
-
-TRAVEL_TIME = 20.0
-"""Seconds between the first and the last P of an event in a network of unknown size, some 100 km across."""
 
 _AGAIN = 2.0  # s
 
@@ -73,43 +69,24 @@ def group_picks(picks: Iterable[Pick], travel_time: float = TRAVEL_TIME, min_sta
     min_stations : int
         Events with fewer stations are left out.
     """
-    groups: list[dict[tuple[str, str], Pick]] = []
-    still_open: list[dict[tuple[str, str], Pick]] = []
     latest: dict[tuple[str, str], UTCDateTime] = {}
+    once = []
     for pick in sorted((pick for pick in picks if is_p(pick.phase)), key=lambda pick: pick.time):
-        site = pick.network, pick.station
-        if site in latest and pick.time - latest[site] < _AGAIN:
-            continue
-        latest[site] = pick.time
-        still_open = [g for g in still_open if pick.time - next(iter(g.values())).time <= travel_time]
-        group = next((g for g in still_open if site not in g), None)
-        if group is None:
-            group = {}
-            groups.append(group)
-            still_open.append(group)
-        group[site] = pick
-    kept = [tuple(group.values()) for group in groups if len(group) >= min_stations]
-    return [Event(id_of(group[0]), picks=group) for group in kept]
+        site = _site(pick)
+        if site not in latest or pick.time - latest[site] >= _AGAIN:
+            latest[site] = pick.time
+            once.append(pick)
+    groups = arriving_together(once, travel_time, site=_site, start=_onset, end=_onset)
+    kept = [tuple(group) for group in groups if len(group) >= min_stations]
+    return [Event(event_id(group[0].time, *_site(group[0])), picks=group) for group in kept]
 
 
-def id_of(pick: Pick) -> str:
-    """Return an id of an event that is valid in QuakeML, from its first pick."""
-    station = "".join(letter for letter in f"{pick.network}_{pick.station}" if letter.isalnum() or letter == "_")
-    return f"smi:local/seisbench_lcl/event/{pick.time.strftime('%Y%m%dT%H%M%S_%f')}_{station}"
+def _site(pick: Pick) -> tuple[str, str]:
+    return pick.network, pick.station
 
 
-def travel_time_across(inventory: obspy.Inventory) -> float:
-    """Return the time that P takes from the first to the last station of a network at most, in s.
-
-    Direct P at 5 km/s along the longest way between two stations, and 2 s for errors of picks.
-    """
-    places = np.radians([(s.latitude, s.longitude) for network in inventory for s in network]).reshape(-1, 2)
-    latitude, longitude = places[:, :1], places[:, 1:]
-    half = (
-        np.sin((latitude - latitude.T) / 2) ** 2
-        + np.cos(latitude) * np.cos(latitude.T) * np.sin((longitude - longitude.T) / 2) ** 2
-    )
-    return float((2 * 6371 * np.arcsin(np.sqrt(np.clip(half, 0, 1)))).max(initial=0.0)) / 5 + 2
+def _onset(pick: Pick) -> UTCDateTime:
+    return pick.time
 
 
 def read_arrivals(path: str | Path, travel_time: float = TRAVEL_TIME) -> list[Event]:

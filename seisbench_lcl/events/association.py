@@ -10,9 +10,8 @@ import pandas as pd
 from obspy import UTCDateTime
 
 from seisbench_lcl.errors import ConfigurationError, check_arguments, is_whole
-from seisbench_lcl.events.arrivals import id_of
-from seisbench_lcl.events.event import Event, Origin, Pick
 from seisbench_lcl.events.windows import is_p
+from seisbench_lcl.models.event import Event, Origin, Pick, event_id
 
 _AROUND = 0.5  # degrees around the network in which origins are searched
 
@@ -107,7 +106,7 @@ def associate(
     for event in found.itertuples():
         own = sorted((known[i] for i in assigned.loc[assigned["event_idx"] == event.idx, "pick_idx"]), key=_time)
         origin = Origin("", UTCDateTime(event.time), event.latitude, event.longitude, event.depth * 1000)
-        events.append(Event(id_of(own[0]), origin, tuple(own)))
+        events.append(Event(event_id(own[0].time, own[0].network, own[0].station), origin, tuple(own)))
     return sorted(events, key=lambda event: _time(event.picks[0]))
 
 

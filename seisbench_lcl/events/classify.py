@@ -2,37 +2,38 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
+from itertools import islice
 from typing import Any, Literal
 
-import numpy as np
 import obspy
 from seisbench.models import WaveformModel
 
-from seisbench_lcl.datasets.cuts import Cuts
 from seisbench_lcl.errors import ConfigurationError, check_arguments
-from seisbench_lcl.events.arrivals import TRAVEL_TIME, arrivals_of, group_picks, picks_of, travel_time_across
+from seisbench_lcl.events.arrivals import arrivals_of, group_picks, picks_of
 from seisbench_lcl.events.association import associate, can_associate
 from seisbench_lcl.events.deciding import vote
-from seisbench_lcl.events.decision import EventDecision, StationDecision
-from seisbench_lcl.events.event import Event, Pick
 from seisbench_lcl.events.predicted import predicted_picks
+from seisbench_lcl.events.predicting import station_decisions
 from seisbench_lcl.events.rules import EventRules
 from seisbench_lcl.events.sources import Waveforms, WaveformSource, open_waveforms
-from seisbench_lcl.events.windows import StationWindow, cut_windows, first_arrivals
+from seisbench_lcl.events.windows import Member, StationWindow, cut_windows, first_arrivals
+from seisbench_lcl.models.decision import EventDecision, StationDecision
+from seisbench_lcl.models.decision_list import DecisionList
+from seisbench_lcl.models.event import Event, Pick
 from seisbench_lcl.models.model import Model
-from seisbench_lcl.models.reasons import novel, unsure
+from seisbench_lcl.waveforms.network import TRAVEL_TIME, travel_time_across
 from seisbench_lcl.wording import suggestion
 
-_BATCH = 64  # windows that pass through the model at once
+_BATCH = 64  # stations that pass through the model at once
 _WAITING = 16  # events that may wait for their batch to fill
 
 
-def classify_events(model: Model, events: Iterable[Event], waveforms: Waveforms, **rules: Any) -> list[EventDecision]:
+def classify_events(model: Model, events: Iterable[Event], waveforms: Waveforms, **rules: Any) -> DecisionList:
     """Decide on events; see `decide_events`.
 
     Parameters
     ----------
-    model : Discriminator or DiscriminatorEnsemble
+    model : Discriminator, DiscriminatorEnsemble or MixedEnsemble
     events : iterable of Event
     waveforms : WaveformSource, obspy.Stream, or name
         As in `seisbench_lcl.events.sources.open_waveforms`.
@@ -44,17 +45,17 @@ def classify_events(model: Model, events: Iterable[Event], waveforms: Waveforms,
     ConfigurationError, WaveformError
         As `decide_events`.
     """
-    return list(decide_events(model, events, waveforms, _rules(rules)))
+    return DecisionList(decide_events(model, events, waveforms, _rules(rules)))
 
 
 def classify_catalog(
     model: Model, catalog: Any, waveforms: Waveforms, *, travel_time: float | None = None, **rules: Any
-) -> list[EventDecision]:
+) -> DecisionList:
     """Decide on the events of a catalogue.
 
     Parameters
     ----------
-    model : Discriminator or DiscriminatorEnsemble
+    model : Discriminator, DiscriminatorEnsemble or MixedEnsemble
     catalog : obspy.Catalog, PickList, path, or sequence of Event
         A path is that of a catalogue, or of a CSV table (`seisbench_lcl.events.arrivals.arrivals_of`). Picks without
         events are grouped (`seisbench_lcl.events.arrivals.group_picks`).
@@ -82,7 +83,7 @@ def classify_catalog(
     ['earthquake']
     """
     settings = _rules(rules)
-    return list(decide_events(model, arrivals_of(catalog, _within(travel_time, settings)), waveforms, settings))
+    return DecisionList(decide_events(model, arrivals_of(catalog, _within(travel_time, settings)), waveforms, settings))
 
 
 def classify_picks(
@@ -95,12 +96,12 @@ def classify_picks(
     association: Literal["auto", "pyocto", "time"] = "auto",
     picker_args: Mapping[str, Any] | None = None,
     **rules: Any,
-) -> list[EventDecision]:
+) -> DecisionList:
     """Pick P on a record, form events, and decide on them.
 
     Parameters
     ----------
-    model : Discriminator or DiscriminatorEnsemble
+    model : Discriminator, DiscriminatorEnsemble or MixedEnsemble
     picker : seisbench.models.WaveformModel
         Such as ``sbm.PhaseNet.from_pretrained("original")``.
     stream : obspy.Stream
@@ -140,7 +141,7 @@ def classify_picks(
         events = associate(picks, inventory, min_stations=max(least_picks, 3))
     else:
         events = group_picks(picks, _within(travel_time, settings), least_picks)
-    return list(decide_events(model, events, stream, settings))
+    return DecisionList(decide_events(model, events, stream, settings))
 
 
 def _rules(given: Mapping[str, Any]) -> EventRules:
@@ -168,7 +169,7 @@ def decide_events(
 
     Parameters
     ----------
-    model : Discriminator or DiscriminatorEnsemble
+    model : Discriminator, DiscriminatorEnsemble or MixedEnsemble
     events : iterable of Event
         Read one after the other, a few ahead of the decisions.
     waveforms : WaveformSource, obspy.Stream, or name
@@ -178,17 +179,12 @@ def decide_events(
     Raises
     ------
     ConfigurationError
-        If the picker does not fit the windows of the model, or it is a `MixedEnsemble`.
+        If the picker does not fit the windows of the model.
     WaveformError
         If there are no waveforms, or their source has failed; what was decided before has been yielded.
     """
-    if isinstance(model.window_preprocessing, list):
-        raise ConfigurationError(
-            f"the members of this {model.name} have different windows, which events do not support yet: decide with "
-            "each member, or with an ensemble of members that share their windows"
-        )
     rules = rules or EventRules()
-    source, cuts = open_waveforms(waveforms), rules.cuts(model)
+    source, members = open_waveforms(waveforms), rules.members(model)
     seen: set[str] = set()
     waiting: list[_Draft] = []
     for event in events:
@@ -197,12 +193,11 @@ def decide_events(
         else:
             seen.add(event.id)
             try:
-                waiting.append(_draft(event, source, model, cuts, rules))
+                waiting.append(_draft(event, source, members, rules))
             except Exception:
                 yield from _decided(model, waiting, rules)
                 raise
-        windows = sum(isinstance(part, StationWindow) for draft in waiting for part in draft.parts)
-        if windows >= _BATCH or len(waiting) >= _WAITING:
+        if sum(len(draft.stations) for draft in waiting) >= _BATCH or len(waiting) >= _WAITING:
             yield from _decided(model, waiting, rules)
             waiting = []
     yield from _decided(model, waiting, rules)
@@ -213,11 +208,11 @@ class _Draft:
     """An event before the vote: windows, and stations without one."""
 
     event: Event
-    parts: list[StationWindow | StationDecision]
+    stations: list[list[StationWindow | StationDecision]]  # of each, what each member has
     reason: str = ""
 
 
-def _draft(event: Event, source: WaveformSource, model: Model, cuts: dict[str, Cuts], rules: EventRules) -> _Draft:
+def _draft(event: Event, source: WaveformSource, members: Sequence[Member], rules: EventRules) -> _Draft:
     picks: Sequence[Pick] = first_arrivals(event.picks)
     reason = ""
     if not picks:
@@ -233,44 +228,11 @@ def _draft(event: Event, source: WaveformSource, model: Model, cuts: dict[str, C
             where = f"no station within {rules.max_distance:g}°"
             placed = event.origin.latitude is not None and event.origin.longitude is not None
             return _Draft(event, [], f"{reason}, and {where if placed else 'an origin without a place'}")
-    return _Draft(event, list(cut_windows(picks, source, model.preprocessing, cuts, rules.windows())))
+    return _Draft(event, list(cut_windows(picks, source, members, rules.windows())))
 
 
 def _decided(model: Model, drafts: list[_Draft], rules: EventRules) -> Iterator[EventDecision]:
     """Yield the decisions on some events, after one pass of the model over all their windows."""
-    windows = [part for draft in drafts for part in draft.parts if isinstance(part, StationWindow)]
-    found = iter(_predicted(model, windows, rules))
+    found = iter(station_decisions(model, [station for draft in drafts for station in draft.stations], rules))
     for draft in drafts:
-        stations = [next(found) if isinstance(part, StationWindow) else part for part in draft.parts]
-        yield vote(draft.event, stations, model, rules, draft.reason)
-
-
-def _predicted(model: Model, windows: list[StationWindow], rules: EventRules) -> list[StationDecision]:
-    if not windows:
-        return []
-    prediction = model.predict_detailed(np.stack([window.samples for window in windows]))
-    probabilities = prediction.probabilities.double().numpy()
-    novelties = prediction.diagnostics.get("novelty")
-    decided = []
-    for i, window in enumerate(windows):
-        novelty = float("nan") if novelties is None else float(novelties[i])
-        row = probabilities[i]
-        reason = ""
-        if rules.max_novelty is not None and novelty > rules.max_novelty:
-            reason = novel(novelty, rules.max_novelty)
-        elif row.max() < rules.reject_below:
-            best = model.labels[row.argmax()]
-            reason = unsure(best, row.max(), rules.reject_below)
-        decided.append(
-            StationDecision(
-                window.station,
-                window.p_time,
-                window.p_source,
-                {} if reason else dict(zip(model.labels, row.tolist(), strict=True)),
-                reason,
-                novelty,
-                window.coverage,
-                window.snr,
-            )
-        )
-    return decided
+        yield vote(draft.event, list(islice(found, len(draft.stations))), model, rules, draft.reason)

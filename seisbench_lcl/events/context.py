@@ -5,97 +5,37 @@ event at noon a blast, context learns to call every shallow event at noon a blas
 at noon. So it is always shown apart from the waveforms, and mixed in only if asked (`EventContext.mixed`).
 """
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timezone
 from functools import cached_property
-from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from obspy.geodetics import locations2degrees
 
 from seisbench_lcl.errors import ConfigurationError, DatasetError
-from seisbench_lcl.events.calibration import EventCalibration
-from seisbench_lcl.events.decision import EventDecision
-from seisbench_lcl.events.event import Origin
+from seisbench_lcl.evaluation.event_calibration import EventCalibration
+from seisbench_lcl.events.files.marks import AUTHOR
+from seisbench_lcl.events.quarries import Quarry
+from seisbench_lcl.models.decision import EventDecision, elect
+from seisbench_lcl.models.event import Event, Origin
+from seisbench_lcl.models.model import Model
+from seisbench_lcl.wording import listed
 
 _DISTANCES = (2.0, 5.0, 15.0)  # km to the nearest quarry, between which counts are made
 _KERNEL = (0.25, 0.5, 0.25)  # over neighbouring hours
 _PARTS = 5  # of the events, of which each is held out once
 _KM = 111.19  # per degree
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+_BLASTS = (
+    *("explosion", "quarry blast", "mining explosion", "industrial explosion", "controlled explosion"),
+    *("chemical explosion", "accidental explosion", "experimental explosion", "road cut", "blasting levee"),
+)
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class Quarry:
-    """A place where blasts are fired: degrees, hours of work in local time, and the days of work from 0, Monday."""
-
-    name: str
-    latitude: float
-    longitude: float
-    opens: float = 0.0
-    closes: float = 24.0
-    days: frozenset[int] = frozenset(range(7))
-
-    def works(self, hour: float, day: int) -> bool:
-        """Return whether it works at an hour of a weekday; hours may run across midnight."""
-        if self.opens <= self.closes:
-            return day in self.days and self.opens <= hour < self.closes
-        return (day in self.days and hour >= self.opens) or ((day - 1) % 7 in self.days and hour < self.closes)
-
-
-def read_quarries(path: str | Path) -> list[Quarry]:
-    """Read a CSV table or a GeoJSON file of places.
-
-    A table has the columns ``latitude`` and ``longitude`` (degrees), and may have ``name``, ``opens`` and ``closes``
-    (local hours, such as 6.5) and ``days`` (such as "Mon Tue Wed"). A GeoJSON file has points with these properties.
-
-    Raises
-    ------
-    DatasetError
-        If the file cannot be read, or a value in it.
-    """
-    try:
-        if Path(path).suffix.lower() in (".json", ".geojson"):
-            rows = [_point(feature) for feature in json.loads(Path(path).read_text())["features"]]
-        else:
-            table = pd.read_csv(path, dtype=str, keep_default_na=False)
-            rows = [{str(k).strip(): v for k, v in row.items() if v} for row in table.to_dict("records")]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DatasetError(f"cannot read {path} as a table or GeoJSON file of quarries: {error!r}") from error
-    found = []
-    for number, row in enumerate(rows, start=1):
-        try:
-            found.append(_quarry(row))
-        except (KeyError, TypeError, ValueError) as error:
-            raise DatasetError(
-                f"{path}, place {number}: {error!r}: expected latitude and longitude in degrees, opens and closes in "
-                "hours from 0 to 24, and days such as 'Mon Tue'"
-            ) from error
-    return found
-
-
-def _point(feature: Mapping[str, object]) -> dict[str, object]:
-    longitude, latitude = feature["geometry"]["coordinates"][:2]  # type: ignore[index]
-    return {**(feature.get("properties") or {}), "latitude": latitude, "longitude": longitude}  # type: ignore[dict-item]
-
-
-def _quarry(row: Mapping[str, object]) -> Quarry:
-    latitude, longitude = (float(str(row[name])) for name in ("latitude", "longitude"))
-    opens, closes = (float(str(row.get(name, usual))) for name, usual in (("opens", 0), ("closes", 24)))
-    if not (abs(latitude) <= 90 and abs(longitude) <= 360 and 0 <= opens <= 24 and 0 <= closes <= 24):
-        raise ValueError(f"{latitude}, {longitude}, {opens}, {closes} are out of range")
-    days = row.get("days")
-    names = str(days).replace(",", " ").split() if days else _DAYS
-    numbers = frozenset(_DAYS.index(name[:3].title()) for name in names)
-    return Quarry(str(row.get("name", "")), latitude, longitude, opens, closes, numbers)
 
 
 @dataclass(frozen=True)
@@ -190,6 +130,48 @@ class EventContext:
         ones = np.ones(len(codes), dtype=int)
         return replace(whole, temperature=EventCalibration.fit(held_out, codes, ones, "context").temperature)
 
+    @classmethod
+    def learnt(
+        cls, events: Iterable[Event], model: Model, *, quarries: Iterable[Quarry] = (), timezone: str = "UTC"
+    ) -> "EventContext":
+        """Learn from the types that persons and other programs gave to the events of a catalogue.
+
+        Types that this package set do not count, nor do events without an origin or with a type that the model does
+        not know. Any kind of blast, such as "quarry blast" or "mining explosion", counts for the one label of the model
+        that is a blast.
+
+        Parameters
+        ----------
+        events : iterable of Event
+            Such as a `seisbench_lcl.events.files.CatalogReader`.
+        model : Discriminator or DiscriminatorEnsemble
+            For its labels and their QuakeML types.
+        quarries, timezone
+            As in `fit`.
+
+        Raises
+        ------
+        DatasetError
+            If no event counts.
+        ConfigurationError
+            If the time zone is unknown.
+        """
+        labels = {str(kind): label for label, kind in model.event_types.items() if kind is not None}
+        if len(blasts := [label for kind, label in labels.items() if kind in _BLASTS]) == 1:
+            labels = dict.fromkeys(_BLASTS, blasts[0]) | labels
+        known = [
+            (event.origin, labels[event.type])
+            for event in events
+            if event.origin and event.type in labels and event.type_author != AUTHOR
+        ]
+        if not known:
+            raise DatasetError(
+                "no event has an origin and a type that the model knows, set by somebody else: context needs a "
+                f"catalogue of {listed([*labels])}"
+            )
+        origins, names = zip(*known, strict=True)
+        return cls.fit(origins, names, known=model.labels, quarries=quarries, timezone=timezone)
+
     def _counted(self, cells: NDArray[np.int64], codes: NDArray[np.int64]) -> "EventContext":
         """Return the context of events with these cells (E, 3) and classes (E,)."""
         hours, days, places = (self._table(cells[:, i], codes, n) for i, n in enumerate((24, 7, len(_DISTANCES) + 2)))
@@ -242,21 +224,16 @@ class EventContext:
         if decision.label is None:
             return decision
         together = self.beside(decision, origin).together
-        first, second = sorted(together.values(), reverse=True)[:2]
-        label = max(together, key=together.__getitem__)
-        votes = [station.label == label for station in decision.stations if station.label]
-        spread = [station.probabilities[label] for station in decision.stations if station.label]
-        return replace(
-            decision,
-            label=label,
-            event_type=event_types[label],
-            probabilities=together,
-            margin=first - second,
-            disagreement=float(np.std(spread)) if len(spread) > 1 else math.nan,
-            n_for=sum(votes),
-            n_against=len(votes) - sum(votes),
+        mixed = elect(
+            Event(decision.event, decision.origin),
+            decision.stations,
+            np.array([together[label] for label in self.labels]),
+            self.labels,
+            event_types,
             rule=f"{decision.rule} and context",
+            weights=decision.weights,
         )
+        return replace(mixed, context=decision.context)
 
     def _cells(self, origin: Origin) -> tuple[int, int, int]:
         """Return hour, weekday and place of an origin, as columns of the tables."""

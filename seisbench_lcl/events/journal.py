@@ -9,8 +9,8 @@ from typing import Any
 from obspy import UTCDateTime
 
 from seisbench_lcl.errors import OutputError
-from seisbench_lcl.events.decision import EventDecision, StationDecision
-from seisbench_lcl.events.event import Event, Origin
+from seisbench_lcl.models.decision import EventDecision, StationDecision
+from seisbench_lcl.models.event import Event, Origin
 
 
 class Journal:

@@ -1,13 +1,16 @@
 """P arrivals calculated from an origin, for catalogues without picks."""
 
 from functools import lru_cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from obspy import Inventory
 from obspy.geodetics import locations2degrees
 from obspy.taup import TauPyModel
+from obspy.taup.taup_create import build_taup_model
 
 from seisbench_lcl.errors import ConfigurationError
-from seisbench_lcl.events.event import Origin, Pick
+from seisbench_lcl.models.event import Origin, Pick
 
 _P = ("p", "P", "Pg", "Pn", "Pdiff", "PKP", "PKIKP")
 _USUAL_DEPTH = 10.0  # km
@@ -25,7 +28,8 @@ def predicted_picks(
     inventory : obspy.Inventory
         Stations with coordinates.
     model : str
-        Velocity model of ObsPy's TauP, or the path of one that it has built.
+        Velocity model of ObsPy's TauP such as "iasp91", or the path of a local one: .tvel or .nd, or .npz that TauP has
+        built.
     max_distance : float
         Farthest station, in degrees.
 
@@ -64,10 +68,15 @@ def _travel_time(model: str, depth: float, distance: float) -> float | None:
 
 @lru_cache(maxsize=2)
 def _taup(model: str) -> TauPyModel:
+    path = Path(model)
     try:
-        return TauPyModel(model)
+        if path.suffix.lower() not in (".tvel", ".nd"):
+            return TauPyModel(model)
+        with TemporaryDirectory() as folder:
+            build_taup_model(str(path), folder, verbose=False)
+            return TauPyModel(str(Path(folder, f"{path.stem}.npz")))
     except Exception as error:  # TauP raises errors of several types
         raise ConfigurationError(
-            f"ObsPy's TauP has no velocity model {model!r}: name one of its own, such as iasp91 or ak135, or the path "
-            f"of one that obspy.taup.taup_create.build_taup_model has built ({error})"
+            f"ObsPy's TauP cannot use the velocity model {model!r}: name one of its own, such as iasp91 or ak135, or "
+            f"the path of a local one, .tvel, .nd or .npz ({error})"
         ) from error

@@ -2,17 +2,20 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from obspy import Inventory
 
 from seisbench_lcl.datasets.cuts import Cuts
 from seisbench_lcl.errors import ConfigurationError, check_arguments, is_whole
-from seisbench_lcl.events.calibration import EventCalibration
+from seisbench_lcl.evaluation.event_calibration import EventCalibration
+from seisbench_lcl.events.context import EventContext
 from seisbench_lcl.events.votes import Rule, rule_of
-from seisbench_lcl.events.windows import INSTRUMENTS, WindowRules
+from seisbench_lcl.events.windows import Member, WindowRules
 from seisbench_lcl.hub.backbones import Backbone
 from seisbench_lcl.models.model import Model
 from seisbench_lcl.training.pipeline import refined_cuts
+from seisbench_lcl.waveforms.channels import INSTRUMENTS
 
 _REFINED = 3.0  # s on each side of a predicted arrival in which its onset is searched
 
@@ -26,8 +29,8 @@ class EventRules:
     rule : str or Rule
         How the stations vote: "mean", "log-odds", "majority", "median", "snr" or "earliest:3"
         (`seisbench_lcl.events.votes`).
-    calibration : EventCalibration, optional
-        Fitted to this model and rule.
+    calibration : EventCalibration, "weights" or None
+        Fitted to this model and rule. By default that of the weights, if they have one for this rule.
     min_stations : int
         Least number of stations with a decision.
     min_margin : float
@@ -45,6 +48,10 @@ class EventRules:
         Predicted arrivals are searched within 3 s, or this if it is more.
     picker : Backbone, optional
         SeisBench picker that refines; by default that of the training.
+    context : EventContext, optional
+        What time and place alone say is kept beside each decision.
+    mix_context : bool
+        Whether decisions are by waveforms and context together; their rule then says so.
     inventory : obspy.Inventory, optional
         Stations at which P is predicted, for events without a P pick.
     velocity_model, max_distance
@@ -57,7 +64,7 @@ class EventRules:
     """
 
     rule: str | Rule = "mean"
-    calibration: EventCalibration | None = None
+    calibration: EventCalibration | Literal["weights"] | None = "weights"
     min_stations: int = 1
     min_margin: float = 0.0
     max_disagreement: float = 0.5
@@ -69,6 +76,8 @@ class EventRules:
     flexible: bool = True
     refine: float | None = None
     picker: Backbone | None = None
+    context: EventContext | None = None
+    mix_context: bool = False
     inventory: Inventory | None = field(default=None, compare=False, repr=False)
     velocity_model: str = "iasp91"
     max_distance: float = 2.0
@@ -84,7 +93,17 @@ class EventRules:
             ("reject_below must be from 0 to below 1", 0 <= self.reject_below < 1, self.reject_below),
             ("max_distance must be a positive number of degrees", 0 < self.max_distance <= 180, self.max_distance),
         )
-        if self.calibration and self.calibration.rule != self.rule_name:
+        if self.mix_context and not self.context:
+            raise ConfigurationError("mix_context needs a context: pass context=")
+        check_arguments(
+            "",
+            (
+                "calibration must be an EventCalibration, 'weights' or None",
+                self.calibration in ("weights", None) or isinstance(self.calibration, EventCalibration),
+                self.calibration,
+            ),
+        )
+        if isinstance(self.calibration, EventCalibration) and self.calibration.rule != self.rule_name:
             raise ConfigurationError(
                 f"the calibration was fitted to the rule {self.calibration.rule!r}, but events vote by "
                 f"{self.rule_name!r}: use that rule, or fit another calibration"
@@ -97,6 +116,13 @@ class EventRules:
         """Name of the rule, for the record."""
         return self.rule if isinstance(self.rule, str) else getattr(self.rule, "__name__", "own rule")
 
+    def calibration_of(self, model: Model) -> EventCalibration | None:
+        """Return the calibration of a model's votes by this rule, if there is one."""
+        if self.calibration != "weights":
+            return self.calibration
+        own = EventCalibration(**model.event_calibration) if model.event_calibration else None
+        return own if own and own.rule == self.rule_name else None
+
     def vote(self) -> Rule:
         """Return the rule as a function."""
         return rule_of(self.rule) if isinstance(self.rule, str) else self.rule
@@ -104,6 +130,17 @@ class EventRules:
     def windows(self) -> WindowRules:
         """Return which windows count."""
         return WindowRules(self.instruments, self.min_coverage, self.margin, self.flexible)
+
+    def members(self, model: Model) -> list[Member]:
+        """Return how each member of a `MixedEnsemble` wants its windows, or how the one model does.
+
+        Raises
+        ------
+        ConfigurationError
+            If the picker does not fit the windows of the model.
+        """
+        members = model.members if isinstance(model.window_preprocessing, list) else [model]
+        return [Member(member.preprocessing, self.cuts(member)) for member in members]
 
     def cuts(self, model: Model) -> dict[str, Cuts]:
         """Return how arrivals are refined, by the source of a pick.

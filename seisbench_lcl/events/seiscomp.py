@@ -11,12 +11,12 @@ from typing import Any
 from lxml import etree
 
 from seisbench_lcl.errors import CatalogError, check_arguments
-from seisbench_lcl.events.decision import EventDecision
-from seisbench_lcl.events.event import Event
 from seisbench_lcl.events.files.elements import stream_elements, word
 from seisbench_lcl.events.files.layout import Layout, read_layout
 from seisbench_lcl.events.files.marks import AUTHOR, Present, Rules, by_event, wanted_type
 from seisbench_lcl.events.files.reader import CatalogReader, check_file
+from seisbench_lcl.models.decision import EventDecision
+from seisbench_lcl.models.event import Event
 from seisbench_lcl.storage.files import write_file
 
 HINT_ID = "smi:local/seisbench_lcl.eventTypeHint"

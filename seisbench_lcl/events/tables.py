@@ -1,4 +1,4 @@
-"""Decisions as tables: one row an event, one row a station; as CSV or Parquet, and read back."""
+"""Tables of decisions in files, CSV or Parquet: one of events, one of stations."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.util import find_spec
@@ -10,81 +10,21 @@ import pandas as pd
 from obspy import UTCDateTime
 
 from seisbench_lcl.errors import DatasetError, OutputError
-from seisbench_lcl.events.decision import EventDecision, StationDecision
-from seisbench_lcl.events.event import Origin
+from seisbench_lcl.models.decision import EventDecision, StationDecision
+from seisbench_lcl.models.decision_list import (
+    CONTEXT,
+    EVENT_COLUMNS,
+    PROBABILITY,
+    STATION_COLUMNS,
+    DecisionList,
+    event_table,
+    station_table,
+)
+from seisbench_lcl.models.event import Origin
 from seisbench_lcl.storage import write_file
 
 _PARQUET = {".parquet", ".pq"}
-_OPEN, _CLOSE = "probability[", "]"
 _TIMES = "%Y-%m-%dT%H:%M:%S.%fZ"
-
-EVENT_COLUMNS = (
-    *("event", "origin", "origin_time", "latitude", "longitude", "depth_km", "label", "event_type", "probability"),
-    *("certainty_word", "margin", "disagreement", "n_for", "n_against", "n_stations", "reason", "rule", "weights"),
-)
-"""Columns of the table of events; one ``probability[label]`` for each label follows."""
-
-STATION_COLUMNS = ("event", "station", "p_time", "p_source", "label", "reason", "novelty", "coverage", "snr")
-"""Columns of the table of stations; one ``probability[label]`` for each label follows."""
-
-
-def event_table(decisions: Iterable[EventDecision]) -> pd.DataFrame:
-    """Return one row for each event, with `EVENT_COLUMNS` and one column for each label.
-
-    ``origin`` is an id, ``origin_time`` UTC; all five columns of the origin are empty for an event without one.
-    ``label`` and ``event_type`` are empty for an undecided event, whose ``reason`` says why; ``n_for``, ``n_against``
-    and ``n_stations`` count stations with the event's label, with others, and all.
-    """
-    decisions = list(decisions)
-    rows = [
-        {
-            "event": d.event,
-            **_place(d.origin),
-            "label": d.label or "",
-            "event_type": d.event_type or "",
-            "probability": d.probability,
-            "certainty_word": d.certainty_word,
-            "margin": d.margin,
-            "disagreement": d.disagreement,
-            "n_for": d.n_for,
-            "n_against": d.n_against,
-            "n_stations": len(d.stations),
-            "reason": d.reason,
-            "rule": d.rule,
-            "weights": d.weights,
-            **_columns(d.probabilities),
-        }
-        for d in decisions
-    ]
-    table = _table(rows, EVENT_COLUMNS, [d.probabilities for d in decisions])
-    table["origin_time"] = table["origin_time"].astype("datetime64[us]")
-    return table
-
-
-def station_table(decisions: Iterable[EventDecision]) -> pd.DataFrame:
-    """Return one row for each station of each event, with `STATION_COLUMNS` and one column for each label.
-
-    ``p_time`` is UTC; ``label`` is empty where the model abstained, and ``reason`` says why; ``snr`` is in dB.
-    """
-    found = [(decision.event, station) for decision in decisions for station in decision.stations]
-    rows = [
-        {
-            "event": event,
-            "station": s.station,
-            "p_time": s.p_time.datetime,
-            "p_source": s.p_source,
-            "label": s.label or "",
-            "reason": s.reason,
-            "novelty": s.novelty,
-            "coverage": s.coverage,
-            "snr": s.snr,
-            **_columns(s.probabilities),
-        }
-        for event, s in found
-    ]
-    table = _table(rows, STATION_COLUMNS, [station.probabilities for _, station in found])
-    table["p_time"] = table["p_time"].astype("datetime64[us]")
-    return table
 
 
 def write_tables(decisions: Iterable[EventDecision], path: str | Path) -> list[Path]:
@@ -128,7 +68,7 @@ def check_tables(path: str | Path) -> tuple[Path, Path]:
     return path, path.with_name(f"{path.stem}_stations{path.suffix}")
 
 
-def read_tables(path: str | Path) -> list[EventDecision]:
+def read_tables(path: str | Path) -> DecisionList:
     """Read what `write_tables` wrote, both tables.
 
     Raises
@@ -146,17 +86,17 @@ def read_tables(path: str | Path) -> list[EventDecision]:
                 row["station"],
                 UTCDateTime(row["p_time"]),
                 row["p_source"],
-                _probabilities(row),
+                _by_label(row),
                 row["reason"],
                 *(_number(row[name]) for name in ("novelty", "coverage", "snr")),
             )
         )
-    return [
+    return DecisionList(
         EventDecision(
             row["event"],
             row["label"] or None,
             row["event_type"] or None,
-            _probabilities(row),
+            _by_label(row),
             _number(row["margin"]),
             _number(row["disagreement"]),
             int(row["n_for"]),
@@ -166,21 +106,10 @@ def read_tables(path: str | Path) -> list[EventDecision]:
             row["weights"],
             tuple(of_event.get(row["event"], ()) if int(row["n_stations"]) else ()),
             _origin(row),
+            _by_label(row, CONTEXT),
         )
         for row in _read(events, EVENT_COLUMNS)
-    ]
-
-
-def _place(origin: Origin | None) -> dict[str, Any]:
-    if origin is None:
-        return {"origin": "", "origin_time": None}
-    return {
-        "origin": origin.id,
-        "origin_time": origin.time.datetime,
-        "latitude": origin.latitude,
-        "longitude": origin.longitude,
-        "depth_km": None if origin.depth is None else origin.depth / 1000,
-    }
+    )
 
 
 def _origin(row: Mapping[str, Any]) -> Origin | None:
@@ -202,24 +131,14 @@ def _known(cell: Any) -> float | None:
     return None if np.isnan(value) else value
 
 
-def _columns(probabilities: Mapping[str, float]) -> dict[str, float]:
-    return {f"{_OPEN}{label}{_CLOSE}": value for label, value in probabilities.items()}
-
-
-def _probabilities(row: Mapping[str, Any]) -> dict[str, float]:
+def _by_label(row: Mapping[str, Any], column: str = PROBABILITY) -> dict[str, float]:
+    before, after = column.split("{}")
     found = {
-        name.removeprefix(_OPEN).removesuffix(_CLOSE): _number(value)
+        name.removeprefix(before).removesuffix(after): _number(value)
         for name, value in row.items()
-        if name.startswith(_OPEN)
+        if name.startswith(before)
     }
     return {label: value for label, value in found.items() if not np.isnan(value)}
-
-
-def _table(
-    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], probabilities: Sequence[Mapping[str, float]]
-) -> pd.DataFrame:
-    labels = dict.fromkeys(label for own in probabilities for label in own)
-    return pd.DataFrame(rows, columns=[*columns, *(f"{_OPEN}{label}{_CLOSE}" for label in labels)])
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:

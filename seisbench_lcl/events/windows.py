@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import obspy
@@ -12,15 +12,13 @@ from obspy import UTCDateTime
 
 from seisbench_lcl.datasets.cuts import Cuts, signal_to_noise
 from seisbench_lcl.errors import WaveformError, check_arguments
-from seisbench_lcl.events.decision import StationDecision
-from seisbench_lcl.events.event import Pick
 from seisbench_lcl.events.source import Found, Site, WaveformSource
+from seisbench_lcl.models.decision import StationDecision
+from seisbench_lcl.models.event import Pick
 from seisbench_lcl.waveforms import Preprocessing, Record, StationId
+from seisbench_lcl.waveforms.channels import INSTRUMENTS
 from seisbench_lcl.waveforms.records import read_stream
 from seisbench_lcl.wording import listed
-
-INSTRUMENTS = ("HH", "BH", "EH", "SH", "HN", "EN", "HL", "EL")
-"""Band and instrument codes in order of preference: broadband, short-period, strong motion, low gain."""
 
 _P = re.compile(r"[ieqIEQ]?P([gnb*1]|diff)?[cduCDU+\-]?[0-4]?")  # with onset, polarity and weight, as in Nordic files
 _FAR_APART = 600.0  # s between picks from which on their waveforms are read apart
@@ -64,6 +62,20 @@ class WindowRules:
             ("min_coverage must be above 0 and up to 1", 0 < self.min_coverage <= 1, self.min_coverage),
             ("margin must be a number of seconds from 0 to 3600", 0 <= self.margin <= 3600, self.margin),
         )
+
+
+class Member(NamedTuple):
+    """How a model wants its windows.
+
+    Attributes
+    ----------
+    preprocessing : Preprocessing
+    cuts : dict of str to Cuts
+        How arrivals are refined, by the source of the pick: "pick", and others such as "predicted".
+    """
+
+    preprocessing: Preprocessing
+    cuts: dict[str, Cuts]
 
 
 @dataclass(frozen=True)
@@ -120,20 +132,18 @@ def first_arrivals(picks: Iterable[Pick]) -> list[Pick]:
 def cut_windows(
     picks: Iterable[Pick],
     source: WaveformSource,
-    preprocessing: Preprocessing,
-    cuts: dict[str, Cuts],
+    members: Sequence[Member],
     rules: WindowRules,
-) -> Iterator[StationWindow | StationDecision]:
-    """Yield the window of each station with a P pick, or a decision that says why there is none.
+) -> Iterator[list[StationWindow | StationDecision]]:
+    """Yield the windows of each station with a P pick, one for each member, or decisions that say why there are none.
 
     Parameters
     ----------
     picks : iterable of Pick
     source : WaveformSource
         Asked once for all stations, unless picks are more than ten minutes apart.
-    preprocessing : Preprocessing
-    cuts : dict of str to Cuts
-        How arrivals are refined, by the source of the pick: "pick", and others such as "predicted".
+    members : sequence of Member
+        One for a model; those of a `MixedEnsemble`.
     rules : WindowRules
 
     Raises
@@ -141,16 +151,19 @@ def cut_windows(
     WaveformError
         If the source has failed.
     """
-    before = preprocessing.before + rules.margin
-    after = preprocessing.seconds - preprocessing.before + rules.margin
+    before = max(model.preprocessing.before for model in members) + rules.margin
+    after = max(model.preprocessing.seconds - model.preprocessing.before for model in members) + rules.margin
     for group in together(first_arrivals(picks), lambda pick: pick.time):
         sites = [Site(pick.network, pick.station) for pick in group if pick.station]
         start, end = group[0].time - before, group[-1].time + after
         found = source.read(sites, start, end, rules.instruments) if sites else Found(obspy.Stream())
         for pick in group:
-            yield _Station(pick, preprocessing, rules).window(
-                found, cuts.get(pick.source, cuts["pick"]), pick.time - before, after
-            )
+            yield [
+                _Station(pick, model.preprocessing, rules).window(
+                    found, model.cuts.get(pick.source, model.cuts["pick"]), pick.time - before, after
+                )
+                for model in members
+            ]
 
 
 def together(items: Iterable[_T], time: Callable[[_T], UTCDateTime]) -> Iterator[list[_T]]:

@@ -22,6 +22,8 @@ class Run(NamedTuple):
         Index of the label.
     first, last, best : UTCDateTime
         Start of the first, of the last, and of the most probable window.
+    block, row : StationWindows, int
+        The most probable window is this row of that block.
     peak, mean : float
         Highest and mean probability of the label.
     n_windows : int
@@ -33,6 +35,8 @@ class Run(NamedTuple):
     first: UTCDateTime
     last: UTCDateTime
     best: UTCDateTime
+    block: StationWindows
+    row: int
     peak: float
     mean: float
     n_windows: int
@@ -62,6 +66,7 @@ def separate_runs(blocks: Sequence[StationWindows], wanted: NDArray[np.bool_], t
     starts = np.concatenate([block.start - origin + np.arange(len(block)) * block.step for block in blocks])
     highest = np.concatenate([block.highest for block in blocks])
     codes = np.concatenate([np.where(wanted[block.best], block.best, -1) for block in blocks])
+    ends = np.cumsum([len(block) for block in blocks])
     order = np.argsort(starts, kind="stable")
     order = order[(codes[order] >= 0) & (highest[order] >= threshold)]
     starts, highest, codes = starts[order], highest[order], codes[order]
@@ -85,12 +90,16 @@ def separate_runs(blocks: Sequence[StationWindows], wanted: NDArray[np.bool_], t
         first, last = starts[run[0]], starts[run[-1]]
         low, high = np.searchsorted(starts, [first - length + _ROUNDING, last + length - _ROUNDING])
         taken[low:high] = True
+        best = run[highest[run].argmax()]
+        b = int(np.searchsorted(ends, order[best], side="right"))
         yield Run(
             int(codes[run[0]]),
             origin + float(first),
             origin + float(last),
-            origin + float(starts[run[highest[run].argmax()]]),
-            float(highest[run].max()),
+            origin + float(starts[best]),
+            blocks[b],
+            int(order[best] - ends[b]) + len(blocks[b]),
+            float(highest[best]),
             float(highest[run].mean(dtype=float)),
             len(run),
             step,

@@ -1,5 +1,6 @@
 """Detections: SeisBench's, with a label, an onset and a way to QuakeML."""
 
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any
 
@@ -50,6 +51,10 @@ class LabelledDetection(Detection):
         Mean probability of the label over the windows.
     n_windows : int
         Windows with this label.
+    probabilities : mapping from label to float, optional
+        Of all labels, in the window with the highest probability.
+    coverage, novelty : float
+        Of that window; NaN if unknown.
     event_type : str, optional
         QuakeML type of the label; None for what is no event.
     component : str
@@ -69,6 +74,9 @@ class LabelledDetection(Detection):
         onset: UTCDateTime,
         mean_probability: float,
         n_windows: int,
+        probabilities: Mapping[str, float] | None = None,
+        coverage: float = float("nan"),
+        novelty: float = float("nan"),
         event_type: str | None = None,
         component: str = "Z",
         weights: str = "",
@@ -79,6 +87,9 @@ class LabelledDetection(Detection):
         self.onset = onset
         self.mean_probability = mean_probability
         self.n_windows = n_windows
+        self.probabilities = dict(probabilities or {label: peak_value})
+        self.coverage = coverage
+        self.novelty = novelty
         self.event_type = event_type
         self.component = component
         self.weights = weights
@@ -187,7 +198,7 @@ class LabelledDetectionList(DetectionList):
         """Return an ObsPy catalogue with one event per detection, which ObsPy writes as QuakeML.
 
         Detections whose label has no event type, such as noise, are left out. Events of one earthquake at several
-        stations are not joined.
+        stations are not joined: `classify(stream).events` does that.
 
         Examples
         --------

@@ -15,7 +15,7 @@ from seisbench_lcl.models._alignment import Grid, Stretch, condition_for, stretc
 from seisbench_lcl.models._classes import match_classes
 from seisbench_lcl.models._member_windows import MemberWindows, as_member_rows
 from seisbench_lcl.models._members import Ensemble, build_members, named_members
-from seisbench_lcl.models._voting import Vote
+from seisbench_lcl.models._voting import Outcome, Vote
 from seisbench_lcl.models._windows import Picks, as_picks
 from seisbench_lcl.models.discriminator import Discriminator
 from seisbench_lcl.models.prediction import Prediction
@@ -233,6 +233,21 @@ class MixedEnsemble(Ensemble):
         ]
         return torch.hstack(parts)
 
+    def vote(self, probabilities: Sequence[NDArray[np.float32]]) -> Outcome:
+        """Let the members vote by what each has decided for itself.
+
+        Parameters
+        ----------
+        probabilities : sequence of (N, K_i) arrays
+            For each member, of its own labels; NaN where it abstains.
+
+        Returns
+        -------
+        Outcome
+            A tuple: probabilities (N, K), NaN where nobody votes; spread (N,); voters (M, N).
+        """
+        return self._vote.on(np.stack([self._in_classes(i, own) for i, own in enumerate(probabilities)]))
+
     def _votes(self, rows: MemberRows, s_arrivals: Picks) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return the members' probabilities of the ensemble's classes (M, N, K), and the least novelty (N,)."""
         picks = None if s_arrivals is None else as_picks(len(rows), s_arrivals)
@@ -275,7 +290,7 @@ class MixedEnsemble(Ensemble):
             grid = stretch.grid(models, step)
             if grid is None:
                 own = [_part(stretch, reason) for reason in stretch.reasons(models)]
-                whole = _part(stretch, self._reason([part.reason for part in own]))
+                whole = _part(stretch, self.joined_reasons([part.reason for part in own]))
                 logger.warning("%s abstained: %s", whole.station, whole.reason)
                 blocks.append(self._abstain(whole))
                 single = [member._abstain(part) for member, part in zip(self._members, own, strict=True)]
@@ -313,11 +328,10 @@ class MixedEnsemble(Ensemble):
         return whole
 
     def _vote_on(self, stretch: Stretch, grid: Grid, decisions: list[Decisions], reject_below: float) -> StationWindows:
-        votes = [self._in_classes(i, one.probabilities) for i, one in enumerate(decisions)]
-        probabilities, doubt, who = self._vote.on(np.stack(votes))
+        probabilities, doubt, who = self.vote([one.probabilities for one in decisions])
         reasons = np.full(grid.n, "", dtype=object)
         for j in np.flatnonzero(~who.any(axis=0)):
-            reasons[j] = self._reason([one.reasons[j] for one in decisions])
+            reasons[j] = self.joined_reasons([one.reasons[j] for one in decisions])
         for j in np.flatnonzero(np.nan_to_num(probabilities, nan=1).max(axis=1) < reject_below):
             best = self.labels[probabilities[j].argmax()]
             reasons[j] = unsure(best, probabilities[j].max(), reject_below)
@@ -347,8 +361,8 @@ class MixedEnsemble(Ensemble):
         block = super()._abstain(part)
         return StationWindows(**{**vars(block), "voters": np.array([""], dtype=object)})
 
-    def _reason(self, reasons: Sequence[str]) -> str:
-        """Join the reasons of the members that have a vote."""
+    def joined_reasons(self, reasons: Sequence[str]) -> str:
+        """Return one text of the reasons for which all members abstain; those without a vote do not count."""
         own = zip(self.member_names, reasons, self._vote.weights, strict=True)
         return "; ".join(f"{name}: {reason}" for name, reason, weight in own if weight > 0)
 

@@ -31,6 +31,7 @@ class Model(Protocol):
     default_args: dict[str, Any]
     held_out: NDArray[np.float32] | None
     training_windows: TrainingWindows | None
+    event_calibration: dict[str, Any] | None
     weights_origin: WeightsOrigin | None
 
     @property

@@ -50,12 +50,16 @@ class PretrainedModel(WaveformModel):
         Class attribute: weights that others trained and publish. A class that has any implements `from_tensors`.
     training_windows : TrainingWindows or None
         How the training windows were cut and chosen; None if the weights do not record it.
+    event_calibration : dict or None
+        Arguments of `seisbench_lcl.events.EventCalibration`: how certain votes of several stations are. Training fits
+        it to events that it holds out.
     weights_origin : seisbench_lcl.hub.origin.WeightsOrigin or None
         The weights in use: name, version, digest and origin; None if the model was not loaded, or changed since.
     """
 
     published: ClassVar[Mapping[str, Published]] = {}
     training_windows: TrainingWindows | None = None
+    event_calibration: dict[str, Any] | None = None
     weights_origin: WeightsOrigin | None = None
 
     def save(self, path: str | os.PathLike[str], weights_docstring: str = "", version_str: str | None = None) -> None:
@@ -94,6 +98,8 @@ class PretrainedModel(WaveformModel):
             metadata["seisbench_lcl"]["backbones"] = [backbone.model_dump() for backbone in self.backbones]
         if self.training_windows is not None:
             metadata["seisbench_lcl"]["training_windows"] = self.training_windows
+        if self.event_calibration is not None:
+            metadata["seisbench_lcl"]["event_calibration"] = self.event_calibration
         weights.write(path, version_str, metadata, tensors)
 
     @classmethod
@@ -134,6 +140,7 @@ class PretrainedModel(WaveformModel):
         model.load_state_dict(tensors)
         model._weights_metadata = metadata
         model.training_windows = metadata["seisbench_lcl"].get("training_windows")
+        model.event_calibration = metadata["seisbench_lcl"].get("event_calibration")
         model.weights_origin = WeightsOrigin.of(cls, path, version_str, metadata)
         model._parse_metadata()
         return model.eval()
@@ -221,7 +228,7 @@ class PretrainedModel(WaveformModel):
 
     def _forget_weights(self) -> None:
         """Forget the weights that the model was loaded from, because it has others now."""
-        self.weights_origin = None
+        self.weights_origin = self.event_calibration = None
         if self.training_windows is not None:
             self.training_windows.pop("windows", None)
 

@@ -94,6 +94,9 @@ class WindowList(Sequence[Window]):
         b = int(np.searchsorted(self._ends, index, side="right"))
         block = self.blocks[b]
         i = index - int(self._ends[b]) + len(block)
+        return self._window(block, i)
+
+    def _window(self, block: StationWindows, i: int) -> Window:
         row = block.probabilities[i]
         return Window(
             station=str(block.station),
@@ -174,6 +177,7 @@ class WindowList(Sequence[Window]):
 
     def _detection(self, station: StationId, run: Run) -> LabelledDetection:
         label = self.labels[run.code]
+        window = self._window(run.block, run.row)
         return LabelledDetection(
             station,
             run.first + self.before,
@@ -183,6 +187,9 @@ class WindowList(Sequence[Window]):
             onset=run.best + self.before,
             mean_probability=run.mean,
             n_windows=run.n_windows,
+            probabilities=window.probabilities,
+            coverage=window.coverage,
+            novelty=window.diagnostics.get("novelty", float("nan")),
             event_type=self.event_types[label],
             component=self.component,
             weights=self.weights,

@@ -15,10 +15,12 @@ from torch import Tensor
 from seisbench_lcl.errors import ConfigurationError, WaveformError
 from seisbench_lcl.labels import NOISE
 from seisbench_lcl.models._windows import Picks, Windows
+from seisbench_lcl.models.detected_events import detected_events
 from seisbench_lcl.models.pretrained import PretrainedModel
 from seisbench_lcl.models.results import WindowList
 from seisbench_lcl.models.station_windows import StationWindows
 from seisbench_lcl.waveforms.channels import EXAMPLE
+from seisbench_lcl.waveforms.network import TRAVEL_TIME, travel_time_across
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
 from seisbench_lcl.waveforms.records import Unusable
 from seisbench_lcl.wording import suggestion
@@ -73,6 +75,8 @@ class StreamClassifier(PretrainedModel):
         "flexible_horizontal_components": PretrainedModel._annotate_args["flexible_horizontal_components"],
         "channels": (f"Channel of each component, such as {EXAMPLE}; None goes by their names", None),
         "threshold": ("Smallest probability of a detection (classify)", 0.5),
+        "inventory": ("Stations, through which P takes the longest time between two of an event (classify)", None),
+        "travel_time": ("That time in s; None goes by the inventory, or else means 20 (classify)", None),
         "max_novelty": ("Abstain above this novelty; 1 is the limit of the weights, None turns it off", 1.0),
         "reject_below": ("Abstain if no label is more probable than this", 0.0),
     }
@@ -119,13 +123,19 @@ class StreamClassifier(PretrainedModel):
         parallelism : int, optional
             As in SeisBench; has no effect.
         **kwargs
-            Those of `annotate`, and ``threshold``, the smallest probability of a detection.
+            Those of `annotate`, and
+
+            - ``threshold``, the smallest probability of a detection;
+            - ``travel_time``, the longest time in s that P takes from one station to another: detections of several
+              stations that overlap within it are one event. By default it follows from the ``inventory``
+              (`obspy.Inventory`), or is 20 s.
 
         Returns
         -------
         seisbench.util.ClassifyOutput
-            With `windows`, a `WindowList`; `detections`, a `LabelledDetectionList`; and `weights`, the
-            `seisbench_lcl.hub.origin.WeightsOrigin`, or None if the model was not loaded from saved weights.
+            With `windows`, a `WindowList`; `detections`, a `LabelledDetectionList`; `events`, a
+            `DecisionList` of what several stations detected (`seisbench_lcl.models.detected_events`); and `weights`,
+            the `seisbench_lcl.hub.origin.WeightsOrigin`, or None if the model was not loaded from saved weights.
 
         Raises
         ------
@@ -134,11 +144,14 @@ class StreamClassifier(PretrainedModel):
         ConfigurationError
             If an argument is out of range or unknown.
         """
-        threshold = self._fraction(kwargs, "threshold")
+        threshold, travel_time = self._fraction(kwargs, "threshold"), self._travel_time(kwargs)
         windows = self._classify_windows(stream, kwargs)
         noise = [label for label in self.labels if self.event_types[label] is None or label.lower() == NOISE]
         detections = windows.detections(threshold, ignore=noise)
-        return ClassifyOutput(self.name, windows=windows, detections=detections, weights=self.weights_origin)
+        events = detected_events(detections, self.labels, self.event_types, travel_time, windows.weights)
+        return ClassifyOutput(
+            self.name, windows=windows, detections=detections, events=events, weights=self.weights_origin
+        )
 
     async def classify_async(self, stream: obspy.Stream, **kwargs: Any) -> ClassifyOutput:
         """Run `classify` in a worker thread; its exceptions are raised here."""
@@ -209,6 +222,16 @@ class StreamClassifier(PretrainedModel):
         value = self._argument(kwargs, name)
         if not isinstance(value, int | float | np.number) or not 0 < value <= 1:
             raise ConfigurationError(f"{name} must be a number above 0 and up to 1, but is {value!r}")
+        return float(value)
+
+    def _travel_time(self, kwargs: dict[str, Any]) -> float:
+        value, inventory = self._argument(kwargs, "travel_time"), self._argument(kwargs, "inventory")
+        if inventory is not None and not isinstance(inventory, obspy.Inventory):
+            raise ConfigurationError(f"inventory must be an ObsPy Inventory, but is a {type(inventory).__name__}")
+        if value is None:
+            return travel_time_across(inventory) if inventory else TRAVEL_TIME
+        if not isinstance(value, int | float | np.number) or not 0 < value < np.inf:
+            raise ConfigurationError(f"travel_time must be a positive number of seconds, or None, but is {value!r}")
         return float(value)
 
     def _max_novelty(self, kwargs: dict[str, Any]) -> float:

@@ -1,7 +1,7 @@
 """The one way from a dataset to a fitted model: build the model, read windows, choose among them, fit."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from seisbench_lcl.datasets import Cuts, LabelledWindows, read_member_windows, r
 from seisbench_lcl.datasets.selection import learnable, loud_enough
 from seisbench_lcl.datasets.windows import labels_in
 from seisbench_lcl.errors import ConfigurationError
+from seisbench_lcl.evaluation.event_calibration import EventCalibration
 from seisbench_lcl.hub.backbones import Backbone, named_backbone
 from seisbench_lcl.models import Discriminator, DiscriminatorEnsemble
 from seisbench_lcl.models.lookup import DEFAULT_MODEL, model_class
@@ -295,6 +296,8 @@ class Training:
         }
         if cuts.picker:
             self.model.training_windows["picker"] = cuts.picker.model_dump()
+        if self.model.learns_from_labels and (found := EventCalibration.fit_held_out(self.model, learnt)):
+            self.model.event_calibration = asdict(found)
         return self.model
 
 

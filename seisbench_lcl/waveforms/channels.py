@@ -15,6 +15,9 @@ _AXES = re.compile(r"(U-?D|N-?S|E-?W)(\d?)")  # K-NET; KiK-net adds a number for
 _OF_AXIS = {"U": "Z", "N": "N", "E": "E"}
 _LONG = re.compile(r"(.+)([ZNE]|(?<=_)[123])")  # such as velZ, or H_H_1 in FDSN source identifiers
 
+INSTRUMENTS = ("HH", "BH", "EH", "SH", "HN", "EN", "HL", "EL")
+"""Band and instrument codes in order of preference: broadband, short-period, strong motion, low gain."""
+
 EXAMPLE = "{'Z': 'UD', 'N': 'NS', 'E': 'EW'}"
 
 

@@ -97,9 +97,32 @@ def test_an_interrupted_run_gives_the_same_file(
     assert not (data / ".out.xml.decisions").exists()
 
 
+def test_context_is_beside_the_decisions(run: Callable[..., Done], data: Path) -> None:
+    catalog = obspy.read_events(str(data / "events.xml"))
+    for event in catalog:
+        event.event_type = "quarry blast"
+    catalog.write(str(data / "region.xml"), "QUAKEML")
+    (data / "quarries.csv").write_text("latitude,longitude\n47.7,12.8\n")
+    arguments = ("catalog", "events.xml", *WEIGHTS, "--waveforms", "record.mseed", "--table", "t.csv")
+    refused = run(*arguments, "--context", "region.xml")
+    assert refused.returncode == 2
+    assert "a type that the model knows" in refused.stderr  # it has no label of blasts
+    for event in catalog:
+        event.event_type = "slide"
+    catalog.write(str(data / "region.xml"), "QUAKEML")
+    done = run(*arguments, "--context", "region.xml", "--quarries", "quarries.csv", "--timezone", "Europe/Berlin")
+    assert done.returncode == 1, done.stderr
+    assert "context alone says another type of 2 events" in " ".join(done.stderr.split())
+    table = pd.read_csv(data / "t.csv", keep_default_na=False)
+    assert table["label"].tolist() == ["earthquake", "earthquake", ""]
+    assert (table["context[surface event]"][:2].astype(float) > table["context[earthquake]"][:2].astype(float)).all()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["events.xml", "--table", "t.csv", "--quarries", "q.csv"], "--quarries needs --context"),
+        (["events.xml", "--table", "t.csv", "--cache", "c"], "cache do not apply to files"),
         (["events.xml"], "name at least one of --out and --table"),
         (["picks.csv", "--out", "o.xml"], "picks.csv is a table and has no place for types: use --table"),
         (["events.xml", "--table", "t.txt"], "use the suffix .csv or .parquet"),

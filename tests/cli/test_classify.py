@@ -17,6 +17,7 @@ from conftest import START, Done, ground_motion
 import seisbench_lcl as lcl
 from seisbench_lcl.cli import main
 from seisbench_lcl.cli.common import console
+from seisbench_lcl.events import read_tables
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -347,6 +348,24 @@ def test_detections_as_quakeml(run: Callable[..., Done], sac_files: list[Path], 
     (event,) = obspy.read_events(str(tmp_path / "found.QuakeML"), "QUAKEML")
     assert (event.event_type, event.event_type_certainty) == ("earthquake", "suspected")
     assert event.picks[0].waveform_id.get_seed_string() == "BW.RJOB..EHZ"
+
+
+def test_events_as_quakeml_and_as_tables(run: Callable[..., Done], tmp_path: Path) -> None:
+    stream = obspy.read()
+    for trace in stream.copy():
+        trace.stats.station, trace.stats.starttime = "NEAR", trace.stats.starttime + 4
+        stream.append(trace)
+    stream.write(str(tmp_path / "two.mseed"), "MSEED")
+    classify = ("classify", "two.mseed", "--weights", "mixed-3c", "--model", "MiniRocketRidge", "--events")
+    assert "1 event" in run(*classify, "found.xml").stdout
+    (event,) = obspy.read_events(str(tmp_path / "found.xml"), "QUAKEML")
+    assert (event.event_type, event.event_type_certainty) == ("earthquake", "suspected")
+    assert [pick.waveform_id.get_seed_string() for pick in event.picks] == ["BW.RJOB..EHZ", "BW.NEAR..EHZ"]
+    assert "1 event" in run(*classify, "found.csv").stdout
+    (decision,) = read_tables(tmp_path / "found.csv")
+    assert decision.event == str(event.resource_id)
+    assert [station.p_time for station in decision.stations] == [pick.time for pick in event.picks]
+    assert "use the suffix" in run(*classify, "-", expect=2).stderr
 
 
 @pytest.mark.parametrize(("option", "column"), [("--out", "reason"), ("--detections", "onset")])

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from obspy import UTCDateTime
-from obspy.core.inventory import Inventory, Network, Station
 from seisbench.util import Pick as SeisBenchPick
 from seisbench.util import PickList
 
@@ -17,9 +16,8 @@ from seisbench_lcl.events.arrivals import (
     group_picks,
     picks_of,
     read_arrivals,
-    travel_time_across,
 )
-from seisbench_lcl.events.event import Event, Origin, Pick
+from seisbench_lcl.models.event import Event, Origin, Pick
 
 START = UTCDateTime(2024, 3, 1, 12)
 
@@ -87,14 +85,6 @@ def test_picks_of_seisbench_are_taken_at_their_peak() -> None:
     assert [p.station for p in event.picks] == ["ABC"]
     with pytest.raises(DatasetError, match="expected picks of SeisBench"):
         picks_of(["P"])
-
-
-def test_the_travel_time_through_a_network_is_along_its_longest_way() -> None:
-    places = {"A": (0.0, 0.0), "B": (0.0, 1.0), "C": (0.2, 0.5)}
-    stations = [Station(name, *place, 0.0) for name, place in places.items()]
-    assert travel_time_across(Inventory([Network("XX", stations=stations)])) == pytest.approx(111.19 / 5 + 2, abs=0.01)
-    assert travel_time_across(Inventory([Network("XX", stations=stations[:1])])) == 2
-    assert travel_time_across(Inventory([])) == 2
 
 
 def test_tables_of_picks_and_origins_are_read(tmp_path: Path) -> None:

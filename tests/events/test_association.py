@@ -10,7 +10,7 @@ from obspy.core.inventory import Inventory, Network, Station
 from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.events import association
 from seisbench_lcl.events.association import associate
-from seisbench_lcl.events.event import Pick
+from seisbench_lcl.models.event import Pick
 
 START = UTCDateTime(2024, 3, 1, 12)
 PLACES = {"A": (0.0, 0.0), "B": (0.0, 0.5), "C": (0.5, 0.0), "D": (0.5, 0.5), "E": (0.2, 0.3), "F": (0.4, 0.1)}

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -159,7 +160,9 @@ def test_an_event_stays_undecided_by_its_own_limits(pretrained: lcl.MiniRocketRi
         assert re.search(reason, found.reason)
 
 
-def test_a_calibration_and_a_rule_of_ones_own_are_used(pretrained: lcl.MiniRocketRidge, stream: obspy.Stream) -> None:
+def test_a_calibration_and_a_rule_of_ones_own_are_used(
+    pretrained: lcl.MiniRocketRidge, stream: obspy.Stream, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one = [event("e", 100, *STATIONS)]
     [mean] = classify_events(pretrained, one, stream, max_novelty=None)
     calibration = EventCalibration(0.8, -0.3, "mean")
@@ -167,6 +170,13 @@ def test_a_calibration_and_a_rule_of_ones_own_are_used(pretrained: lcl.MiniRocke
     assert list(sharper.probabilities.values()) == pytest.approx(
         calibration.apply(list(plain(mean).values()), 3).tolist()
     )
+
+    assert (mean.rule, sharper.rule) == ("mean", "mean, calibrated")
+    monkeypatch.setattr(pretrained, "event_calibration", asdict(calibration))
+    assert classify_events(pretrained, one, stream, max_novelty=None) == [sharper]
+    assert classify_events(pretrained, one, stream, max_novelty=None, calibration=None) == [mean]
+    [median] = classify_events(pretrained, one, stream, max_novelty=None, rule="median")
+    assert median.rule == "median"  # the weights have no calibration for it
 
     def last(ballot: Ballot) -> np.ndarray:
         return ballot.probabilities[-1]
@@ -292,6 +302,7 @@ def test_a_model_of_one_component_and_an_ensemble_work_too(stream: obspy.Stream)
         ({"rul": "mean"}, "no setting of events is called 'rul'"),
         ({"rule": "loudest"}, "no rule is called 'loudest'"),
         ({"min_stations": 0}, "min_stations"),
+        ({"calibration": "own"}, "calibration must be an EventCalibration"),
         ({"min_margin": 1}, "min_margin"),
         ({"max_disagreement": 0}, "max_disagreement"),
         ({"max_novelty": -1}, "max_novelty"),
@@ -308,10 +319,31 @@ def test_settings_out_of_range_are_refused(
         classify_catalog(pretrained, [event("e", 100, "AAA")], obspy.read(), **rules)
 
 
-def test_members_with_different_windows_are_refused(stream: obspy.Stream) -> None:
+def test_members_with_different_windows_vote_on_each_station(stream: obspy.Stream) -> None:
     members = [lcl.from_pretrained(f"EnvelopePhysicalRidge/{name}") for name in ("mixed-3c", "pnw-z-experimental")]
-    with pytest.raises(ConfigurationError, match="members of this MixedEnsemble have different windows"):
-        classify_events(lcl.MixedEnsemble(members), [], stream)
+    ensemble = lcl.MixedEnsemble(members, weights=[1, 2])
+    given = [event("e", 100, *STATIONS), event("none", 5000, *STATIONS)]
+    for trace in stream.select(station=STATIONS[0], component="[NE12]"):
+        stream.remove(trace)  # which leaves the one member that needs the vertical alone
+    limits = {"max_novelty": None}
+    decided, undecided = classify_events(ensemble, given, stream, **limits)
+    alone = [classify_events(member, given, stream, **limits)[0] for member in members]
+    assert not alone[0].stations[0].probabilities
+    rows = [
+        np.array([[s.probabilities.get(label, np.nan) for label in member.labels] for s in own.stations])
+        for member, own in zip(members, alone, strict=True)
+    ]
+    expected = ensemble.vote(rows).probabilities
+    found = np.array([[s.probabilities[label] for label in ensemble.labels] for s in decided.stations])
+    np.testing.assert_allclose(found, expected, atol=1e-9)
+    np.testing.assert_allclose([*decided.probabilities.values()], expected.mean(axis=0), atol=1e-9)
+    assert decided.stations[0].p_time == alone[1].stations[0].p_time
+    [reason] = {station.reason for station in undecided.stations}
+    assert reason == "; ".join(
+        f"EnvelopePhysicalRidge/{name}: no waveform" for name in ("mixed-3c", "pnw-z-experimental")
+    )
+    [doubtful, _] = classify_events(ensemble, given, stream, reject_below=0.999, **limits)
+    assert "not sure enough" in doubtful.stations[0].reason
 
 
 def test_what_is_no_catalogue_is_refused(pretrained: lcl.MiniRocketRidge, tmp_path: Path) -> None:

@@ -3,15 +3,19 @@
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from obspy import UTCDateTime
 
+import seisbench_lcl as lcl
 from seisbench_lcl.errors import ConfigurationError, DatasetError
-from seisbench_lcl.events import EventDecision, StationDecision
-from seisbench_lcl.events.context import EventContext, Quarry, read_quarries
-from seisbench_lcl.events.event import Origin
+from seisbench_lcl.events import EventDecision, EventRules, StationDecision
+from seisbench_lcl.events.context import EventContext
+from seisbench_lcl.events.deciding import vote
+from seisbench_lcl.events.quarries import Quarry, read_quarries
+from seisbench_lcl.models.event import Event, Origin
 
 MONDAY = UTCDateTime(2024, 3, 4)
 PIT = Quarry("pit", 47.0, -122.0, 8.0, 16.0, frozenset(range(5)))
@@ -150,3 +154,47 @@ def test_what_cannot_be_learnt_or_combined_is_refused() -> None:
     other = EventDecision("e", None, None, {}, math.nan, math.nan, 0, 0, "no picks", "mean", "w")
     with pytest.raises(ConfigurationError, match="event e has probabilities of"):
         context.beside(other, origin(1))
+
+
+class Labelled:
+    """What `EventContext.learnt` takes of a model."""
+
+    labels = ("earthquake", "explosion", "noise")
+    event_types: dict[str, str | None] = {"earthquake": "earthquake", "explosion": "explosion", "noise": None}  # noqa: RUF012
+
+
+def test_context_is_learnt_from_types_that_others_set() -> None:
+    """Kinds of blasts are one label; our own types, foreign types and events without origin do not count."""
+    events = [
+        Event("1", origin(12), type="quarry blast", type_author="analyst"),
+        Event("2", origin(13), type="explosion"),
+        Event("3", origin(1), type="earthquake"),
+        Event("4", origin(2), type="earthquake", type_author="seisbench_lcl"),
+        Event("5", origin(3), type="meteorite"),
+        Event("6", None, type="earthquake"),
+        Event("7", origin(4)),
+    ]
+    model: Any = Labelled
+    context = EventContext.learnt(iter(events), model, quarries=[PIT])
+    assert context.labels == Labelled.labels
+    assert context.prior == pytest.approx((2 / 6, 3 / 6, 1 / 6))
+    with pytest.raises(DatasetError, match="no event has an origin and a type"):
+        EventContext.learnt(events[3:], model)
+
+
+def test_a_decision_keeps_context_apart_unless_asked(pretrained: lcl.MiniRocketRidge) -> None:
+    places, labels = catalogue()
+    rare = EventContext.fit(
+        places, ["surface event" if x == "explosion" else x for x in labels], known=pretrained.labels
+    )
+    stations = [StationDecision("XX.A..HH", MONDAY, "pick", {"earthquake": 0.6, "surface event": 0.35, "noise": 0.05})]
+    noon = Event("e", origin(12.5, day=2))
+    alone = vote(noon, stations, pretrained, EventRules())
+    beside = vote(noon, stations, pretrained, EventRules(context=rare))
+    assert (beside.label, beside.probabilities, beside.rule) == (alone.label, alone.probabilities, "mean")
+    assert beside.context == rare.alone(noon.origin)
+    together = vote(noon, stations, pretrained, EventRules(context=rare, mix_context=True))
+    assert together.probabilities == rare.beside(beside, noon.origin).together
+    assert (together.rule, together.context) == ("mean and context", beside.context)
+    with pytest.raises(ConfigurationError, match="mix_context needs a context"):
+        EventRules(mix_context=True)

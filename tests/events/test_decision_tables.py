@@ -15,7 +15,7 @@ from obspy import UTCDateTime
 
 from seisbench_lcl.errors import DatasetError, OutputError
 from seisbench_lcl.events import EventDecision, Origin, StationDecision, read_tables, tables, write_tables
-from seisbench_lcl.events.tables import EVENT_COLUMNS, STATION_COLUMNS, event_table, station_table
+from seisbench_lcl.models.decision_list import EVENT_COLUMNS, STATION_COLUMNS, event_table, station_table
 
 NAN = float("nan")
 PARQUET = pytest.param(".parquet", marks=pytest.mark.skipif(not find_spec("pyarrow"), reason="needs pyarrow"))
@@ -35,6 +35,7 @@ STATIONS = (
 DECIDED = EventDecision(
     *("007", "a [b]", "other event", {"noise": 1 / 3, "a [b]": 2 / 3}, 1 / 3, NAN, 1, 0, "", "mean", "w, v1", STATIONS),
     Origin("o, 1", UTCDateTime(2024, 3, 1, 11, 59, 58, 1), 51.1234567, -122.3, 10301.7),
+    {"noise": 0.25, "a [b]": 0.75},
 )
 UNDECIDED = EventDecision(
     "NA", None, None, {}, NAN, NAN, 0, 0, "no picks", "mean", "w, v1", origin=Origin("", UTCDateTime(0))
@@ -78,7 +79,9 @@ def test_any_text_and_number_survives(
 
 def test_columns_are_those_documented() -> None:
     events, stations = event_table([DECIDED, UNDECIDED]), station_table([DECIDED, UNDECIDED])
-    assert list(events) == [*EVENT_COLUMNS, "probability[noise]", "probability[a [b]]"]
+    labels = ["noise", "a [b]"]
+    assert list(events)[len(EVENT_COLUMNS) :] == [f"{kind}[{x}]" for kind in ("probability", "context") for x in labels]
+    assert tuple(events)[: len(EVENT_COLUMNS)] == EVENT_COLUMNS
     assert list(stations) == [*STATION_COLUMNS, "probability[noise]", "probability[a [b]]"]
     assert events["probability"].tolist() == pytest.approx([2 / 3, NAN], nan_ok=True)
     assert events["n_stations"].tolist() == [2, 0]

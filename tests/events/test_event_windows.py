@@ -11,10 +11,10 @@ from obspy import UTCDateTime
 from seisbench_lcl.datasets import Cuts, open_dataset, read_windows
 from seisbench_lcl.datasets.cuts import signal_to_noise
 from seisbench_lcl.errors import ConfigurationError
-from seisbench_lcl.events.decision import StationDecision
-from seisbench_lcl.events.event import Pick
 from seisbench_lcl.events.source import StreamSource
-from seisbench_lcl.events.windows import StationWindow, WindowRules, cut_windows, first_arrivals
+from seisbench_lcl.events.windows import Member, StationWindow, WindowRules, cut_windows, first_arrivals
+from seisbench_lcl.models.decision import StationDecision
+from seisbench_lcl.models.event import Pick
 from seisbench_lcl.waveforms import Preprocessing
 from seisbench_lcl.waveforms.records import read_stream
 
@@ -31,7 +31,8 @@ def cut(
     **rules: object,
 ) -> list[StationWindow | StationDecision]:
     rules = {"margin": 60.0} | rules
-    return list(cut_windows(picks, StreamSource(stream), preprocessing or Preprocessing(), cuts, WindowRules(**rules)))
+    member = Member(preprocessing or Preprocessing(), cuts)
+    return [only for (only,) in cut_windows(picks, StreamSource(stream), [member], WindowRules(**rules))]
 
 
 def only(found: list[StationWindow | StationDecision]) -> StationWindow:
@@ -178,7 +179,7 @@ def test_a_pick_of_another_day_does_not_make_us_read_all_days_between(make_strea
 
     source = Counting(make_stream(120))
     picks = [pick(60.0), pick(4e6, "DEF")]
-    found = list(cut_windows(picks, source, Preprocessing(), AS_PICKED, WindowRules()))
+    found = [only for (only,) in cut_windows(picks, source, [Member(Preprocessing(), AS_PICKED)], WindowRules())]
     assert source.longest < 100
     assert [isinstance(one, StationWindow) for one in found] == [True, False]
 

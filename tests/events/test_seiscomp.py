@@ -7,8 +7,8 @@ from catalog_samples import OBSPY, decided, event, origin, pick, quakeml, scml
 from lxml import etree
 
 from seisbench_lcl.errors import CatalogError, ConfigurationError
-from seisbench_lcl.events.decision import EventDecision
 from seisbench_lcl.events.seiscomp import HINT_ID, Hinted, write_hints
+from seisbench_lcl.models.decision import EventDecision
 
 COMMENT = "<comment><text>check</text><id>Operator</id></comment>"
 

@@ -206,6 +206,8 @@ def test_detections_agree_with_a_slow_search(windows, threshold, ignore):
     assert rows == sorted(rows, key=lambda row: (row[1], row[0]))
     assert not any(d.label in ignore for d in found)
     for d in found:
+        same = [w for w in windows if w.station == d.trace_id and w.start_time == d.onset and w.label == d.label]
+        assert d.probabilities in [w.probabilities for w in same]
         assert d.start_time <= d.onset < d.end_time
         assert threshold <= d.mean_probability <= d.probability + 1e-6
     for station in ("XX.AAA..HH", "XX.BBB.00.HN"):

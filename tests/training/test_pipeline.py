@@ -11,6 +11,7 @@ from small_recipe import CARD
 import seisbench_lcl as lcl
 from seisbench_lcl.datasets import Cuts, open_dataset, read_windows
 from seisbench_lcl.errors import ConfigurationError, DatasetError, MissingPluginError
+from seisbench_lcl.evaluation.event_calibration import EventCalibration
 from seisbench_lcl.hub.card import RecipeReference
 from seisbench_lcl.hub.weights import read
 from seisbench_lcl.recipes import reproduce
@@ -79,6 +80,29 @@ def test_weights_record_how_windows_were_cut(dataset_folder: Path, tmp_path: Pat
     assert recorded_cuts(loaded, max_shift=0.3) == Cuts(0.3, 2, 0.2)  # the number of copies belongs to the shift
     assert recorded_cuts(lcl.from_pretrained("MiniRocketRidge/mixed-3c")) == Cuts(1.0, 2)  # nothing is recorded
     assert recorded_cuts(lcl.from_pretrained("ResNet18/mixed-3c")) == Cuts()
+
+
+def test_votes_are_calibrated_by_events_held_out(dataset_folder: Path, tmp_path: Path) -> None:
+    training = train(dataset_folder, max_shift=0.5, copies=1)
+    model, learnt = training.model, training.learnt
+    held_out = model.held_out
+    assert held_out is not None
+    events = dict.fromkeys(learnt.groups)
+    rows = {
+        event: [i for i in range(len(learnt)) if learnt.groups[i] == event and not learnt.shifts[i]] for event in events
+    }
+    means = [held_out[own].mean(axis=0) for own in rows.values()]
+    truth = [model.labels.index(learnt.labels[own[0]]) for own in rows.values()]
+    expected = EventCalibration.fit(means, truth, [len(own) for own in rows.values()], "mean")
+    assert model.event_calibration is not None
+    found = EventCalibration(**model.event_calibration)
+    np.testing.assert_allclose(found.apply(means, 3), expected.apply(means, 3), atol=1e-3)
+    assert found.rule == "mean"
+    model.save(tmp_path / "w")
+    assert lcl.load(tmp_path / "w").event_calibration == model.event_calibration
+    model.fit(learnt.windows, learnt.labels)
+    assert model.event_calibration is None  # it belonged to the other fit
+    assert train(dataset_folder, model="MiniRocketKMeans", clusters=2).model.event_calibration is None
 
 
 def test_all_windows_and_other_columns(dataset_folder: Path) -> None:

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from lxml import etree
 from obspy import UTCDateTime
 
-from seisbench_lcl.events.event import Origin, Pick
 from seisbench_lcl.events.files.layout import Layout, broken
 from seisbench_lcl.events.files.times import read_nanoseconds, read_time
+from seisbench_lcl.models.event import Origin, Pick
 
 # Entities are refused by `read_layout` and not expanded here; no DTD is loaded; nothing is fetched.
 _SAFE: dict[str, Any] = {

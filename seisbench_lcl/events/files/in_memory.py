@@ -13,8 +13,6 @@ from obspy import UTCDateTime, read_events
 from obspy.core.event import Catalog, Comment, CreationInfo, ResourceIdentifier
 
 from seisbench_lcl.errors import CatalogError
-from seisbench_lcl.events.decision import EventDecision
-from seisbench_lcl.events.event import Event, Origin, Pick
 from seisbench_lcl.events.files.elements import Arrival
 from seisbench_lcl.events.files.linking import Ids, Located, chosen_origin, chosen_phases
 from seisbench_lcl.events.files.marks import (
@@ -29,6 +27,8 @@ from seisbench_lcl.events.files.marks import (
     marks,
     version,
 )
+from seisbench_lcl.models.decision import EventDecision
+from seisbench_lcl.models.event import Event, Origin, Pick
 
 RANDOM_ID = re.compile(r"smi:local/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """Ids that ObsPy makes up, anew each time that it reads a format without ids."""

@@ -5,8 +5,8 @@ from collections.abc import Container, Iterable, Mapping
 from pathlib import Path
 
 from seisbench_lcl.errors import CatalogError
-from seisbench_lcl.events.event import Origin
 from seisbench_lcl.events.files.elements import Arrival
+from seisbench_lcl.models.event import Origin
 from seisbench_lcl.wording import counted
 
 Located = tuple[Origin, list[Arrival]]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from seisbench_lcl._version import __version__
 from seisbench_lcl.errors import ConfigurationError
-from seisbench_lcl.events.decision import EventDecision
 from seisbench_lcl.events.files.layout import check_event_type
+from seisbench_lcl.models.decision import EventDecision
 
 AUTHOR = "seisbench_lcl"
 CERTAINTY = "suspected"

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from seisbench_lcl.events.event import Event
 from seisbench_lcl.events.files.elements import PickRow, public_id, read_origin, read_pick, stream_elements, word
 from seisbench_lcl.events.files.layout import Layout
 from seisbench_lcl.events.files.linking import Ids, Located, chosen_origin, chosen_phases, no_events
 from seisbench_lcl.events.files.marks import AUTHOR, COMMENT_ID, Present
+from seisbench_lcl.models.event import Event
 
 
 def read_quakeml(path: Path, layout: Layout, notes: Counter[str]) -> Iterator[Event]:

@@ -7,11 +7,11 @@ from pathlib import Path
 from obspy.core.event import Catalog
 
 from seisbench_lcl.errors import CatalogError
-from seisbench_lcl.events.event import Event
 from seisbench_lcl.events.files.in_memory import catalog_events, read_with_obspy
 from seisbench_lcl.events.files.layout import Layout, read_layout
 from seisbench_lcl.events.files.quakeml import read_quakeml
 from seisbench_lcl.events.files.scml import read_scml
+from seisbench_lcl.models.event import Event
 
 
 class CatalogReader:

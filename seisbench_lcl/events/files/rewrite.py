@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from seisbench_lcl.errors import CatalogError
-from seisbench_lcl.events.decision import EventDecision
 from seisbench_lcl.events.files.edits import Edit, edits, present
 from seisbench_lcl.events.files.in_memory import RANDOM_ID, label, lasting_id, read_with_obspy
 from seisbench_lcl.events.files.layout import CHUNK, Layout, read_layout
@@ -17,6 +16,7 @@ from seisbench_lcl.events.files.linking import Ids
 from seisbench_lcl.events.files.marks import Marks, Rules, by_event, marks
 from seisbench_lcl.events.files.reader import check_file
 from seisbench_lcl.events.files.spans import Read, event_spans, journalled
+from seisbench_lcl.models.decision import EventDecision
 from seisbench_lcl.storage.files import write_file
 from seisbench_lcl.wording import counted
 

@@ -15,7 +15,6 @@ from typing import Any
 from obspy import UTCDateTime
 
 from seisbench_lcl.errors import CatalogError, OutputError
-from seisbench_lcl.events.event import Event, Origin
 from seisbench_lcl.events.files.elements import (
     Arrival,
     PickRow,
@@ -28,6 +27,7 @@ from seisbench_lcl.events.files.elements import (
 from seisbench_lcl.events.files.layout import Layout
 from seisbench_lcl.events.files.linking import Ids, Located, chosen_origin, chosen_phases, no_events
 from seisbench_lcl.events.files.marks import AUTHOR, COMMENT_ID, Present
+from seisbench_lcl.models.event import Event, Origin
 from seisbench_lcl.wording import listed
 
 # What the sections of a file hold; each element is freed when it has been seen.

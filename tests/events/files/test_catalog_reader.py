@@ -14,10 +14,10 @@ from obspy.core.event import Event as ObsPyEvent
 from obspy.core.event import Pick as ObsPyPick
 
 from seisbench_lcl.errors import CatalogError, OutputError
-from seisbench_lcl.events.event import Event
 from seisbench_lcl.events.files import CatalogReader
 from seisbench_lcl.events.files import scml as scml_events
 from seisbench_lcl.events.files.times import read_time
+from seisbench_lcl.models.event import Event
 
 
 def write(folder: Path, text: str, name: str = "catalogue.xml") -> Path:

@@ -29,8 +29,8 @@ from lxml import etree
 from obspy import read_events
 
 from seisbench_lcl.errors import CatalogError, ConfigurationError, OutputError
-from seisbench_lcl.events.decision import EventDecision
 from seisbench_lcl.events.files import COMMENT_ID, CatalogReader, Written, label_catalog, write_catalog
+from seisbench_lcl.models.decision import EventDecision
 
 OURS = ("type", "typeCertainty", "comment")
 

@@ -63,6 +63,7 @@ class Served:
         raise AssertionError("the server does not listen")
 
     def _serve(self) -> None:
+        os.closerange(3, 1024)  # Playwright ends when nobody else holds its pipes
         # In a thread: Playwright's event loop, which the fork copied, seems to run in the main one.
         thread = threading.Thread(target=self._run)
         thread.start()

@@ -1,4 +1,4 @@
-"""Events of a catalogue as far as decisions need them: picks, origin, type."""
+"""Events as far as decisions need them: picks, origin, type."""
 
 from dataclasses import dataclass
 
@@ -68,3 +68,9 @@ class Event:
     type: str | None = None
     certainty: str | None = None
     type_author: str | None = None
+
+
+def event_id(time: UTCDateTime, network: str, station: str) -> str:
+    """Return an id of an event that is valid in QuakeML, from its first arrival."""
+    site = "".join(letter for letter in f"{network}_{station}" if letter.isalnum() or letter == "_")
+    return f"smi:local/seisbench_lcl/event/{time.strftime('%Y%m%dT%H%M%S_%f')}_{site}"

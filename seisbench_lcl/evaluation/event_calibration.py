@@ -11,10 +11,15 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 from typing_extensions import Self
 
+from seisbench_lcl.datasets import LabelledWindows
 from seisbench_lcl.errors import ConfigurationError, DatasetError, check_arguments
 from seisbench_lcl.evaluation.arrays import check_predictions
-from seisbench_lcl.events.decision import EventDecision
+from seisbench_lcl.models.decision import EventDecision
+from seisbench_lcl.models.model import Model
 from seisbench_lcl.storage import write_text
+
+CALIBRATED = ", calibrated"
+"""What the name of a rule ends in, in decisions that a calibration was applied to."""
 
 Floats = NDArray[np.float64]
 
@@ -114,13 +119,16 @@ class EventCalibration:
         Raises
         ------
         DatasetError
-            If no decision is left, a label is unknown to the model, or the decisions were made by several rules.
+            If no decision is left, a label is unknown to the model, or the decisions were made by several rules, or
+            are calibrated already.
         """
         kept = [decision for decision in decisions if decision.probabilities and decision.event in truth]
         if not kept:
             raise DatasetError("no labelled event has probabilities: pass decisions, and the label of each by its id")
         if len(rules := sorted({decision.rule for decision in kept})) > 1:
             raise DatasetError(f"the decisions were made by the rules {', '.join(rules)}: fit one calibration to each")
+        if rules[0].endswith(CALIBRATED):
+            raise DatasetError("the decisions are calibrated already: decide with calibration=None, and fit to that")
         labels = list(kept[0].probabilities)
         if strange := sorted({truth[decision.event] for decision in kept} - set(labels)):
             raise DatasetError(f"labels {strange} are unknown to the model, whose labels are {labels}")
@@ -130,6 +138,32 @@ class EventCalibration:
             [decision.n_for + decision.n_against for decision in kept],
             rules[0],
         )
+
+    @classmethod
+    def fit_held_out(cls, model: Model, learnt: LabelledWindows) -> Self | None:
+        """Fit to the training windows of a model, each predicted without its event, for the mean over stations.
+
+        Parameters
+        ----------
+        model : Discriminator or DiscriminatorEnsemble
+            With what its training held out.
+        learnt : LabelledWindows
+            The training windows; shifted copies do not count.
+
+        Returns
+        -------
+        EventCalibration or None
+            None if nothing was held out.
+        """
+        if model.held_out is None:
+            return None
+        rows = np.isfinite(model.held_out[:, 0]) & (learnt.shifts == 0) & np.not_equal(learnt.labels, "")
+        if not rows.any():
+            return None
+        _, first, event, n = np.unique(learnt.groups[rows], return_index=True, return_inverse=True, return_counts=True)
+        sums = np.zeros((len(n), len(model.labels)))
+        np.add.at(sums, event, model.held_out[rows])
+        return cls.fit(sums / n[:, None], learnt.select(rows).truth(model.labels)[first], n, "mean")
 
     def save(self, path: str | Path) -> None:
         """Write a JSON file.

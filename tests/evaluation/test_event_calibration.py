@@ -95,6 +95,7 @@ def test_decisions_on_labelled_events_are_fitted_like_their_arrays() -> None:
     for given, labels, message in (
         (decisions, {}, "no labelled event has probabilities"),
         (decisions, {"1": "c"}, r"labels \['c'\] are unknown to the model"),
+        ([decision("1", 4, "mean, calibrated", a=0.6, b=0.4)], truth, "calibrated already"),
         ([*decisions, decision("5", 1, "median", a=1.0, b=0.0)], truth | {"5": "a"}, "by the rules mean, median"),
     ):
         with pytest.raises(DatasetError, match=message):

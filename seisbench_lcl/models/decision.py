@@ -1,11 +1,13 @@
 """What a model decided: on the window of a station, and on an event by the vote of its stations."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
 from obspy import UTCDateTime
 
-from seisbench_lcl.events.event import Origin
+from seisbench_lcl.models.event import Event, Origin
 
 _WORDS = ((0.99, "virtually certain"), (0.9, "very likely"), (0.66, "likely"), (0.33, "as likely as not"))
 
@@ -21,7 +23,8 @@ class StationDecision:
     p_time : UTCDateTime
         P arrival that the window was cut at.
     p_source : str
-        "pick", "predicted" or "refined".
+        "pick", "predicted", "refined", or "detection": then it is the window with the highest probability that stood
+        there, which may be seconds off.
     probabilities : mapping from label to float
         Empty if the model abstained.
     reason : str
@@ -74,6 +77,9 @@ class EventDecision:
     stations : tuple of StationDecision
     origin : Origin or None
         Time and place of the event, if the catalogue has them.
+    context : mapping from label to float
+        What time and place alone say (`seisbench_lcl.events.context`), apart from `probabilities`; empty if nobody
+        asked for it.
     """
 
     event: str
@@ -89,6 +95,7 @@ class EventDecision:
     weights: str
     stations: tuple[StationDecision, ...] = ()
     origin: Origin | None = None
+    context: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def probability(self) -> float:
@@ -112,3 +119,50 @@ class EventDecision:
     def time(self) -> UTCDateTime | None:
         """Origin time; without an origin, the earliest P; None without either."""
         return self.origin.time if self.origin else min((s.p_time for s in self.stations), default=None)
+
+
+def elect(
+    event: Event,
+    stations: Sequence[StationDecision],
+    probabilities: NDArray[np.floating],
+    labels: Sequence[str],
+    event_types: Mapping[str, str | None],
+    *,
+    rule: str,
+    weights: str,
+) -> EventDecision:
+    """Return the decision for the most probable label, and how the stations stand to it.
+
+    Parameters
+    ----------
+    event : Event
+    stations : sequence of StationDecision
+    probabilities : (K,) ndarray
+        Of the event, by the vote of the stations.
+    labels : sequence of str
+        The K labels.
+    event_types : mapping from label to QuakeML type or None
+    rule, weights : str
+        As in `EventDecision`.
+    """
+    best, second = np.argsort(-probabilities, kind="stable")[:2]
+    label = labels[best]
+    decided = [station for station in stations if station.probabilities]
+    n_for = sum(station.label == label for station in decided)
+    return EventDecision(
+        event=event.id,
+        label=label,
+        event_type=event_types[label],
+        probabilities=dict(zip(labels, probabilities.tolist(), strict=True)),
+        margin=float(probabilities[best] - probabilities[second]),
+        disagreement=float(np.std([station.probabilities[label] for station in decided]))
+        if len(decided) > 1
+        else float("nan"),
+        n_for=n_for,
+        n_against=len(decided) - n_for,
+        reason="",
+        rule=rule,
+        weights=weights,
+        stations=tuple(stations),
+        origin=event.origin,
+    )
