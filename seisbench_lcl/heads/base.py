@@ -211,6 +211,42 @@ class Head(nn.Module, ABC):
         """Return `config` for a head with these classes only; a head with per-class arguments re-indexes them."""
         return self.config()
 
+    def grown(self, n_more: int) -> Self:
+        """Return a copy with more classes at the end, which it never chooses until `fine_tune` shows it examples.
+
+        Parameters
+        ----------
+        n_more : int
+            Number of classes to add.
+
+        Raises
+        ------
+        ConfigurationError
+            If this kind of head cannot take more classes.
+        NotFittedError
+            If the head was neither fitted nor loaded.
+        """
+        raise ConfigurationError(
+            f"{type(self).__name__} cannot take new classes: train a model with all classes, or use the head ridge or "
+            "stack"
+        )
+
+    def shift(self, logits: Tensor) -> None:
+        """Add to the logarithm of the probability of each class, before the probabilities are made to sum to 1.
+
+        Parameters
+        ----------
+        logits : (K,) Tensor
+
+        Raises
+        ------
+        ConfigurationError
+            If this kind of head has nothing to shift.
+        NotFittedError
+            If the head was neither fitted nor loaded.
+        """
+        raise ConfigurationError(f"the probabilities of {type(self).__name__} cannot be shifted: use the head ridge")
+
     def notes(self) -> list[str]:
         """Return remarks about the last fit, one sentence each; by default none."""
         return []

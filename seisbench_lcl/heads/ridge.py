@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import log_softmax, softmax
 from threadpoolctl import threadpool_limits
 from torch import Tensor
+from typing_extensions import Self
 
 from seisbench_lcl.errors import ConfigurationError, TrainingError, check_arguments, check_is_fitted
 from seisbench_lcl.heads._ridge_solver import Design, Solver
@@ -44,7 +45,8 @@ class Ridge(Head):
     head, because even an intercept from a handful of events is noise. The new events, each held out from the refit,
     choose the candidate and set the temperature. Its targets are smoothed towards the probabilities of the unchanged
     head, so that a few events change it little. The new events must not be those of the pretraining, which favour the
-    unchanged head. A class without new events keeps its regression.
+    unchanged head. A class without new events keeps its regression. A class that `grown` added starts from zero, with a
+    penalty of its own.
 
     Parameters
     ----------
@@ -122,6 +124,19 @@ class Ridge(Head):
             weight = {i: weight[k] for i, k in enumerate(classes) if k in weight}
         return self.config() | {"class_weight": weight}
 
+    def grown(self, n_more: int) -> Self:  # noqa: D102
+        self._check_fitted()
+        head = type(self)(self.n_features, self.n_classes + n_more, **self.config()).to(self.intercepts.device)
+        for name, buffer in self.named_buffers():
+            head.get_buffer(name)[: len(buffer)].copy_(buffer) if buffer.ndim else head.get_buffer(name).copy_(buffer)
+        head.coefficients[self.n_classes :] = 0
+        head.intercepts[self.n_classes :] = -1  # the target of windows of other classes
+        return head.eval()
+
+    def shift(self, logits: Tensor) -> None:  # noqa: D102
+        self._check_fitted()
+        self.intercepts.add_(logits.to(self.intercepts) * self.temperature)
+
     def scores(self, features: Tensor) -> Tensor:
         """Return the one-versus-rest scores (B, K), before temperature and softmax."""
         return (features - self.mean) @ (self.coefficients / self.scale).T + self.intercepts
@@ -171,15 +186,24 @@ class Ridge(Head):
             design = Design.standardised(rows, self._weights(y), scale)
             targets = self._targets(y)
             solver = Solver(design, (targets - pretrained)[:, present])
-            held_out = np.tile(pretrained, (len(alphas), 1, 1))
-            held_out[1:, :, present] += solver.held_out(alphas[1:], events)
-            best = _least_error(held_out, targets, design.weights)
-            if best > 0:
-                change, shift = solver.coefficients(alphas[best])
-                coefficients[present] += change
-                intercepts[present] += shift - change @ ((design.mean - mean) / scale)
+            candidates = np.tile(pretrained, (len(alphas), 1, 1))
+            candidates[1:, :, present] += solver.held_out(alphas[1:], events)
+            # A new class has no coefficients to be shrunk towards, and needs a smaller penalty than the others.
+            is_new = np.array([not row.any() for row in coefficients])
+            held_out, best = pretrained.copy(), 0
+            for rows_of in (is_new, ~is_new):
+                own = np.flatnonzero(rows_of[present])
+                if not len(own):
+                    continue
+                classes = present[own]
+                best = _least_error(candidates[:, :, classes], targets[:, classes], design.weights)
+                held_out[:, classes] = candidates[best][:, classes]
+                if best > 0:
+                    change, shift = (part[own] for part in solver.coefficients(alphas[best]))
+                    coefficients[classes] += change
+                    intercepts[classes] += shift - change @ ((design.mean - mean) / scale)
         self._settle(
-            held_out[best],
+            held_out,
             y,
             events,
             design.weights,

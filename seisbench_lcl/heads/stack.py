@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 from torch import Tensor, nn
+from typing_extensions import Self
 
 from seisbench_lcl.errors import ConfigurationError, check_arguments, check_is_fitted
 from seisbench_lcl.heads._temperature import smoothed_targets
@@ -122,6 +123,19 @@ class Stack(Head):
 
     def config_of(self, classes: list[int]) -> dict[str, Any]:  # noqa: D102
         return self.config() | self._ridges[0].config_of(classes)
+
+    def grown(self, n_more: int) -> Self:  # noqa: D102
+        self._check_fitted()
+        head = type(self)(self.n_features, self.n_classes + n_more, **self.config()).to(self.weights.device)
+        head.ridges = nn.ModuleList(ridge.grown(n_more) for ridge in self._ridges)
+        head.weights.copy_(self.weights)
+        return head.eval()
+
+    def shift(self, logits: Tensor) -> None:  # noqa: D102
+        self._check_fitted()
+        if total := float(self.weights.sum()):
+            for ridge in self._ridges:
+                ridge.shift(logits / total)
 
     @property
     def _ridges(self) -> list[Ridge]:

@@ -118,6 +118,42 @@ class NoveltyDetector(nn.Module):
         self.bank.copy_(z[kept])
         return self
 
+    def extend(self, features: Tensor, groups: Tensor | None = None) -> Self:
+        """Take more windows for known, such as those of another region, without forgetting the others.
+
+        They replace as many rows of the bank, half of it at most, drawn at random. The projection stays. The threshold
+        rises if more than `rate` of the new windows, each without its own event, would exceed it.
+
+        Parameters
+        ----------
+        features : (N, F) float32 Tensor
+        groups : (N,) int64 Tensor, optional
+            Event of each row. By default each row is its own event.
+
+        Returns
+        -------
+        NoveltyDetector
+            Itself.
+
+        Raises
+        ------
+        NotFittedError
+            If the detector was neither fitted nor loaded.
+        """
+        check_is_fitted(self, self.threshold, "fit(features)")
+        events = torch.arange(len(features)) if groups is None else groups.cpu()
+        z = self.project(features.to(self.bank)).cpu()
+        generator = torch.Generator().manual_seed(0)
+        drawn = torch.randperm(len(z), generator=generator)[: BANK // 2]
+        replaced = torch.randperm(BANK, generator=generator)[: len(drawn)]
+        bank, owners = self.bank.cpu().clone(), torch.full((BANK,), -1)
+        bank[replaced], owners[replaced] = z[drawn], events[drawn]
+        distances = _distances(z, bank).masked_fill_(events[:, None] == owners, math.inf)
+        own = torch.quantile(self._nearest(distances), 1 - self.rate)
+        self.threshold.copy_(torch.maximum(self.threshold.cpu(), own.to(self.threshold.dtype)))
+        self.bank.copy_(bank)
+        return self
+
     def _nearest(self, distances: Tensor) -> Tensor:
         return distances.topk(self.neighbours, largest=False).values.mean(dim=1)
 

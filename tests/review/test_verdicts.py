@@ -56,10 +56,10 @@ def test_a_killed_writer_loses_nothing_that_it_recorded(tmp_path: Path, half: bo
     arguments = [sys.executable, "-c", HURRY, str(tmp_path), *(["half"] if half else [])]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as child:
         assert child.stdout is not None
-        said = []
+        said, enough = [], random.randrange(3, 200)
         for line in child.stdout:
             said.append(line)
-            if len(said) == 3 + random.randrange(200) and not half:
+            if len(said) == enough:
                 child.kill()
         assert child.wait() == -signal.SIGKILL
     recorded = {line.strip() for line in said if line.endswith("\n")}
