@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 
 from seisbench_lcl.cli.common import parse_pairs, remark, say
 from seisbench_lcl.cli.options import Threads
-from seisbench_lcl.events.context import read_quarries
+from seisbench_lcl.events.quarries import read_quarries
 from seisbench_lcl.review import serve
 from seisbench_lcl.review.page.surroundings import Surroundings
 from seisbench_lcl.review.serving import LOOPBACK, user_name

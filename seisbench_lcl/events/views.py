@@ -9,10 +9,11 @@ from obspy import UTCDateTime
 from obspy.geodetics import degrees2kilometers, locations2degrees
 
 from seisbench_lcl.errors import WaveformError
-from seisbench_lcl.events.decision import EventDecision, StationDecision
 from seisbench_lcl.events.source import Found, Site, WaveformSource
-from seisbench_lcl.events.windows import INSTRUMENTS, together
+from seisbench_lcl.events.windows import together
+from seisbench_lcl.models.decision import EventDecision, StationDecision
 from seisbench_lcl.waveforms import Preprocessing, StationId
+from seisbench_lcl.waveforms.channels import INSTRUMENTS
 
 
 @dataclass(frozen=True)

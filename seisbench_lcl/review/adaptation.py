@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from seisbench_lcl.errors import TrainingError
-from seisbench_lcl.events.calibration import EventCalibration
+from seisbench_lcl.evaluation.event_calibration import EventCalibration
 from seisbench_lcl.models import Discriminator
 from seisbench_lcl.review.comparison import Comparison
 from seisbench_lcl.review.record import Labels

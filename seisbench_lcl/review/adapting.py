@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seisbench_lcl.errors import ConfigurationError, TrainingError
-from seisbench_lcl.events.calibration import EventCalibration
+from seisbench_lcl.evaluation.event_calibration import EventCalibration
 from seisbench_lcl.events.sources import Waveforms, open_waveforms
 from seisbench_lcl.events.votes import RULES, Ballot, rule_of
 from seisbench_lcl.heads import Head

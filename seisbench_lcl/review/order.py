@@ -178,5 +178,7 @@ def _by_event(decisions: Iterable[EventDecision]) -> dict[str, EventDecision]:
             twice.append(decision.event)
         found[decision.event] = decision
     if twice:
-        raise DatasetError(f"there are two or more decisions on {listed(dict.fromkeys(twice))}: keep one for each event")
+        raise DatasetError(
+            f"there are two or more decisions on {listed(dict.fromkeys(twice))}: keep one for each event"
+        )
     return found

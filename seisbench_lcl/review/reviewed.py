@@ -13,7 +13,7 @@ from typing_extensions import Self
 from seisbench_lcl.datasets.cuts import Cuts
 from seisbench_lcl.errors import DatasetError
 from seisbench_lcl.events.sources import WaveformSource
-from seisbench_lcl.events.windows import StationWindow, WindowRules, cut_windows
+from seisbench_lcl.events.windows import Member, StationWindow, WindowRules, cut_windows
 from seisbench_lcl.labels import folded
 from seisbench_lcl.models.decision import EventDecision, StationDecision
 from seisbench_lcl.models.event import Pick
@@ -153,7 +153,7 @@ def reviewed_windows(
     for event in progress(events):
         for instrument, picks in _by_instrument(event.stations).items():
             rules = WindowRules(instruments=(instrument,))
-            for window in cut_windows(picks, source, preprocessing, _AS_DECIDED, rules):
+            for (window,) in cut_windows(picks, source, [Member(preprocessing, _AS_DECIDED)], rules):
                 if isinstance(window, StationDecision):
                     notes[window.reason] += 1
                     continue

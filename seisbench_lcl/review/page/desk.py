@@ -82,7 +82,7 @@ class Desk:
             self.station = 0
 
     def change(self, **settings: object) -> None:
-        """List other events by some changed settings of `Wanted`.
+        """List other events by some changed settings of `Wanted`; in another order, the first one is on the desk.
 
         Raises
         ------
@@ -90,6 +90,8 @@ class Desk:
             If a choice is unknown.
         """
         self.choose(replace(self.wanted, **settings))  # type: ignore[arg-type]
+        if {"order", "reverse"} & settings.keys():
+            self.position = self.station = 0
 
     def go(self, event: str) -> None:
         """Put an event on the desk, also one that is not in the list.

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from seisbench_lcl.datasets.cuts import Cuts
 from seisbench_lcl.errors import WaveformError
 from seisbench_lcl.events import EventDecision
-from seisbench_lcl.events.event import Pick
 from seisbench_lcl.events.source import StreamSource
-from seisbench_lcl.events.windows import StationWindow, WindowRules, cut_windows
+from seisbench_lcl.events.windows import Member, StationWindow, WindowRules, cut_windows
 from seisbench_lcl.models import Discriminator
+from seisbench_lcl.models.event import Pick
 
 
 def event_features(
@@ -41,8 +41,8 @@ def event_features(
         network, code, location, instrument = [*station.station.split("."), "", "", ""][:4]
         picks.append(Pick("", station.p_time, network, code, location, instrument))
     try:
-        parts = cut_windows(picks, StreamSource(stream), model.preprocessing, {"pick": Cuts()}, rules)
-        windows = [part.samples for part in parts if isinstance(part, StationWindow)]
+        parts = cut_windows(picks, StreamSource(stream), [Member(model.preprocessing, {"pick": Cuts()})], rules)
+        windows = [part.samples for (part,) in parts if isinstance(part, StationWindow)]
     except WaveformError:
         return None
     return model.features(np.stack(windows)).numpy().mean(axis=0) if windows else None

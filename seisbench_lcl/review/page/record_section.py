@@ -10,8 +10,8 @@ from obspy import UTCDateTime
 from scipy.signal import spectrogram
 
 from seisbench_lcl.errors import SamplingRateError
-from seisbench_lcl.events.event import Pick
 from seisbench_lcl.events.views import StationView
+from seisbench_lcl.models.event import Pick
 from seisbench_lcl.review.page.decimate import extremes
 from seisbench_lcl.waveforms import Preprocessing
 from seisbench_lcl.waveforms.channels import channel_code

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from seisbench_lcl.review.order import review_order
 from seisbench_lcl.review.page.book import Book
 from seisbench_lcl.review.page.keys import Keys
 from seisbench_lcl.review.page.listing import listing
@@ -54,7 +55,7 @@ class Review:
         self.table = listing(list(material.decisions.values()))
         self.similar = Similar(dict(features or {}))
         self.book = Book(folder, analyst)
-        self.useful: list[str] = []
+        self.order = review_order(material.decisions.values(), self.book.done, self.similar.features or None)
         self.ready = Ready(sheets(material, self.similar))
 
     def close(self) -> None:

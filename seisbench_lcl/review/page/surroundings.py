@@ -9,7 +9,8 @@ from obspy.geodetics import degrees2kilometers, locations2degrees
 
 from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.events import EventDecision
-from seisbench_lcl.events.context import EventContext, Quarry
+from seisbench_lcl.events.context import EventContext
+from seisbench_lcl.events.quarries import Quarry
 
 
 @dataclass(frozen=True)

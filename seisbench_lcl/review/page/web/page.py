@@ -33,7 +33,7 @@ class Page:
 
     def __init__(self, review: Review, document: Document) -> None:
         self._document = document
-        desk = Desk(review.material.decisions, review.table, review.book, review.labels, review.useful)
+        desk = Desk(review.material.decisions, review.table, review.book, review.labels, review.order)
         keys, colours = review.keys, colours_of(review.labels)
         known = [*filter(None, keys.types.values()), *keys.actions.values()]
         once = [*filter(None, keys.types.values()), *(key for name, key in keys.actions.items() if name in _ONCE)]

@@ -173,8 +173,7 @@ def test_another_site_cannot_open_a_connection(served: Served, origin: str, stat
 
 def test_keys_lead_through_ten_events_and_verdicts_are_on_disk_first(browser: Browser, served: Served) -> None:
     browser.field("order").select_option("time")
-    browser.page.wait_for_selector("tr.row:nth-child(2)[data-event='smi:local/00000']")
-    browser.choose("smi:local/00000")
+    browser.page.wait_for_selector("#head[data-event='smi:local/00000'][data-reading=false]")
     seen = []
     for i in range(10):
         seen.append(event := browser.event)
@@ -223,6 +222,8 @@ def test_a_killed_server_has_lost_nothing(browser: Browser, served: Served) -> N
     assert set(shown) == set(before)
     browser.field("reviewed").select_option("any")
     browser.page.wait_for_selector(f"text={N} of {N} events")
+    browser.field("order").select_option("time")
+    browser.page.wait_for_selector("#head[data-event='smi:local/00000'][data-reading=false]")
 
 
 def test_names_with_html_stay_text(browser: Browser) -> None:
@@ -274,8 +275,9 @@ def test_the_mouse_does_what_keys_do(browser: Browser, served: Served) -> None:
     assert len(said.wrong_picks["smi:local/00010"]) == 1
     browser.page.click("th:has-text('time')")
     browser.page.wait_for_selector("th.by.up:has-text('time')")
+    browser.page.wait_for_selector(f"#head[data-event='smi:local/{N - 1:05d}']")
     browser.page.click("th:has-text('time')")
-    browser.page.wait_for_selector("th.by:not(.up):has-text('time')")
+    browser.page.wait_for_selector("#head[data-event='smi:local/00000'][data-reading=false]")
 
 
 def test_stations_components_sound_and_help(browser: Browser) -> None:
