@@ -50,7 +50,7 @@ class Desk:
         useful: Sequence[str] = (),
     ) -> None:
         self.decisions, self.table, self.book, self.labels = decisions, table, book, tuple(labels)
-        self.useful = tuple(useful)
+        self.useful = useful
         self.wanted = Wanted()
         self.events: list[str] = []
         self.position = self.station = 0

@@ -7,6 +7,8 @@ import numpy as np
 
 from seisbench_lcl.events import EventDecision
 from seisbench_lcl.plotting.colours import COLOURS
+from seisbench_lcl.review.honest import honest_accuracy
+from seisbench_lcl.review.order import ReviewOrder
 from seisbench_lcl.review.page.desk import Desk
 from seisbench_lcl.review.page.keys import WORDS, Keys, title
 from seisbench_lcl.review.page.listing import SMALL_MARGIN, UNLIKE
@@ -95,6 +97,7 @@ def head_facts(
         "notes": [*material.notes, *desk.book.everybody.notes],
         "analyst": desk.book.analyst,
         "agreement": agreement(desk),
+        "accuracy": _accuracy(desk),
         "actions": {action: title(key) for action, key in keys.actions.items()},
     }
     if decision is None:
@@ -171,6 +174,14 @@ def _similar(desk: Desk, similar: Similar, event: str) -> list[dict[str, Any]]:
         {"event": name, "label": labels[name], "distance": f"{distance:.2f}"}
         for name, distance in similar.nearest(event, labels)
     ]
+
+
+def _accuracy(desk: Desk) -> str:
+    """Return how often the model was right on events drawn at random, if any was judged."""
+    if not isinstance(desk.useful, ReviewOrder):
+        return ""
+    found = honest_accuracy(desk.book.own, desk.useful)
+    return str(found) if found.judged else ""
 
 
 def _number(value: float) -> str:

@@ -74,6 +74,7 @@ export function render({ model, el }) {
       if (facts.problem) line("", make("span", facts.problem, "problem"));
       if (facts.reading) line("", make("span", "reading the records …", "muted"));
     }
+    if (facts.accuracy) line("the model, on events drawn at random:", facts.accuracy);
     if (facts.agreement.length) line("agreement:", facts.agreement.join("; "));
 
     const grid = make("div", undefined, "grid");
