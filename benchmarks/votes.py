@@ -1,6 +1,6 @@
 """How stations should vote on an event, how far to trust the vote, and how fast it is.
 
-    python benchmarks/votes.py scores --dataset ../data/mixed_3c
+    python benchmarks/votes.py scores --dataset ../data/mixed_3c --plot votes.png
     python benchmarks/votes.py scores --dataset ../data/pnw_z --components Z --model EnvelopePhysicalRidge
     python benchmarks/votes.py speed --weights MiniRocketRidge/mixed-3c
 
@@ -29,12 +29,15 @@ from seisbench_lcl.evaluation.bootstrap import Interval, resample_tallies
 from seisbench_lcl.evaluation.metrics import read_tally, tally
 from seisbench_lcl.evaluation.protocols import event_folds, held_out_probabilities
 from seisbench_lcl.events import Event, EventCalibration, Pick, classify, classify_events, windows
+from seisbench_lcl.events.figures import score_figure
 from seisbench_lcl.events.recordings import FileSource
+from seisbench_lcl.events.scores import EventScores
 from seisbench_lcl.events.votes import Ballot, by_record, rule_of
 from seisbench_lcl.models.lookup import find_model, model_class
 
 RULES = ["mean", "log-odds", "majority", "median", "snr", "earliest:1", "earliest:3", "earliest:5", "record"]
 RESAMPLES = 2000
+MARGIN = 0.2  # of the decisions that are drawn
 START = UTCDateTime(2024, 3, 1)
 
 
@@ -47,6 +50,7 @@ def main() -> None:
     scores_of.add_argument("--model", default="MiniRocketRidge")
     scores_of.add_argument("--folds", type=int, default=5)
     scores_of.add_argument("--seeds", type=int, nargs="+", default=[0], help="one division into folds for each")
+    scores_of.add_argument("--plot", help="figure of the mean, before and after calibration, of the last seed")
     speed_of = commands.add_parser("speed")
     speed_of.add_argument(
         "--weights", nargs="+", default=["MiniRocketRidge/mixed-3c", "EnvelopePhysicalRidge/mixed-3c"]
@@ -57,11 +61,11 @@ def main() -> None:
         speed(arguments.weights, arguments.events)
     else:
         for seed in arguments.seeds:
-            scores(arguments.dataset, arguments.components, arguments.model, arguments.folds, seed)
+            scores(arguments.dataset, arguments.components, arguments.model, arguments.folds, seed, arguments.plot)
 
 
-def scores(folder: str, components: str, name: str, n_folds: int, seed: int) -> None:
-    """Print the scores of all rules on one dataset."""
+def scores(folder: str, components: str, name: str, n_folds: int, seed: int, plot: str | None) -> None:
+    """Print the scores of all rules on one dataset, and draw those of the mean."""
     dataset = open_dataset(folder, components)
     labels = labels_in(dataset, "source_type")
     template = model_class(name)(labels=labels, component_order=components, novelty_rate=None)
@@ -74,6 +78,8 @@ def scores(folder: str, components: str, name: str, n_folds: int, seed: int) -> 
     votes = {rule: voted(data.select(rows), probabilities[rows], folds[rows], rule, labels) for rule in RULES}
     for title, several in (("all events", False), ("events of two or more stations", True)):
         table(title, votes, labels, several, seed)
+    if plot:
+        draw(*votes["mean"], labels, seed, plot)
 
 
 def voted(
@@ -129,6 +135,18 @@ def table(
             f"{log_loss(p[kept], y[kept]):.3f} | {log_loss(calibrated[kept], y[kept]):.3f} | {middle} |",
             flush=True,
         )
+
+
+def draw(p: np.ndarray, y: np.ndarray, n: np.ndarray, labels: Sequence[str], seed: int, plot: str) -> None:
+    """Draw how far the mean can be trusted before and after calibration, and what a least margin decides."""
+    kinds = {"as voted": p, "calibrated": cross_fitted(p, y, n, "mean", seed)[0]}
+    events = tuple(map(str, range(len(y))))
+    named = {}
+    for kind, votes in kinds.items():
+        best, second = np.sort(votes, axis=1)[:, :-3:-1].T
+        decided = best - second >= MARGIN
+        named[kind] = EventScores(tuple(labels), events, votes, y, decided, np.zeros(len(labels), dtype=np.int64))
+    score_figure(named, f"{len(y)} events; decided from a margin of {MARGIN:g} on").savefig(plot, dpi=90)
 
 
 def draws(p: np.ndarray, y: np.ndarray, labels: Sequence[str]) -> dict[str, tuple[float, np.ndarray]]:

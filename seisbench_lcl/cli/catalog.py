@@ -1,7 +1,7 @@
 """``seisbench-lcl catalog``: a catalogue in, a decision for each event, the catalogue and tables out."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -11,16 +11,20 @@ from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
-from seisbench_lcl.cli.common import check_writable, console, errors, remark, say
+from seisbench_lcl.cli.common import check_figures, check_writable, console, errors, remark, say
 from seisbench_lcl.cli.options import Device, Picker, Threads, Weights
-from seisbench_lcl.errors import ConfigurationError, DatasetError
+from seisbench_lcl.errors import ConfigurationError, DatasetError, check_arguments, is_whole
 from seisbench_lcl.events import EventCalibration, EventDecision, EventRules, decide_events, open_waveforms
 from seisbench_lcl.events.arrivals import arrivals_of
 from seisbench_lcl.events.context import EventContext
+from seisbench_lcl.events.doubtful import doubtful_events
+from seisbench_lcl.events.figures import write_panels
 from seisbench_lcl.events.files import CatalogReader, write_catalog
 from seisbench_lcl.events.journal import Journal
 from seisbench_lcl.events.quarries import read_quarries
+from seisbench_lcl.events.source import WaveformSource
 from seisbench_lcl.events.tables import check_tables, write_tables
+from seisbench_lcl.events.views import view_preprocessing
 from seisbench_lcl.hub.backbones import named_backbone
 from seisbench_lcl.models.lookup import describe_weights, find_model
 from seisbench_lcl.models.model import Model
@@ -74,8 +78,15 @@ def catalog(
         typer.Option(help="of votes: weights (theirs, if they have one for the rule), none, or a file"),
     ] = "weights",
     inventory: Annotated[
-        Path | None, typer.Option(help="StationXML of the network: P is predicted for events without a P pick")
+        Path | None,
+        typer.Option(
+            help="StationXML of the network: to predict P for events without a P pick, and for maps in --plots"
+        ),
     ] = None,
+    plots: Annotated[
+        Path | None, typer.Option(help="folder for figures of the most doubtful events: records, votes and a map")
+    ] = None,
+    doubtful: Annotated[int, typer.Option(help="number of events to draw with --plots")] = 20,
     velocity_model: Annotated[
         str, typer.Option(help="of ObsPy's TauP, by which P is predicted: a name, or a file, .tvel, .nd or .npz")
     ] = "iasp91",
@@ -106,6 +117,8 @@ def catalog(
     stay. Decisions are kept in a file beside --out or --table until all are made, so the same command goes on where an
     interrupted one ended.
 
+    --plots draws undecided events, close votes, and events whose stations disagree.
+
     Exit status 0: there is a decision on each event; 1: some events are undecided; 2: nothing was decided.
     """
     if not (out or table):
@@ -114,6 +127,9 @@ def catalog(
         raise ConfigurationError(f"{events} is a table and has no place for types: use --table instead of --out")
     outputs = [path for path in (out, *(check_tables(table) if table else ())) if path]
     check_writable(*(path for path in outputs if path.resolve() != events.resolve()))
+    if plots:
+        check_figures(plots)
+    check_arguments("", ("--doubtful must be 1 or more", is_whole(doubtful, 1), doubtful))
     discriminator: Model = find_model(weights, model).to(device)
     rules = EventRules(
         rule=rule,
@@ -155,6 +171,7 @@ def catalog(
         )
     if table:
         write_tables(decisions, table)
+    drawn = _draw(decisions, source, discriminator, rules, plots, doubtful) if plots else []
     journal.remove()
     for note, count in getattr(read, "notes", {}).items():
         remark(f"{count} {note}")
@@ -166,9 +183,25 @@ def catalog(
         say(f"{counted(done.kept, 'event')} kept the type of a person or another program: see --overwrite-types")
     for path in outputs:
         say(f"wrote {path}")
+    if plots:
+        say(f"wrote {counted(len(drawn), 'figure')} to {plots}")
     undecided = sum(decision.label is None for decision in decisions)
     if undecided:
         raise typer.Exit(2 if undecided == len(decisions) else 1)
+
+
+def _draw(
+    decisions: Sequence[EventDecision],
+    source: WaveformSource,
+    model: Model,
+    rules: EventRules,
+    folder: Path,
+    most: int,
+) -> list[Path]:
+    """Draw the most doubtful events, and return the files."""
+    chosen = doubtful_events(decisions, most)
+    made = write_panels(chosen, source, view_preprocessing(model), folder, inventory=rules.inventory)
+    return list(track(made, "drawing", total=len(chosen), console=errors, transient=True))
 
 
 def _read_calibration(given: str) -> EventCalibration | Literal["weights"] | None:

@@ -26,6 +26,7 @@ from seisbench_lcl.wording import listed
 __all__ = [
     "Inputs",
     "check_figure",
+    "check_figures",
     "check_folder",
     "check_trainable",
     "check_writable",
@@ -154,6 +155,19 @@ def check_figure(path: Path) -> None:
     formats = Figure().canvas.get_supported_filetypes()
     if path.suffix.lower().lstrip(".") not in formats:
         raise OutputError(f"cannot write a figure as {path.name!r}: use one of the suffixes {', '.join(formats)}")
+
+
+def check_figures(folder: Path) -> None:
+    """Refuse a folder for figures that cannot be made or written to.
+
+    Raises
+    ------
+    OutputError
+        If it is a file, or not writable.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise OutputError(f"{folder} is a file: name a folder for the figures")
+    check_folder(folder / "figure.png")
 
 
 def progress(description: str) -> Callable[[Iterable[T]], Iterable[T]]:

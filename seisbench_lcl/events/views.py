@@ -12,6 +12,7 @@ from seisbench_lcl.errors import WaveformError
 from seisbench_lcl.events.source import Found, Site, WaveformSource
 from seisbench_lcl.events.windows import together
 from seisbench_lcl.models.decision import EventDecision, StationDecision
+from seisbench_lcl.models.model import Model
 from seisbench_lcl.waveforms import Preprocessing, StationId
 from seisbench_lcl.waveforms.channels import INSTRUMENTS
 
@@ -62,7 +63,7 @@ def station_views(
         Asked once for all stations, unless P arrivals are more than ten minutes apart. If it fails, the stations have
         no waveform, and its error is the reason.
     preprocessing : Preprocessing
-        Of the model, for the place of its windows.
+        Of the model (`view_preprocessing`), for the place of its windows.
     inventory : obspy.Inventory, optional
         Places of the stations.
     margin : float
@@ -85,6 +86,17 @@ def station_views(
             reason = "" if stream else _why_none(station, found)
             views.append(StationView(station, stream, window, _distance(decision, place), reason, *place))
     return sorted(views, key=lambda view: (isnan(view.distance), 0 if isnan(view.distance) else view.distance))
+
+
+def view_preprocessing(model: Model) -> Preprocessing:
+    """Return the preprocessing whose windows and band are shown: that of the model, or of the longest windows of many.
+
+    Parameters
+    ----------
+    model : Discriminator, DiscriminatorEnsemble or MixedEnsemble
+    """
+    found = model.window_preprocessing
+    return max(found, key=lambda preprocessing: preprocessing.seconds) if isinstance(found, list) else found
 
 
 def _p_time(station: StationDecision) -> UTCDateTime:

@@ -10,6 +10,11 @@ def hide_frame(axes: Axes) -> None:
     axes.spines[["top", "right"]].set_visible(False)
 
 
+def plain(text: str) -> str:
+    """Return text that is drawn as it is: dollar signs would make formulas of names and reasons."""
+    return text.replace("$", r"\$")
+
+
 def cluster_title(number: int, name: str) -> str:
     """Return the title of a cluster: its number, and its name unless that is empty."""
     return f"{number}: {name}" if name else f"cluster {number}"

@@ -2,29 +2,26 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from contextlib import suppress
 
 import matplotlib.dates as mdates
 import numpy as np
 import obspy
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from scipy.signal import spectrogram
 
-from seisbench_lcl.errors import ConfigurationError, SamplingRateError
+from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.models.detections import LabelledDetectionList
 from seisbench_lcl.models.results import WindowList
 from seisbench_lcl.models.station_windows import StationWindows
 from seisbench_lcl.plotting.colours import COLOURS
 from seisbench_lcl.plotting.panels import decibels, draw_image
+from seisbench_lcl.plotting.records import conditioned, drawable, envelope, shown_component
 from seisbench_lcl.waveforms import StationId
-from seisbench_lcl.waveforms.channels import channel_code
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
 
 MAX_STATIONS = 12
 _ABSTAINED = "0.85"
-_POINTS = 20_000  # most points of a drawn waveform, minimum and maximum of about each pixel
 
 
 def plot_stations(
@@ -118,27 +115,17 @@ def interesting_stations(windows: WindowList) -> list[str]:
 
 
 def _vertical(stream: obspy.Stream, station: str, preprocessing: Preprocessing) -> obspy.Stream:
-    """Return the traces of the first component of the model that the station has, usually Z."""
+    """Return the traces of the component that is drawn, usually Z."""
     traces = [trace for trace in stream if str(StationId.of(trace.stats)) == station]
     traces = traces or [trace for trace in stream if trace.id.startswith(station)]  # channels that the user mapped
-    codes = [channel_code(trace.stats.channel).component for trace in traces]
-    rows = preprocessing.component_rows({*codes})
-    for code in sorted(rows, key=rows.__getitem__):
-        return obspy.Stream([trace for trace, own in zip(traces, codes, strict=True) if own == code])
-    return obspy.Stream(traces[:1])
+    return shown_component(obspy.Stream(traces), preprocessing)
 
 
 def _draw_traces(upper: Axes, lower: Axes, traces: obspy.Stream, preprocessing: Preprocessing) -> None:
     lowest, highest = preprocessing.band
-    segments = traces.copy().split()
-    for trace in segments:
-        if trace.stats.npts < 2 or trace.data.dtype.kind not in "iuf" or not np.isfinite(trace.data).all():
-            continue  # the probability panel shows the reason for the abstention
-        shown = trace.copy().detrend("demean")
-        with suppress(SamplingRateError):  # a record with a sampling rate too low for the band is drawn unfiltered
-            shown.data = preprocessing.condition(trace.data, trace.stats.sampling_rate)
-            shown.stats.sampling_rate = preprocessing.sampling_rate
-        upper.plot(*_envelope(shown), color="0.2", lw=0.6)
+    for trace in drawable(traces):  # the probability panel shows why the model abstained on the others
+        shown = conditioned(trace, preprocessing)
+        upper.plot(*envelope(shown.times("matplotlib"), shown.data), color="0.2", lw=0.6)
         rate, n = trace.stats.sampling_rate, trace.stats.npts
         window = min(int(2 * rate), n)
         noverlap = max(0, min(int(0.75 * window), window - max(1, n // 2000)))
@@ -150,22 +137,11 @@ def _draw_traces(upper: Axes, lower: Axes, traces: obspy.Stream, preprocessing: 
         draw_image(lower, image, days, float(frequencies[-1]), (low, high))
     for frequency in preprocessing.band:
         lower.axhline(frequency, color="white", lw=0.8, ls="--")
-    top = max([2 * highest, *(trace.stats.sampling_rate / 2 for trace in segments)])
+    top = max([2 * highest, *(trace.stats.sampling_rate / 2 for trace in traces)])
     lower.set(ylabel="Hz", ylim=(0, min(top, 2.5 * highest)))
     code = traces[0].stats.channel if traces else ""
     upper.set_ylabel(f"{code}\n{lowest:g}–{highest:g} Hz")
     upper.ticklabel_format(axis="y", scilimits=(-3, 4))
-
-
-def _envelope(trace: obspy.Trace) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Reduce a long waveform to its extremes: a day is drawn as fast as a minute, and looks the same."""
-    times, data = trace.times("matplotlib"), trace.data
-    step = 2 * (len(data) // _POINTS)
-    if step < 4:
-        return times, data
-    whole = data[: len(data) // step * step].reshape(-1, step)
-    extremes = np.stack([whole.min(axis=1), whole.max(axis=1)], axis=1).ravel()
-    return times[: len(whole) * step : step // 2], extremes
 
 
 def _draw_probabilities(axes: Axes, block: StationWindows, windows: WindowList, colours: dict[str, str]) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from conftest import Done
 from obspy.core.event import Arrival, Catalog, Event, Origin, Pick, ResourceIdentifier, WaveformStreamID
+from obspy.core.inventory import Inventory, Network, Station
 
 from seisbench_lcl.cli import catalog as command
 from seisbench_lcl.events import EventDecision
@@ -148,3 +149,36 @@ def test_a_catalogue_that_is_cut_off_leaves_nothing_but_the_decisions(run: Calla
     assert done.returncode == 2
     assert "cut.xml" in done.stderr
     assert not (data / "o.xml").exists()
+
+
+def test_doubtful_events_are_drawn_also_by_the_run_that_goes_on(
+    run: Callable[..., Done], data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    station = Station("RJOB", 47.737, 12.796, 860.0)
+    Inventory([Network("BW", [station])]).write(str(data / "stations.xml"), "STATIONXML")
+    arguments = ("catalog", "events.xml", *WEIGHTS, "--waveforms", "record.mseed", "--table", "decisions.csv")
+    arguments += ("--inventory", "stations.xml", "--plots", "plots", "--doubtful")
+    draw = command.write_panels
+
+    def interrupted(*given: Any, **options: Any) -> Iterator[Path]:
+        yield next(iter(draw(*given, **options)))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(command, "write_panels", interrupted)
+    run(*arguments, 2)
+    assert len(list((data / "plots").iterdir())) == 1
+    monkeypatch.setattr(command, "write_panels", draw)
+    done = run(*arguments, 2)
+    assert "3 events were decided by an earlier run" in done.stderr
+    assert done.returncode == 1, done.stderr
+    assert "wrote 2 figures to plots" in done.stdout
+    names = sorted(path.name.rsplit("_", 1)[0] for path in (data / "plots").iterdir())
+    assert names[-1] == "20090824T052005_smi_local_event2"  # undecided, because it has no waveform
+    assert len(names) == 2
+    assert not list(data.glob(".*"))
+
+    (data / "file").write_text("")
+    for wrong, reason in (("--plots", "file"), "file is a file"), (("--doubtful", 0), "--doubtful must be 1 or more"):
+        done = run(*arguments, 2, *wrong)
+        assert done.returncode == 2
+        assert reason in " ".join(done.stderr.split())

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Collection, Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from obspy.geodetics import gps2dist_azimuth
 from seisbench_lcl.errors import WaveformError
 from seisbench_lcl.events import EventDecision, Origin, StationDecision
 from seisbench_lcl.events.source import Found, Site, StreamSource
-from seisbench_lcl.events.views import station_views
+from seisbench_lcl.events.views import station_views, view_preprocessing
 from seisbench_lcl.waveforms import Preprocessing
 
 START = UTCDateTime(2024, 3, 1, 12)
@@ -107,3 +108,9 @@ def test_a_source_that_fails_is_a_reason() -> None:
 
     views = station_views(decided(("XX.A..HH", 50), ("...", 60)), Failing(obspy.Stream()), Preprocessing())
     assert [view.reason for view in views] == ["the service is down", "the pick names no station"]
+
+
+def test_of_many_windows_the_longest_are_shown() -> None:
+    short, long = Preprocessing(in_samples=1000), Preprocessing(in_samples=3000)
+    assert view_preprocessing(SimpleNamespace(window_preprocessing=short)) is short
+    assert view_preprocessing(SimpleNamespace(window_preprocessing=[short, long, short])) is long
