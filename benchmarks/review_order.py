@@ -27,7 +27,6 @@ first events, after 60 more were reviewed in our order: on all other events (the
 import argparse
 from collections.abc import Collection, Iterator, Mapping
 from copy import deepcopy
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +38,6 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from obspy import UTCDateTime
 
-from seisbench_lcl.errors import TrainingError
 from seisbench_lcl.evaluation import score
 from seisbench_lcl.events import EventRules
 from seisbench_lcl.events.deciding import vote
@@ -119,6 +117,7 @@ class Trial:
         self.before = None if before is None else self.fitted(before)
 
     def fitted(self, rows: NDArray[np.bool_], head: Head | None = None) -> Head:
+        """Fit a new head, or fine-tune a copy of one."""
         groups = torch.from_numpy(self.codes[rows])
         if head is None:
             return self.kept.fresh().fit(self.x[rows], self.y[rows], groups)
@@ -156,6 +155,7 @@ class Trial:
             labelled += self.order(way, self.decisions(head), labelled)[: min(n, most - len(labelled))]
 
     def order(self, way: str, decisions: list[EventDecision], labelled: list[str]) -> ReviewOrder:
+        """Return the candidates without a label in the order of a way."""
         drawn = review_order(decisions, labelled, random_share=1.0, seed=self.seed)
         if way == "uncertain":
             rest = [d.event for d in sorted(decisions, key=lambda d: d.margin) if d.event not in labelled]
@@ -178,6 +178,7 @@ class Trial:
         return [vote(Event(e), own, self.kept.model, EventRules()) for e, own in stations.items()]
 
     def score(self, head: Head) -> float:
+        """Return the balanced accuracy per event."""
         p = head(self.x[self.test]).numpy()
         events, codes = np.unique(self.kept.events[self.test], return_inverse=True)
         sums = np.zeros((len(events), p.shape[1]))
@@ -187,6 +188,7 @@ class Trial:
         return float(score(means, truth, self.kept.labels)["balanced_accuracy"])
 
     def full(self) -> float:
+        """Return the score with the labels of all candidates."""
         return self.score(self.learnt(self.candidates))
 
     def accuracies(self) -> Mapping[str, float]:
@@ -199,7 +201,8 @@ class Trial:
         order = review_order(decisions, (), self.means, seed=self.seed)
         shown = {d.event: d.label or "" for d in decisions}
         said = {
-            e: Verdict(e, labels[self.truth[e]], "label", "truth", UTCDateTime(0), shown[e], "") for e in order[:REVIEWED]
+            e: Verdict(e, labels[self.truth[e]], "label", "truth", UTCDateTime(0), shown[e], "")
+            for e in order[:REVIEWED]
         }
         honest = honest_accuracy(said, order).interval
         truth = float(np.mean(list(right.values())))
@@ -246,7 +249,8 @@ def show(table: pd.DataFrame) -> None:
     full = table[table["way"] == "all"].set_index(["seed", "fold"])
     n = int(full["labels"].max())
     print(f"\n{data}, {model}: {full['score'].median():.3f} with all {n} labels, {table['seed'].nunique()} seeds")
-    print(f"| way | first within {100 * NEAR:g} points | stays there | mean score to {n // 2} labels |\n| --- |{' ---: |' * 3}")
+    columns = f"first within {100 * NEAR:g} points | stays there | mean score to {n // 2} labels"
+    print(f"| way | {columns} |\n| --- |{' ---: |' * 3}")
     for way in [way for way in WAYS if way in set(table["way"])]:
         first, stays, means = [], [], []
         for key, curve in table[table["way"] == way].groupby(["seed", "fold"]):
@@ -257,7 +261,10 @@ def show(table: pd.DataFrame) -> None:
         print(f"| {way} | {spread(first, 0)} | {spread(stays, 0)} | {spread(means, 3)} |", flush=True)
     found = {k: table.loc[table["way"] == f"accuracy {k}", "score"] for k in ("truth", "reviewed", "honest", "inside")}
     told = ", ".join(f"{k} {spread(v.tolist(), 2)}" for k, v in found.items() if k != "inside")
-    print(f"accuracy after {REVIEWED} reviews: {told}; the truth in the interval: {found['inside'].mean():.0%}", flush=True)
+    print(
+        f"accuracy after {REVIEWED} reviews: {told}; the truth in the interval: {found['inside'].mean():.0%}",
+        flush=True,
+    )
 
 
 def spread(values: list[float], digits: int) -> str:

@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[1]
         "docs/travel.md",
         "docs/label_free.md",
         "docs/catalogues.md",
+        "docs/order.md",
     ],
 )
 def test_python_in_the_documents_runs(name: str) -> None:

@@ -3,17 +3,26 @@
 from seisbench_lcl.review.adaptation import Adaptation
 from seisbench_lcl.review.adapting import adapt
 from seisbench_lcl.review.comparison import Comparison
+from seisbench_lcl.review.curve import LearningCurve, learning_curve
+from seisbench_lcl.review.honest import HonestAccuracy, honest_accuracy
+from seisbench_lcl.review.order import ReviewOrder, review_order
 from seisbench_lcl.review.serving import serve
 from seisbench_lcl.review.verdicts import Verdict, VerdictFile, Verdicts, read_verdicts, verdicts_folder
 
 __all__ = [
     "Adaptation",
     "Comparison",
+    "HonestAccuracy",
+    "LearningCurve",
+    "ReviewOrder",
     "Verdict",
     "VerdictFile",
     "Verdicts",
     "adapt",
+    "honest_accuracy",
+    "learning_curve",
     "read_verdicts",
+    "review_order",
     "serve",
     "verdicts_folder",
 ]

@@ -136,5 +136,7 @@ def _row(event: str, features: ArrayLike) -> NDArray[np.float32]:
 
 def _distances(rows: Floats, others: Floats) -> Floats:
     """Return Euclidean distances (M, N), infinite where coordinates are missing."""
-    found = torch.cdist(torch.from_numpy(rows).float(), torch.from_numpy(others).float()).numpy().astype(np.float64)
+    # From differences: by products, equal points would be a rounding error apart.
+    mode = "donot_use_mm_for_euclid_dist"
+    found = torch.cdist(torch.from_numpy(rows), torch.from_numpy(others), compute_mode=mode).numpy()
     return np.where(np.isnan(found), np.inf, found)

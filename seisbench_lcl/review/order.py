@@ -112,7 +112,8 @@ def review_order(
     Examples
     --------
     >>> def decided(event, p):
-    ...     return EventDecision(event, "slide", None, {"slide": p, "noise": 1 - p}, 2 * p - 1, 0, 1, 0, "", "mean", "w")
+    ...     both = {"slide": p, "noise": 1 - p}
+    ...     return EventDecision(event, "slide", None, both, 2 * p - 1, 0, 1, 0, "", "mean", "w")
     >>> review_order([decided("a", 0.9), decided("b", 0.6), decided("c", 0.7)], random_share=0)
     ['b', 'c', 'a']
     """
@@ -129,7 +130,7 @@ def review_order(
     doubtful = sorted(usable, key=lambda event: (-usable[event], numbers[event]))
     if features:
         doubtful = _spread(doubtful, usable, before, features)
-    useless = [event for event, d in by_event.items() if event not in reviewed and not has_window(d)]
+    useless = sorted(set(by_event) - set(before) - set(usable), key=numbers.__getitem__)
     found = _interleaved([*doubtful, *useless], draws, set(before), random_share)
     return ReviewOrder(found, draws, before, random_share)
 
