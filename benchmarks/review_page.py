@@ -34,9 +34,9 @@ WATCH = """
   globalThis.waited = [];
   document.addEventListener("keydown", () => {
     const begin = performance.now();
-    const before = Bokeh.documents[0].get_model_by_name("section").tags[0];
+    const before = Bokeh.documents[0].get_model_by_name("section figure").tags[0];
     const look = () => {
-      const now = Bokeh.documents[0].get_model_by_name("section").tags[0];
+      const now = Bokeh.documents[0].get_model_by_name("section figure").tags[0];
       if (now && now !== before) requestAnimationFrame(() => waited.push(performance.now() - begin));
       else requestAnimationFrame(look);
     };

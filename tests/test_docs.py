@@ -24,6 +24,7 @@ ROOT = Path(__file__).parents[1]
         "docs/label_free.md",
         "docs/catalogues.md",
         "docs/order.md",
+        "docs/review.md",
     ],
 )
 def test_python_in_the_documents_runs(name: str) -> None:

@@ -58,8 +58,10 @@ class Surroundings:
             works = quarry.works(local.hour + local.minute / 60, local.weekday())
             name = f" {quarry.name}" if quarry.name else ""
             facts.append(f"quarry{name} at {distance:.1f} km, {'at work' if works else 'not at work'} at this time")
+        alone = decision.context
         if self.context is not None and origin is not None:
             alone = self.context.alone(origin)
+        if alone:
             label = max(alone, key=alone.__getitem__)
             facts.append(f"time and place alone: {alone[label]:.2f} {label}")
         return facts

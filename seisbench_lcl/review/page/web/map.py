@@ -48,7 +48,7 @@ class Map:
         self._shrink = max(0.05, cos(radians(middle)))
         ranges = [DataRange1d(range_padding=0.08, default_span=1.0, min_interval=_SMALLEST) for _ in range(2)]
         self.figure = figure(
-            name="map",
+            name="map figure",
             height=_HEIGHT,
             sizing_mode="stretch_width",
             x_range=ranges[0],

@@ -35,7 +35,7 @@ class Section:
     def __init__(self, colours: Mapping[str, str], chosen: Callable[[int], None]) -> None:
         self._colours, self._chosen, self._rows = colours, chosen, 0
         self.figure = figure(
-            name="section",
+            name="section figure",
             height=_EDGE + 3 * _ROW,
             sizing_mode="stretch_width",
             x_range=Range1d(-10, 40),

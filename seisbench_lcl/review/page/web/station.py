@@ -31,10 +31,10 @@ class Station:
         }
         tools = {"tools": "xpan,xwheel_zoom,xbox_zoom,reset", "active_drag": "xpan", "active_scroll": None}
         self.traces = figure(
-            name="station", height=_TRACES, x_range=Range1d(-5, 25), y_range=Range1d(-3, 0), **tools, **shared
+            name="station figure", height=_TRACES, x_range=Range1d(-5, 25), y_range=Range1d(-3, 0), **tools, **shared
         )
         self.image = figure(
-            name="spectrogram", height=_IMAGE, x_range=self.traces.x_range, y_range=Range1d(0, 20), **tools, **shared
+            name="spectrogram figure", height=_IMAGE, x_range=self.traces.x_range, y_range=Range1d(0, 20), **tools, **shared
         )
         self._lines = ColumnDataSource({"x": [], "y": []})
         self._others = ColumnDataSource({"x": [], "y0": [], "y1": [], "text": []})
