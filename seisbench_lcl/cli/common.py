@@ -358,7 +358,7 @@ def _join(settings: dict[str, Any], more: dict[str, Any], option: str, within: s
             raise ConfigurationError(f"{option} sets {within}{key} twice: {known!r} and {value!r}")
 
 
-def parse_event_types(settings: list[str]) -> dict[str, str | None]:
+def parse_event_types(settings: list[str], option: str = "--event-type") -> dict[str, str | None]:
     """Turn ``label=QuakeML event type`` into a dict; "none" means no type."""
-    types = parse_pairs(settings, "--event-type")
+    types = parse_pairs(settings, option)
     return {label: None if kind in ("none", "null") else kind for label, kind in types.items()}

@@ -20,6 +20,8 @@ COMMANDS = {
         "Adapt weights to another region: train a network further, or refit a ridge regression in closed form."
     ),
     "ensemble": "Combine several models into one that averages their probabilities.",
+    "adapt": "Learn from the events that analysts have labelled, and say how much better the weights became.",
+    "export-review": "Write the labels of analysts as a dataset, into a catalogue, and as commands for SeisComP.",
     "evaluate": "Score a model per station and per event, each score with its 95 % interval over events.",
     "detect": "Detect events by STA/LTA in continuous records, and write them as a dataset to train on without labels.",
     "clusters": "Show the clusters of a model: exemplars, a map, a table of windows, and scores if there are labels.",

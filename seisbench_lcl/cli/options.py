@@ -26,6 +26,14 @@ LabelColumn = Annotated[str, typer.Option(help="metadata column with the class")
 GroupColumn = Annotated[str, typer.Option(help="metadata column with the event")]
 SplitColumn = Annotated[str, typer.Option(help="metadata column with the split")]
 PickColumn = Annotated[str | None, typer.Option(help="metadata column with the P arrival in samples")]
+Decisions = Annotated[Path, typer.Option(help="table of the decisions that were reviewed, .csv or .parquet")]
+Reviewed = Annotated[
+    Path | None, typer.Option(help="folder with the verdicts of the analysts; by default NAME_review beside the table")
+]
+Types = Annotated[
+    list[str] | None,
+    typer.Option("--type", metavar="LABEL=TYPE", help="QuakeML type of a new label, or none (repeatable)"),
+]
 Out = Annotated[Path, typer.Option(help="path of the new weights, without suffix")]
 Version = Annotated[str | None, typer.Option(help="version of the weights, appended to the file names")]
 Report = Annotated[Path | None, typer.Option(help="Markdown file for scores and configuration")]

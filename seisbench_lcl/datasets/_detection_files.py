@@ -1,27 +1,19 @@
 """Input and output of `detect_windows`: an SDS archive read span by span, and the new SeisBench dataset."""
 
-import os
-import shutil
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 import obspy
 import pandas as pd
-import seisbench
-from numpy.typing import NDArray
 from obspy import UTCDateTime
-from seisbench.data import WaveformDataWriter
-from seisbench.data.base import GeometricBucketer
-from tqdm import tqdm
 
 from seisbench_lcl.datasets._triggers import SECOND, Remark, Trigger, cut
-from seisbench_lcl.errors import ConfigurationError, OutputError, WaveformError, check_arguments
+from seisbench_lcl.datasets.writing import DatasetWriter
+from seisbench_lcl.errors import ConfigurationError, WaveformError, check_arguments
 from seisbench_lcl.waveforms.reading import read_recording
 
 _BORDER = 600.0  # seconds by which a day file may reach beyond midnight
@@ -117,32 +109,6 @@ def _matches(path: Path, patterns: list[list[str]]) -> bool:
     return any(all(map(fnmatchcase, _codes(path), pattern)) for pattern in patterns)
 
 
-@contextmanager
-def new_folder(target: Path) -> Iterator[Path]:
-    """Yield a temporary folder that is renamed to the target at the end, and removed after an error.
-
-    Raises
-    ------
-    OutputError
-        If the target exists, or its parent folder is not writable.
-    """
-    exists = OutputError(f"{target} exists already: choose another folder, or remove it")
-    if os.path.lexists(target):
-        raise exists
-    temporary = target.with_name(f".{uuid4().hex}.{target.name}")
-    try:
-        temporary.mkdir(parents=True)
-    except OSError as error:
-        raise OutputError(f"cannot write {target}: {error}") from error
-    try:
-        yield temporary
-        if os.path.lexists(target):  # made by another process meanwhile; an empty folder would be replaced
-            raise exists
-        os.replace(temporary, target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
 def write_events(
     folder: Path,
     events: Iterable[list[Trigger]],
@@ -155,7 +121,7 @@ def write_events(
     """Cut and write the windows of all events, and return their metadata rows."""
     rows: list[dict[str, Any]] = []
     onsets: list[int] = []
-    with _silent(), _Writer(folder / "metadata.csv", folder / "waveforms.hdf5") as writer:
+    with DatasetWriter(folder) as writer:
         writer.data_format = {"dimension_order": "CW", "component_order": order}
         for event in events:
             for trigger in event:
@@ -205,30 +171,3 @@ def _splits(rows: list[dict[str, Any]], onsets: list[int], dev: float, length: f
         remark("no border between events without overlap: all windows are in split train", "")
     first = border + free[0] if len(free) else len(spans)
     return np.where(event < first, "train", "dev").tolist()
-
-
-class _ByType(GeometricBucketer):
-    """Separates sample types, because SeisBench packs traces of similar length into one array."""
-
-    def get_bucket(self, metadata: dict[str, Any], waveform: NDArray[Any]) -> str:
-        return f"{waveform.dtype.str} {super().get_bucket(metadata, waveform)}"
-
-
-class _Writer(WaveformDataWriter):
-    """SeisBench's writer without its progress bar, because only the command line prints."""
-
-    def __init__(self, metadata_path: Path, waveforms_path: Path) -> None:
-        super().__init__(metadata_path, waveforms_path)
-        self.bucketer = _ByType()
-        self._pbar = tqdm(disable=True)
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Silence the writer, which wrongly reports saved progress after an error."""
-    level = seisbench.logger.level
-    seisbench.logger.setLevel("CRITICAL")
-    try:
-        yield
-    finally:
-        seisbench.logger.setLevel(level)

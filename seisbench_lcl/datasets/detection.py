@@ -11,8 +11,9 @@ import numpy as np
 import obspy
 from obspy import UTCDateTime
 
-from seisbench_lcl.datasets._detection_files import new_folder, read_archive, write_events
+from seisbench_lcl.datasets._detection_files import read_archive, write_events
 from seisbench_lcl.datasets._triggers import SECOND, Remark, StaLta, Trigger, find_triggers
+from seisbench_lcl.datasets.writing import new_folder
 from seisbench_lcl.errors import DatasetError, WaveformError, check_arguments
 from seisbench_lcl.waveforms import StationId
 from seisbench_lcl.waveforms.preprocessing import Preprocessing

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.special import log_softmax, softmax
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 from torch import Tensor
 from typing_extensions import Self
 
@@ -259,8 +260,14 @@ class Ridge(Head):
 def _numpy_beside_torch() -> Iterator[None]:
     # numpy's BLAS must not start more threads than torch, which does most of the work: competing threads are many times
     # slower. A default device set by the caller must not apply to the arrays that numpy prepares here.
-    with torch.device("cpu"), threadpool_limits(torch.get_num_threads(), user_api="blas"):
+    with torch.device("cpu"), _blas().limit(limits=torch.get_num_threads(), user_api="blas"):
         yield
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    # To find the libraries takes as long as a small fit.
+    return ThreadpoolController()
 
 
 def _least_error(held_out: NDArray[np.float64], targets: NDArray[np.float64], weights: NDArray[np.float64]) -> int:

@@ -29,6 +29,7 @@ from seisbench_lcl.review.verdicts import Verdicts
 from seisbench_lcl.wording import listed
 
 _CALIBRATED_FROM = 20  # events
+_CALIBRATION_FOLDS = 5
 
 Progress = Callable[[str], Callable[[Iterable[Any]], Iterable[Any]]]
 
@@ -119,7 +120,7 @@ def adapt(
         larger,
         by_event,
         by_station,
-        _calibrated(by_event, data, rule),
+        calibrate_votes(by_event, np.unique(data.events, return_counts=True)[1], rule),
         Labels.of([(event.label, event.verdict) for event in events if event.decision.event in set(data.events)]),
         {label: larger.event_types[label] for label in larger.labels if label not in old.labels},
         absent,
@@ -207,18 +208,31 @@ def _voted_truth(y: Indices, data: ReviewedWindows) -> Indices:
     return y[first]
 
 
-def _calibrated(scored: Comparison, data: ReviewedWindows, rule: str) -> EventCalibration | None:
-    """Fit a calibration to votes of weights that did not see the event; None if it would not help other events."""
+def calibrate_votes(scored: Comparison, n_stations: Indices, rule: str) -> EventCalibration | None:
+    """Calibrate the votes of new weights by those on events that they did not see.
+
+    Parameters
+    ----------
+    scored : Comparison
+    n_stations : (E,) int64 ndarray
+        Number of stations that voted on each event.
+    rule : str
+
+    Returns
+    -------
+    EventCalibration or None
+        None if there are fewer than 20 events, or if it would not help other events (five folds of them).
+    """
     if scored.n_events < _CALIBRATED_FROM:
         return None
-    _, n = np.unique(data.events, return_counts=True)
-    fold = np.random.default_rng(0).permutation(scored.n_events) % 5
-    calibrated = np.empty_like(scored.after)
-    for k in range(5):
-        fitted = EventCalibration.fit(scored.after[fold != k], scored.truth[fold != k], n[fold != k], rule)
-        calibrated[fold == k] = fitted.apply(scored.after[fold == k], n[fold == k])
-    tried = Comparison(scored.after, calibrated, scored.truth)
-    return EventCalibration.fit(scored.after, scored.truth, n, rule) if tried.losses[1] < tried.losses[0] else None
+    votes, truth = scored.after, scored.truth
+    fold = np.random.default_rng(0).permutation(scored.n_events) % _CALIBRATION_FOLDS
+    calibrated = np.empty_like(votes)
+    for k in range(_CALIBRATION_FOLDS):
+        fitted = EventCalibration.fit(votes[fold != k], truth[fold != k], n_stations[fold != k], rule)
+        calibrated[fold == k] = fitted.apply(votes[fold == k], n_stations[fold == k])
+    before, after = Comparison(votes, calibrated, truth).losses
+    return EventCalibration.fit(votes, truth, n_stations, rule) if after < before else None
 
 
 def _absent(model: Discriminator, head: Head, features: Tensor, y: Indices) -> dict[str, tuple[float, float]]:

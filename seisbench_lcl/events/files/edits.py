@@ -6,7 +6,7 @@ from typing import NamedTuple
 from xml.sax.saxutils import escape
 
 from seisbench_lcl.events.files.layout import Layout
-from seisbench_lcl.events.files.marks import AUTHOR, CERTAINTY, COMMENT_ID, Marks, Present, comment_id, version
+from seisbench_lcl.events.files.marks import COMMENT_ID, VERDICT_ID, Marks, Present, comment_id, version
 from seisbench_lcl.events.files.spans import Child, Read, Span, tag_end
 
 _BLANK = b" \t\r\n"
@@ -23,9 +23,11 @@ class Edit(NamedTuple):
 def present(span: Span, layout: Layout, journal: bool) -> Present:
     """Return what an event carries."""
     found = {child.name: child.texts.get("", "").strip() for child in reversed(span.children)}
-    ours = _our_comments(span, layout)
-    text = ours[0].texts.get("text", "") if ours else None
-    return Present(found.get("type") or None, found.get("typeCertainty") or None, text, journal)
+    ours, theirs = (
+        comments[0].texts.get("text", "") if (comments := _our_comments(span, layout, prefix)) else None
+        for prefix in (COMMENT_ID, VERDICT_ID)
+    )
+    return Present(found.get("type") or None, found.get("typeCertainty") or None, ours, journal, theirs)
 
 
 def edits(span: Span, wanted: Marks, layout: Layout, read: Read) -> list[Edit]:
@@ -44,11 +46,11 @@ def edits(span: Span, wanted: Marks, layout: Layout, read: Read) -> list[Edit]:
     return _Editor(span, layout, read).edit(wanted)
 
 
-def _our_comments(span: Span, layout: Layout) -> list[Child]:
+def _our_comments(span: Span, layout: Layout, prefix: str) -> list[Child]:
     def name(child: Child) -> str:
         return child.texts.get("id", "").strip() if layout.kind == "SCML" else child.id
 
-    return [child for child in span.children if child.name == "comment" and name(child).startswith(COMMENT_ID)]
+    return [child for child in span.children if child.name == "comment" and name(child).startswith(prefix)]
 
 
 class _Editor:
@@ -63,7 +65,10 @@ class _Editor:
     def edit(self, wanted: Marks) -> list[Edit]:
         new: dict[str, bytes] = {}
         changes: list[Edit] = []
-        values = {"type": wanted.type and self.layout.word(wanted.type), "typeCertainty": wanted.type and CERTAINTY}
+        values = {
+            "type": wanted.type and self.layout.word(wanted.type),
+            "typeCertainty": wanted.type and wanted.certainty,
+        }
         for name, value in values.items():
             child = next((child for child in self.span.children if child.name == name), None)
             if value is not None and child is None:
@@ -72,8 +77,8 @@ class _Editor:
                 changes += self._set(child, value)
             elif wanted.withdraw and child is not None:
                 changes.append(self._remove(child))
-        comment = self._comment(wanted.comment)
-        ours = _our_comments(self.span, self.layout)
+        comment = self._comment(wanted)
+        ours = _our_comments(self.span, self.layout, wanted.prefix)
         changes += [self._remove(child) for child in ours[1:]]
         if not ours:
             new["comment"] = comment
@@ -136,12 +141,16 @@ class _Editor:
         tag = self.prefix + name.encode()
         return b"<" + tag + attribute + b">" + content + b"</" + tag + b">"
 
-    def _comment(self, text: str) -> bytes:
-        name = comment_id(self.span.id)
-        made = self._wrap("creationInfo", self._element("author", AUTHOR) + self._element("version", version()))
+    def _comment(self, wanted: Marks) -> bytes:
+        name = comment_id(self.span.id, wanted.prefix)
+        by = self._element("author", wanted.author)
+        if wanted.time:
+            by += self._element("creationTime", wanted.time)
+        made = self._wrap("creationInfo", by + self._element("version", version()))
+        text = self._element("text", wanted.comment)
         if self.layout.kind == "SCML":
-            return self._wrap("comment", self._element("text", text) + self._element("id", name) + made)
-        return self._wrap("comment", self._element("text", text) + made, b' id="' + name.encode() + b'"')
+            return self._wrap("comment", text + self._element("id", name) + made)
+        return self._wrap("comment", text + made, b' id="' + name.encode() + b'"')
 
 
 def _escaped(text: str) -> bytes:

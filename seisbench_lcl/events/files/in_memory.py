@@ -17,8 +17,9 @@ from seisbench_lcl.events.files.elements import Arrival
 from seisbench_lcl.events.files.linking import Ids, Located, chosen_origin, chosen_phases
 from seisbench_lcl.events.files.marks import (
     AUTHOR,
-    CERTAINTY,
     COMMENT_ID,
+    VERDICT_ID,
+    Decided,
     Marks,
     Present,
     Rules,
@@ -27,7 +28,6 @@ from seisbench_lcl.events.files.marks import (
     marks,
     version,
 )
-from seisbench_lcl.models.decision import EventDecision
 from seisbench_lcl.models.event import Event, Origin, Pick
 
 RANDOM_ID = re.compile(r"smi:local/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -95,7 +95,7 @@ def catalog_events(catalog: Catalog, name: str, notes: Counter[str]) -> Iterator
 
 def label_catalog(
     catalog: Catalog,
-    decisions: Mapping[str, EventDecision] | Iterable[EventDecision],
+    decisions: Mapping[str, Decided] | Iterable[Decided],
     *,
     overwrite: bool = False,
     noise_as_not_existing: bool = False,
@@ -105,7 +105,7 @@ def label_catalog(
     Parameters
     ----------
     catalog : Catalog
-    decisions : mapping from id of the event to EventDecision, or iterable of EventDecision
+    decisions : mapping from id of the event to EventDecision or AnalystDecision, or iterable of these
     overwrite : bool
         Whether a decision replaces a type that a person, or another program, has set.
     noise_as_not_existing : bool
@@ -128,14 +128,14 @@ def label_catalog(
 
 
 def label(
-    catalog: Catalog, decisions: Mapping[str, EventDecision], rules: Rules, count: Callable[[str, Marks | None], object]
+    catalog: Catalog, decisions: Mapping[str, Decided], rules: Rules, count: Callable[[str, Marks | None], object]
 ) -> Catalog:
     """Write decisions into a catalogue itself, and return it.
 
     Parameters
     ----------
     catalog : Catalog
-    decisions : mapping from id of the event to EventDecision
+    decisions : mapping from id of the event to EventDecision or AnalystDecision
     rules : Rules
     count : callable
         Called with the id of each event and what was written into it.
@@ -155,17 +155,21 @@ def label(
         if wanted is None:
             continue
         if wanted.type is not None:
-            event.event_type, event.event_type_certainty = wanted.type, CERTAINTY
+            event.event_type, event.event_type_certainty = wanted.type, wanted.certainty
         elif wanted.withdraw:
             event.event_type = event.event_type_certainty = None
         comment = Comment(
             text=wanted.comment,
-            resource_id=ResourceIdentifier(comment_id(name)),
-            creation_info=CreationInfo(author=AUTHOR, version=version()),
+            resource_id=ResourceIdentifier(comment_id(name, wanted.prefix)),
+            creation_info=CreationInfo(
+                author=wanted.author,
+                version=version(),
+                creation_time=UTCDateTime(wanted.time) if wanted.time else None,
+            ),
             force_resource_id=False,
         )
-        places = [i for i, found in enumerate(event.comments) if _is_our_comment(found)]
-        event.comments = [found for found in event.comments if not _is_our_comment(found)]
+        places = [i for i, found in enumerate(event.comments) if _is_our_comment(found, wanted.prefix)]
+        event.comments = [found for found in event.comments if not _is_our_comment(found, wanted.prefix)]
         event.comments.insert(places[0] if places else len(event.comments), comment)
     return catalog
 
@@ -203,13 +207,16 @@ def _pick(pick: Any) -> Pick:
 
 
 def _present(event: Any) -> Present:
-    comments = [str(comment.text or "") for comment in event.comments if _is_our_comment(comment)]
+    ours, theirs = (
+        next((str(comment.text or "") for comment in event.comments if _is_our_comment(comment, prefix)), None)
+        for prefix in (COMMENT_ID, VERDICT_ID)
+    )
     kind, certainty = event.event_type, event.event_type_certainty
-    return Present(kind and str(kind), certainty and str(certainty), comments[0] if comments else None)
+    return Present(kind and str(kind), certainty and str(certainty), ours, verdict=theirs)
 
 
-def _is_our_comment(comment: Any) -> bool:
-    return _id(comment.resource_id).startswith(COMMENT_ID)
+def _is_our_comment(comment: Any, prefix: str) -> bool:
+    return _id(comment.resource_id).startswith(prefix)
 
 
 def _id(resource: Any) -> str:

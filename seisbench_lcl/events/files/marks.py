@@ -4,18 +4,29 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias, TypeVar
 
 from seisbench_lcl._version import __version__
 from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.events.files.layout import check_event_type
+from seisbench_lcl.models.analyst_decision import AnalystDecision
 from seisbench_lcl.models.decision import EventDecision
+
+Decided: TypeAlias = EventDecision | AnalystDecision
+_Decided = TypeVar("_Decided", bound=Decided)
 
 AUTHOR = "seisbench_lcl"
 CERTAINTY = "suspected"
+KNOWN = "known"
+"""Certainty of a type that an analyst decided on."""
+
 NOT_EXISTING = "not existing"
 
 COMMENT_ID = "smi:local/seisbench_lcl/decision/"
 """How the ids of our comments begin."""
+
+VERDICT_ID = "smi:local/seisbench_lcl/verdict/"
+"""How the ids of the comments of analysts begin."""
 
 _NOISE = "noise"  # that of seisbench_lcl.labels, which would load torch
 
@@ -51,18 +62,26 @@ class Present:
         Text of our comment.
     journal : bool
         Whether a journal of SeisComP says that a person set the type.
+    verdict : str or None
+        Text of the comment on an analyst's decision that we wrote.
     """
 
     type: str | None = None
     certainty: str | None = None
     comment: str | None = None
     journal: bool = False
+    verdict: str | None = None
 
     def is_ours(self, spell: Callable[[str], str] = str) -> bool:
         """Return whether the type is the one that our comment says was set, and nobody has confirmed it since."""
         said = _OURS.fullmatch(self.comment or "")
         unchanged = said is not None and self.type == spell(said[1]) and self.certainty == CERTAINTY
         return unchanged and not self.journal
+
+    def is_verdict(self, spell: Callable[[str], str] = str) -> bool:
+        """Return whether the type is the one that we wrote for an analyst, and nobody has changed it since."""
+        said = _OURS.fullmatch(self.verdict or "")
+        return said is not None and self.type == spell(said[1]) and self.certainty == KNOWN and not self.journal
 
     def is_theirs(self, spell: Callable[[str], str] = str) -> bool:
         """Return whether the event has a type that we did not set; "not reported" and EMSC's "null" are none."""
@@ -76,29 +95,36 @@ class Marks:
     Attributes
     ----------
     type : str or None
-        The type to set, with certainty "suspected"; None to set none.
+        The type to set; None to set none.
     withdraw : bool
         Whether the type and certainty that an earlier decision set are to be taken out.
     comment : str
         Text of our comment.
     kept : bool
         Whether the event keeps a type that we did not set.
+    certainty : str
+        Of the type.
+    prefix, author, time : str
+        How the id of the comment begins, and who made it when; a model's decision has no time, so that writing it again
+        changes nothing.
     """
 
     type: str | None
     withdraw: bool
     comment: str
     kept: bool = False
+    certainty: str = CERTAINTY
+    prefix: str = COMMENT_ID
+    author: str = AUTHOR
+    time: str = ""
 
 
-def marks(
-    decision: EventDecision | None, present: Present, rules: Rules, spell: Callable[[str], str] = str
-) -> Marks | None:
+def marks(decision: Decided | None, present: Present, rules: Rules, spell: Callable[[str], str] = str) -> Marks | None:
     """Return what a decision writes into an event; None if the event stays as it is, since it is undecided.
 
     Parameters
     ----------
-    decision : EventDecision or None
+    decision : EventDecision, AnalystDecision or None
     present : Present
     rules : Rules
     spell : callable
@@ -112,6 +138,8 @@ def marks(
     if decision is None or decision.label is None:
         return None
     wanted = wanted_type(decision, rules)
+    if isinstance(decision, AnalystDecision):
+        return _verdict_marks(decision, wanted, present, rules, spell)
     if wanted is None:
         return Marks(None, present.is_ours(spell), decision_text(decision, None, "no type set"))
     if present.is_theirs(spell) and (not rules.overwrite or present.type == spell(wanted)):
@@ -119,7 +147,26 @@ def marks(
     return Marks(wanted, False, decision_text(decision, wanted, _SET))
 
 
-def wanted_type(decision: EventDecision, rules: Rules) -> str | None:
+def _verdict_marks(
+    decision: AnalystDecision, wanted: str | None, present: Present, rules: Rules, spell: Callable[[str], str]
+) -> Marks:
+    """Replace a model's type, and one that an analyst gave by us before; that of another person stays."""
+    replaced = present.is_ours(spell) or present.is_verdict(spell)
+    theirs = present.is_theirs(spell) and not replaced
+
+    def made(event_type: str | None, outcome: str, withdraw: bool = False, kept: bool = False) -> Marks:
+        text = verdict_text(decision, wanted, outcome)
+        author = _in_xml(decision.author)
+        return Marks(event_type, withdraw, text, kept, KNOWN, VERDICT_ID, author, str(decision.time))
+
+    if wanted is None:
+        return made(None, "no type set", withdraw=replaced)
+    if theirs and not rules.overwrite:
+        return made(None, f"type left as it was: {present.type}", kept=True)
+    return made(wanted, _SET)
+
+
+def wanted_type(decision: Decided, rules: Rules) -> str | None:
     """Return the type that a decision asks for; None if it is undecided, or not an event.
 
     Raises
@@ -144,12 +191,28 @@ def decision_text(decision: EventDecision, event_type: str | None, outcome: str)
         f"weights {decision.weights}",
         outcome,
     )
-    return _NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", "; ".join(parts))
+    return _in_xml("; ".join(parts))
 
 
-def comment_id(event: str) -> str:
+def verdict_text(decision: AnalystDecision, event_type: str | None, outcome: str) -> str:
+    """Return the comment on an analyst's decision: type, label, who and when, what the model said, and the outcome."""
+    parts = (
+        f"{AUTHOR}: {event_type or 'not an event'}",
+        f"label {decision.label}, decided manually by {decision.author} at {decision.time}",
+        f"the model said {decision.shown or 'nothing'}",
+        f"weights {decision.weights or 'unknown'}",
+        outcome,
+    )
+    return _in_xml("; ".join(parts))
+
+
+def _in_xml(text: str) -> str:
+    return _NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
+def comment_id(event: str, prefix: str = COMMENT_ID) -> str:
     """Return the id of our comment on an event: valid in QuakeML, one for each event, and always the same."""
-    return COMMENT_ID + hashlib.sha256(event.encode()).hexdigest()[:16]
+    return prefix + hashlib.sha256(event.encode()).hexdigest()[:16]
 
 
 def version() -> str:
@@ -157,7 +220,7 @@ def version() -> str:
     return __version__
 
 
-def by_event(decisions: Mapping[str, EventDecision] | Iterable[EventDecision]) -> dict[str, EventDecision]:
+def by_event(decisions: Mapping[str, _Decided] | Iterable[_Decided]) -> dict[str, _Decided]:
     """Return decisions by the id of their event.
 
     Raises
@@ -170,7 +233,7 @@ def by_event(decisions: Mapping[str, EventDecision] | Iterable[EventDecision]) -
             if event != decision.event:
                 raise ConfigurationError(f"decisions[{event!r}] is about the event {decision.event!r}")
         return dict(decisions)
-    named: dict[str, EventDecision] = {}
+    named: dict[str, _Decided] = {}
     for decision in decisions:
         if named.setdefault(decision.event, decision) is not decision:
             raise ConfigurationError(f"there are two decisions on the event {decision.event!r}: keep one")

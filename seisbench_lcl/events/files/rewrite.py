@@ -13,10 +13,9 @@ from seisbench_lcl.events.files.edits import Edit, edits, present
 from seisbench_lcl.events.files.in_memory import RANDOM_ID, label, lasting_id, read_with_obspy
 from seisbench_lcl.events.files.layout import CHUNK, Layout, read_layout
 from seisbench_lcl.events.files.linking import Ids
-from seisbench_lcl.events.files.marks import Marks, Rules, by_event, marks
+from seisbench_lcl.events.files.marks import Decided, Marks, Rules, by_event, marks
 from seisbench_lcl.events.files.reader import check_file
 from seisbench_lcl.events.files.spans import Read, event_spans, journalled
-from seisbench_lcl.models.decision import EventDecision
 from seisbench_lcl.storage.files import write_file
 from seisbench_lcl.wording import counted
 
@@ -54,7 +53,7 @@ class Written:
 
 def write_catalog(
     source: str | Path,
-    decisions: Mapping[str, EventDecision] | Iterable[EventDecision],
+    decisions: Mapping[str, Decided] | Iterable[Decided],
     target: str | Path,
     *,
     overwrite: bool = False,
@@ -66,14 +65,15 @@ def write_catalog(
     Of a decided event, its type, the certainty "suspected" and a comment of ours change; every other byte of a QuakeML
     or SCML file is copied. So writing the same decisions again changes nothing. The comment says the type,
     probability, margin, stations for and against, rule and weights, and whether the type was set. A type that was not
-    set by an earlier decision stays, as does an undecided event. Any other format is read by ObsPy and written as
-    QuakeML.
+    set by an earlier decision stays, as does an undecided event. The decision of an analyst replaces that of a model:
+    the certainty is then "known", and a comment of its own says who decided when. Any other format is read by ObsPy and
+    written as QuakeML.
 
     Parameters
     ----------
     source : str or Path
         QuakeML or SCML of any size; or any other catalogue that ObsPy reads.
-    decisions : mapping from id of the event to EventDecision, or iterable of EventDecision
+    decisions : mapping from id of the event to EventDecision or AnalystDecision, or iterable of these
     target : str or Path
         Written whole or not at all; may be the source.
     overwrite : bool
@@ -121,7 +121,7 @@ def write_catalog(
 def _all_edits(
     path: Path,
     layout: Layout,
-    named: Mapping[str, EventDecision],
+    named: Mapping[str, Decided],
     rules: Rules,
     journal: set[str],
     read: Read,
@@ -179,7 +179,7 @@ def _copy(file: BinaryIO, size: int, out: BinaryIO) -> None:
 
 def _write_with_obspy(
     path: Path,
-    named: Mapping[str, EventDecision],
+    named: Mapping[str, Decided],
     rules: Rules,
     target: Path,
     done: Written,
