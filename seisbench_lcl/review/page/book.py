@@ -1,6 +1,6 @@
 """The verdicts that a page shows and writes: its analyst's own file, and those of the others beside it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from threading import RLock
 
@@ -55,9 +55,10 @@ class Book:
         """What the analyst says about each event now."""
         return self.file.current
 
-    def others(self, event: str) -> list[Verdict]:
-        """Return what the other analysts say about an event."""
-        return [said[event] for said in self._others().values() if event in said]
+    def others(self, events: Iterable[str]) -> dict[str, list[Verdict]]:
+        """Return what the other analysts say about events."""
+        everybody = self._others().values()
+        return {event: [said[event] for said in everybody if event in said] for event in events}
 
     def record(self, decision: EventDecision, kind: Kind, label: str | None = None, station: str = "") -> Verdict:
         """Write a verdict of the analyst, and return it when it is on disk.

@@ -39,7 +39,9 @@ def list_facts(desk: Desk, colours: Mapping[str, str], first: int | None = None)
     start = (desk.position if first is None else first) // PAGE * PAGE
     start = max(0, min(start, len(desk.events) - 1) // PAGE * PAGE) if desk.events else 0
     own, counts = desk.book.own, desk.counts()
-    rows = [_row(desk, event, colours, own.get(event)) for event in desk.events[start : start + PAGE]]
+    shown = desk.events[start : start + PAGE]
+    others = desk.book.others(shown)
+    rows = [_row(desk.decisions[event], colours, own.get(event), len(others[event])) for event in shown]
     wanted = desk.wanted
     return {
         "rows": rows,
@@ -55,18 +57,17 @@ def list_facts(desk: Desk, colours: Mapping[str, str], first: int | None = None)
     }
 
 
-def _row(desk: Desk, event: str, colours: Mapping[str, str], verdict: Verdict | None) -> dict[str, Any]:
-    decision = desk.decisions[event]
+def _row(decision: EventDecision, colours: Mapping[str, str], verdict: Verdict | None, others: int) -> dict[str, Any]:
     label = decision.label or ""
     return {
-        "event": event,
-        "time": decision.time.strftime("%Y-%m-%d %H:%M:%S") if decision.time else "",
+        "event": decision.event,
+        "time": decision.time.strftime("%Y-%m-%d %H:%M") if decision.time else "",
         "label": label or "undecided",
         "colour": colours.get(label, UNDECIDED_COLOUR),
         "margin": _number(decision.margin),
         "doubts": doubts(decision),
         "verdict": said(verdict) if verdict else "",
-        "others": len(desk.book.others(event)),
+        "others": others,
     }
 
 
@@ -115,7 +116,9 @@ def head_facts(
         "votes": f"{counted(decision.n_for, 'station')} for it, {decision.n_against} against; rule {decision.rule}",
         "verdict": said(mine) if mine else "",
         "wrong": wrong,
-        "others": [f"{verdict.analyst}: {said(verdict)}" for verdict in desk.book.others(decision.event)],
+        "others": [
+            f"{verdict.analyst}: {said(verdict)}" for verdict in desk.book.others([decision.event])[decision.event]
+        ],
         "context": material.surroundings.lines(decision),
         "catalog": _catalog_says(material, decision.event),
         "similar": _similar(desk, similar, decision.event),

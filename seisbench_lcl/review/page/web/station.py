@@ -34,7 +34,12 @@ class Station:
             name="station figure", height=_TRACES, x_range=Range1d(-5, 25), y_range=Range1d(-3, 0), **tools, **shared
         )
         self.image = figure(
-            name="spectrogram figure", height=_IMAGE, x_range=self.traces.x_range, y_range=Range1d(0, 20), **tools, **shared
+            name="spectrogram figure",
+            height=_IMAGE,
+            x_range=self.traces.x_range,
+            y_range=Range1d(0, 20),
+            **tools,
+            **shared,
         )
         self._lines = ColumnDataSource({"x": [], "y": []})
         self._others = ColumnDataSource({"x": [], "y0": [], "y1": [], "text": []})
