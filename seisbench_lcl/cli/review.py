@@ -7,12 +7,24 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from seisbench_lcl.cli.common import parse_pairs, remark, say
-from seisbench_lcl.cli.options import Threads
+from seisbench_lcl.cli.common import load_discriminator, parse_pairs, remark, say
+from seisbench_lcl.cli.options import (
+    Dataset,
+    GroupColumn,
+    LabelColumn,
+    PickColumn,
+    SplitColumn,
+    Threads,
+    Weights,
+    read_dataset,
+)
+from seisbench_lcl.cli.outputs import check_weights
 from seisbench_lcl.events.quarries import read_quarries
-from seisbench_lcl.review import serve
+from seisbench_lcl.plotting import MapMethod
+from seisbench_lcl.review import serve, serve_clusters
 from seisbench_lcl.review.page.surroundings import Surroundings
 from seisbench_lcl.review.serving import LOOPBACK, user_name
+from seisbench_lcl.training import Columns
 
 Port = Annotated[int, typer.Option(min=0, max=65535, help="0 takes a free one")]
 Address = Annotated[str, typer.Option(help="IP address to listen on; others than loopback can be reached by others")]
@@ -91,6 +103,57 @@ def events(
         labels=label or (),
         keys=parse_pairs(key or [], "--key"),
         surroundings=Surroundings(timezone, tuple(read_quarries(quarries)) if quarries else ()),
+        port=port,
+        address=address,
+        browser=not no_browser,
+        ready=_announce,
+    )
+
+
+@app.command()
+def clusters(
+    dataset: Dataset,
+    weights: Weights,
+    verdicts: Annotated[Path, typer.Option(help="folder of the verdicts, one on each event of a family")],
+    model: Annotated[str | None, typer.Option(help="class of the weights; by default MiniRocketSCAN")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="path of the weights with named clusters that the page writes, without suffix")
+    ] = None,
+    analyst: Analyst = None,
+    label: Annotated[list[str] | None, typer.Option(help="type that can be given (repeatable)")] = None,
+    key: Annotated[list[str] | None, typer.Option(metavar="NAME=KEY", help="key of a type (repeatable)")] = None,
+    label_column: LabelColumn = "source_type",
+    group_column: GroupColumn = "source_id",
+    split_column: SplitColumn = "split",
+    pick_column: PickColumn = None,
+    split: Annotated[str, typer.Option(help="split to use; 'all' means every window")] = "all",
+    method: Annotated[MapMethod, typer.Option(help="method of the map; umap needs umap-learn")] = "tsne",
+    seed: Annotated[int, typer.Option(help="seed of the map")] = 0,
+    port: Port = 0,
+    address: Address = LOOPBACK,
+    no_browser: NoBrowser = False,
+    threads: Threads = None,
+) -> None:
+    """Review the clusters of a model: draw around a family on a map, look at it, split it, and say what it is.
+
+    Windows without labels will do. A type is a verdict on each event of the family, on disk at once; the page can also
+    write weights whose clusters have the types that you gave most of their windows.
+    """
+    if out:
+        check_weights(out, None, overwrite=False)
+    discriminator = load_discriminator(model, weights, "MiniRocketSCAN")
+    columns = Columns(label=label_column, group=group_column, split=split_column, pick=pick_column)
+    data = read_dataset(dataset, discriminator.preprocessing, columns, split, unlabelled=True)
+    serve_clusters(
+        discriminator,
+        data,
+        verdicts,
+        analyst=analyst or user_name(),
+        labels=label or (),
+        keys=parse_pairs(key or [], "--key"),
+        out=out,
+        method=method,
+        seed=seed,
         port=port,
         address=address,
         browser=not no_browser,

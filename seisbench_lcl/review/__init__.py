@@ -6,7 +6,7 @@ from seisbench_lcl.review.comparison import Comparison
 from seisbench_lcl.review.curve import LearningCurve, learning_curve
 from seisbench_lcl.review.honest import HonestAccuracy, honest_accuracy
 from seisbench_lcl.review.order import ReviewOrder, review_order
-from seisbench_lcl.review.serving import serve
+from seisbench_lcl.review.serving import serve, serve_clusters
 from seisbench_lcl.review.verdicts import Verdict, VerdictFile, Verdicts, read_verdicts, verdicts_folder
 
 __all__ = [
@@ -24,5 +24,6 @@ __all__ = [
     "read_verdicts",
     "review_order",
     "serve",
+    "serve_clusters",
     "verdicts_folder",
 ]

@@ -11,9 +11,12 @@ import numpy as np
 import obspy
 from numpy.typing import NDArray
 
+from seisbench_lcl.datasets import LabelledWindows
 from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.events import EventDecision
 from seisbench_lcl.models import Discriminator
+from seisbench_lcl.plotting import MapMethod
+from seisbench_lcl.review.page.cluster_review import ClusterReview
 from seisbench_lcl.review.page.material import open_material
 from seisbench_lcl.review.page.review import Review
 from seisbench_lcl.review.page.surroundings import Surroundings
@@ -84,11 +87,9 @@ def serve(
     OutputError
         If verdicts cannot be written, or another process writes those of the analyst.
     """
-    if find_spec("panel") is None:
-        raise ConfigurationError("the review page needs Panel: install it (pip install 'seisbench-lcl[review]')")
+    server = _server()
     if verdicts is None and not isinstance(decisions, str | Path):
         raise ConfigurationError("decisions that are no file have no place for verdicts beside them: name a folder")
-    server = import_module("seisbench_lcl.review.page.web.server")
     material = open_material(
         decisions, waveforms, catalog=catalog, inventory=inventory, weights=weights, surroundings=surroundings
     )
@@ -101,6 +102,74 @@ def serve(
         review.close()
         raise
     served.run(browser, lambda url: ready(url, [*material.notes, *review.book.everybody.notes]))
+
+
+def serve_clusters(
+    model: Discriminator,
+    data: LabelledWindows,
+    verdicts: str | Path,
+    *,
+    analyst: str | None = None,
+    labels: Sequence[str] = (),
+    keys: Mapping[str, str] | None = None,
+    out: Path | None = None,
+    method: MapMethod = "tsne",
+    seed: int = 0,
+    port: int = 0,
+    address: str = LOOPBACK,
+    browser: bool = True,
+    ready: Callable[[str, Sequence[str]], None] = lambda url, notes: None,
+) -> None:
+    """Serve a map of the clusters of a model, on which an analyst gives families of windows a type.
+
+    Parameters
+    ----------
+    model : Discriminator
+        With clusters, such as MiniRocketSCAN.
+    data : LabelledWindows
+        Of `seisbench_lcl.datasets.read_windows`; labels may be empty.
+    verdicts : path
+        Folder of the verdicts, one on each event of a family.
+    analyst, labels, keys, port, address, browser, ready
+        As for `serve`.
+    out : Path, optional
+        Where the page can write weights with named clusters, without suffix.
+    method : {"tsne", "umap"}
+    seed : int
+
+    Raises
+    ------
+    ConfigurationError
+        If Panel is missing, the model has no clusters, the port is in use, or a key is set for nothing or twice.
+    DatasetError
+        If there are fewer than five windows, or no type to give.
+    OutputError
+        If verdicts cannot be written, or another process writes those of the analyst.
+    """
+    server = _server()
+    page = import_module("seisbench_lcl.review.page.web.cluster_page").ClusterPage
+    review = ClusterReview(
+        model, data, verdicts, analyst or user_name(), labels=labels, keys=keys, out=out, method=method, seed=seed
+    )
+    try:
+        served = server.ReviewServer(review, port, address, page=page)
+    except BaseException:
+        review.close()
+        raise
+    served.run(browser, lambda url: ready(url, review.notes))
+
+
+def _server() -> Any:
+    """Return the module of the server.
+
+    Raises
+    ------
+    ConfigurationError
+        If Panel is missing.
+    """
+    if find_spec("panel") is None:
+        raise ConfigurationError("the review page needs Panel: install it (pip install 'seisbench-lcl[review]')")
+    return import_module("seisbench_lcl.review.page.web.server")
 
 
 def user_name() -> str:

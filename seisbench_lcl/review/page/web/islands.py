@@ -92,3 +92,12 @@ class KeysAndSound(_Facts):
     def toggle_help(self) -> None:
         """Show the help, or hide it."""
         self._send_msg({"help": True})
+
+
+class ClusterPanel(_Facts):
+    """The family that is chosen among the clusters of a model."""
+
+    _esm: ClassVar[str] = _text("clusters.js")
+
+    def __init__(self, told: Told, facts: Mapping[str, Any]) -> None:
+        super().__init__(told, facts, ["clusters.css"])

@@ -50,6 +50,10 @@ class Page:
         """Tell the page, from another thread, that an event is ready."""
         self._document.add_next_tick_callback(partial(self._held, self.controller.ready, event))
 
+    def close(self) -> None:
+        """Prepare nothing more for this tab."""
+        self.controller.close()
+
     def layout(self) -> pn.Template:
         """Return the page."""
         template = pn.Template(_LAYOUT.read_text(encoding="utf-8"))

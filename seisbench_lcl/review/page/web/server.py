@@ -5,18 +5,38 @@ import socket
 import webbrowser
 from collections.abc import Callable
 from ipaddress import ip_address
+from typing import Any, Protocol
 
 import panel as pn
 from bokeh.settings import settings
 from panel.io.server import get_server
 
 from seisbench_lcl.errors import ConfigurationError
-from seisbench_lcl.review.page.review import Review
 from seisbench_lcl.review.page.web.page import Page
 
 LOOPBACK = "127.0.0.1"
 _REFUSED = {5060, 5061}  # ports that browsers do not open
 _TITLE = "Review of events"
+
+
+class Closes(Protocol):
+    """What all tabs share."""
+
+    def close(self) -> None:
+        """Let go of files and threads."""
+        ...
+
+
+class Tab(Protocol):
+    """The views of one tab."""
+
+    def layout(self) -> pn.Template:
+        """Return the page."""
+        ...
+
+    def close(self) -> None:
+        """Do nothing more for this tab."""
+        ...
 
 
 class ReviewServer:
@@ -26,7 +46,10 @@ class ReviewServer:
 
     Parameters
     ----------
-    review : Review
+    review : Review or ClusterReview
+        What all tabs share; it is closed with the server.
+    page : callable
+        From the review and a bokeh Document to the views of a tab.
     port : int
         0 takes a free one.
     address : str
@@ -45,8 +68,15 @@ class ReviewServer:
         If the port is in use, or browsers refuse it; or if there is no such address here.
     """
 
-    def __init__(self, review: Review, port: int = 0, address: str = LOOPBACK, token: str | None = None) -> None:
-        self.review = review
+    def __init__(
+        self,
+        review: Closes,
+        port: int = 0,
+        address: str = LOOPBACK,
+        token: str | None = None,
+        page: Callable[[Any, Any], Tab] = Page,
+    ) -> None:
+        self.review, self._page = review, page
         self.token = token or secrets.token_urlsafe(16)
         number = _checked(port, address)
         host = f"[{address}]" if ":" in address else address
@@ -98,8 +128,8 @@ class ReviewServer:
     def _tab(self) -> pn.Template:
         document = pn.state.curdoc
         assert document is not None
-        page = Page(self.review, document)
-        document.on_session_destroyed(lambda context: page.controller.close())
+        page = self._page(self.review, document)
+        document.on_session_destroyed(lambda context: page.close())
         return page.layout()
 
 
