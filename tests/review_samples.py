@@ -5,9 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import obspy
+import pandas as pd
 from obspy import UTCDateTime
 from obspy.core.inventory import Inventory, Network, Station
 
+import seisbench_lcl as lcl
+from seisbench_lcl.datasets import LabelledWindows
 from seisbench_lcl.events import EventDecision, Origin, StationDecision
 
 START = UTCDateTime(2024, 3, 1)
@@ -103,3 +106,18 @@ def inventory(n: int = 100) -> Inventory:
     """Return the XX stations, each farther east."""
     places = [Station(code.split(".")[1], 46.2, 8 + i / 100, 0) for i, code in enumerate(station_codes(n))]
     return Inventory([Network("XX", places)])
+
+
+def small_clusters(n: int = 30) -> tuple[lcl.MiniRocketKMeans, LabelledWindows]:
+    """Return a model with three clusters, and windows without labels, which begin to move at 0, 2 or 4 Hz."""
+    rng = np.random.default_rng(1)
+    time = np.arange(320) / 40
+    windows = rng.normal(0, 0.1, (n, 3, 320)) + np.sin(2 * np.pi * (1 + 4 * (np.arange(n) % 3))[:, None, None] * time)
+    windows = windows.astype(np.float32)
+    model = lcl.MiniRocketKMeans(clusters=3, sampling_rate=40, in_samples=320, extractor_args={"max_features": 168})
+    model.fit(windows)
+    text = np.full(n, "", dtype="<U9")
+    events = np.array([f"<i>e{i}" for i in range(n)])
+    table = pd.DataFrame({"trace_name": [f"trace {i}" for i in range(n)]})
+    zeros = np.zeros(n, dtype=np.float32)
+    return model, LabelledWindows(windows, text, events, text, table, zeros, zeros, {})

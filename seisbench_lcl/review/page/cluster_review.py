@@ -19,6 +19,7 @@ from seisbench_lcl.review.page.book import Book
 from seisbench_lcl.review.page.families import Families
 from seisbench_lcl.review.page.keys import Keys, title
 from seisbench_lcl.review.page.record_section import Line
+from seisbench_lcl.review.page.screen import colours_of
 from seisbench_lcl.storage import MemberRows
 from seisbench_lcl.wording import counted
 
@@ -223,13 +224,16 @@ class ClusterController:
         self._carrier.show_records([(words, review.lines(i)) for words, i in records])
         counts = Counter(given[i] or "no type yet" for i in families.chosen)
         sizes = Counter(families.clusters.tolist())
-        names = families.cluster_names()
+        names, colours = families.cluster_names(), colours_of(review.labels)
         self._carrier.show_facts(
             {
                 "chosen": counted(len(families.chosen), "window"),
                 "events": counted(len({families.events[i] for i in families.chosen}), "event"),
                 "types": ", ".join(f"{count} {label}" for label, count in counts.most_common()),
-                "labels": [{"label": name, "key": title(review.keys.types.get(name, ""))} for name in review.labels],
+                "labels": [
+                    {"label": name, "key": title(review.keys.types.get(name, "")), "colour": colours[name]}
+                    for name in review.labels
+                ],
                 "parts": [len(part) for part in families.parts],
                 "clusters": [
                     {"number": k, "name": name, "size": sizes[k], "type": names.get(k, "")}

@@ -62,7 +62,7 @@ class ClusterPage:
             color="colour",
             size=8,
             alpha=0.75,
-            nonselection_alpha=0.25,
+            nonselection_alpha=0.4,
             selection_line_color="#111111",
             source=self._windows,
         )
@@ -122,7 +122,7 @@ class ClusterPage:
     def show_records(self, records: Sequence[tuple[str, tuple[Line, ...]]]) -> None:
         """Show records below each other, each with its title."""
         gap = np.full(1, np.nan, np.float32)
-        lines = [stacked(own, -i, 0.9) for i, (_, own) in enumerate(records)]
+        lines = [stacked(own, -i - 0.08, 0.78) for i, (_, own) in enumerate(records)]
         self._lines.data = {
             name: np.concatenate([part for line in lines for part in (line[k], gap)] or [gap])
             for name, k in (("x", 0), ("y", 1))

@@ -1,4 +1,6 @@
 // The family that is chosen on the map: types to give, parts, clusters. Every text goes through textContent.
+const SIGNS = ["●", "■", "▲", "◆", "▼", "⬢", "+", "★"];  // as on the map
+
 function make(tag, text, name) {
   const element = document.createElement(tag);
   if (text !== undefined) element.textContent = text;
@@ -21,7 +23,11 @@ export function render({ model, el }) {
     };
     const key = (text) => (text ? [make("kbd", text)] : []);
     const types = make("div", undefined, "types");
-    for (const { label, key: own } of facts.labels) types.append(button([`${label} `, ...key(own)], { label }));
+    for (const { label, key: own, colour } of facts.labels) {
+      const dot = make("span", undefined, "dot");
+      dot.style.background = colour;
+      types.append(button([dot, `${label} `, ...key(own)], { label }));
+    }
     const actions = make("div", undefined, "actions");
     actions.append(button(["split in two"], { action: "split" }));
     facts.parts.forEach((size, part) => actions.append(button([`part ${part + 1}: ${size}`], { part })));
@@ -34,7 +40,7 @@ export function render({ model, el }) {
     table.append(head);
     for (const cluster of facts.clusters) {
       const row = make("tr", undefined, "cluster");
-      row.append(make("td", cluster.name), make("td", String(cluster.size)), make("td", cluster.type));
+      row.append(make("td", `${SIGNS[cluster.number % SIGNS.length]} ${cluster.name}`), make("td", String(cluster.size)), make("td", cluster.type));
       row.dataset.cluster = cluster.number;
       row.addEventListener("click", () => model.send_msg({ cluster: cluster.number }));
       table.append(row);

@@ -17,7 +17,7 @@ from urllib.request import urlopen
 
 import pytest
 from obspy import UTCDateTime
-from review_samples import HTML, inventory, many, records
+from review_samples import HTML, inventory, many, records, small_clusters
 
 from seisbench_lcl.events.source import StreamSource
 from seisbench_lcl.review import Verdict, VerdictFile, read_verdicts
@@ -34,21 +34,17 @@ pytestmark = [
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed (extra test)")
 server = pytest.importorskip("seisbench_lcl.review.page.web.server", reason="Panel is not installed (extra review)")
+from seisbench_lcl.review.page.cluster_review import ClusterReview  # noqa: E402
 from seisbench_lcl.review.page.material import open_material  # noqa: E402
 from seisbench_lcl.review.page.review import Review  # noqa: E402
+from seisbench_lcl.review.page.web.cluster_page import ClusterPage  # noqa: E402
 
 
-class Served:
+class Forked:
     """A server in a process of its own, that can be killed and started again on the same port."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        decisions = many(N)
-        self.material = open_material(decisions, StreamSource(records(decisions[:14])), inventory=inventory())
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}/{TOKEN}"
+    def __init__(self, review: Callable[[], Any], port: int, **settings: Any) -> None:
+        self._review, self.port, self._settings = review, port, settings
         self.start()
 
     def start(self) -> None:
@@ -70,13 +66,26 @@ class Served:
         thread.join()
 
     def _run(self) -> None:
-        review = Review(self.material, self.folder, "Ana", labels=["collapse"], keys={"collapse": "x"})
-        server.ReviewServer(review, self.port, token=TOKEN).run(browse=False)
+        server.ReviewServer(self._review(), self.port, token=TOKEN, **self._settings).run(browse=False)
 
     def kill(self) -> None:
         assert self._process.pid is not None
         os.kill(self._process.pid, signal.SIGKILL)
         self._process.join()
+
+
+class Served(Forked):
+    """A server with ten thousand events."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        decisions = many(N)
+        material = open_material(decisions, StreamSource(records(decisions[:14])), inventory=inventory())
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}/{TOKEN}"
+        super().__init__(lambda: Review(material, folder, "Ana", labels=["collapse"], keys={"collapse": "x"}), port)
 
 
 @pytest.fixture(scope="module")
@@ -320,6 +329,41 @@ def test_a_narrow_window_needs_no_sideways_scrolling(browser: Browser) -> None:
     assert left is not None
     assert left["x"] + left["width"] <= 420
     browser.page.set_viewport_size({"width": 1400, "height": 1000})
+
+
+def test_a_family_is_drawn_around_and_named(browser: Browser, tmp_path: Path) -> None:
+    model, data = small_clusters()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+
+    def review() -> Any:
+        return ClusterReview(model, data, tmp_path, "Ana", labels=["<b>slow", "fast"])
+
+    forked = Forked(review, port, page=ClusterPage)
+    tab = browser.page.context.new_page()
+    tab.set_viewport_size({"width": 1200, "height": 900})
+    tab.goto(f"http://127.0.0.1:{port}/{TOKEN}")
+    tab.wait_for_selector("#families >> text=0 windows of 0 events chosen")
+    where = """() => {
+      const plot = Bokeh.index.find_one(Bokeh.documents[0].get_model_by_name("cluster map"));
+      const box = (plot.canvas_view ?? plot.canvas).el.getBoundingClientRect();
+      const [x, y] = ["x", "y"].map((axis) => plot.model.renderers[0].data_source.get_column(axis)[0]);
+      const frame = plot.frame;
+      return [box.x + frame.x_scale.compute(x), box.y + frame.y_scale.compute(y)];
+    }"""
+    x, y = tab.evaluate(where)
+    tab.mouse.move(x - 9, y - 9)
+    tab.mouse.down()
+    for to in ((x + 9, y - 9), (x + 9, y + 9), (x - 9, y + 9), (x - 9, y - 9)):
+        tab.mouse.move(*to, steps=4)
+    tab.mouse.up()
+    tab.wait_for_selector("#families >> text=/^[1-9]\\d* windows? of [1-9]\\d* events? chosen/")
+    tab.keyboard.press("1")
+    tab.wait_for_selector(".message:not([hidden]) >> text=/<b>slow: recorded for/")
+    assert read_verdicts(tmp_path).labels[data.groups[0]] == "<b>slow"
+    tab.close()
+    forked.kill()
 
 
 def test_nothing_was_asked_from_elsewhere(browser: Browser, served: Served) -> None:
