@@ -129,7 +129,7 @@ def draw_reliability(figure: Figure | SubFigure, levels: Mapping[str, Decisions]
     for panel in axes.values():
         hide_frame(panel)
     for name in ("reliability", "risk"):
-        axes[name].legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), borderpad=0)
+        axes[name].legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1), borderpad=0, fontsize="small")
 
 
 class _Look(NamedTuple):

@@ -17,7 +17,12 @@ from seisbench_lcl.events.figures.station_map import azimuthal
 from seisbench_lcl.plotting.colours import COLOURS
 
 
-@given(st.floats(-89, 89), st.floats(-180, 180), st.floats(-89.9, 89.9), st.floats(-540, 540))
+def degrees(limit: float) -> st.SearchStrategy[float]:
+    # ObsPy divides by zero between places that are closer than a float can tell.
+    return st.floats(-limit, limit).map(lambda angle: round(angle, 6))
+
+
+@given(degrees(89), degrees(180), degrees(89.9), degrees(540))
 def test_distances_and_azimuths_from_the_centre_are_true(lat: float, lon: float, lat0: float, lon0: float) -> None:
     [(east, north)] = azimuthal([lat], [lon], lat0, lon0)
     metres, azimuth, _ = gps2dist_azimuth(lat0, lon0, lat, lon, a=6371000.0, f=0.0)
