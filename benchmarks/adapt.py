@@ -39,7 +39,7 @@ from seisbench_lcl.waveforms import Preprocessing
 MODELS = ["MiniRocketRidge", "EnvelopePhysicalRidge", "PhaseNetRidge"]
 REGIONS = ["AI4EPS/PhaseNet", "Akashkharita/PNW_Seismic_Event_Classification"]
 START = UTCDateTime(2024, 1, 1)
-RULES = {"max_novelty": None, "instruments": (*INSTRUMENTS, "DP")}
+RULES = {"max_novelty": None, "calibration": None, "instruments": (*INSTRUMENTS, "DP")}
 
 
 def main() -> None:
@@ -127,7 +127,7 @@ def review(
             cells = [
                 model.name, name, n, seed,
                 f"{found.events.wrong_before} → {found.events.wrong_after} of {found.events.n_events}",
-                f"→ {found.stations.wrong_after}",
+                f"→ {found.stations.wrong_after}" if found.stations else "one station",
                 f"{compared.wrong_before} → {compared.wrong_after} of {compared.n_events}",
                 f"{compared.change.low:+.0f} to {compared.change.high:+.0f}",
                 " → ".join(f"{recall(p, compared.truth):.3f}" for p in (compared.before, compared.after)),

@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[1]
         "docs/catalogues.md",
         "docs/order.md",
         "docs/review.md",
+        "docs/adapt.md",
     ],
 )
 def test_python_in_the_documents_runs(name: str) -> None:

@@ -42,8 +42,7 @@ def adapt(
     """Learn from the events that analysts have labelled, and say how much better the weights became.
 
     The weights must have the head ridge or stack. They are written with their card, OUT.md, which says how many labels
-    of whom they learnt from, and, from 20 events on and if it helps, with a calibration of events for `catalog`,
-    OUT.calibration.json. Labels that the weights do not know become new classes.
+    of whom they learnt from. Labels that the weights do not know become new classes.
 
     Exit status 0: written; 2: nothing was written, since the weights would be worse, or learning was not possible.
     """
@@ -75,7 +74,5 @@ def adapt(
         remark(f"{count} {note}")
     for line in found.lines():
         say(line)
-    written = found.save(out, version, force=force)
-    say(f"wrote {out}.{{json,safetensors,pt}}{'' if version is None else '.v' + version}")
-    for path in written:
-        say(f"wrote {path}")
+    card = found.save(out, version, force=force)
+    say(f"wrote {out}.{{json,safetensors,pt}}{'' if version is None else '.v' + version} and {card}")

@@ -231,6 +231,18 @@ class Head(nn.Module, ABC):
             "stack"
         )
 
+    def condensed(self, features: Tensor) -> tuple["Head", Tensor]:
+        """Return a head and fewer features that give the same on these rows, and after fine-tuning on some of them.
+
+        Many fits to few rows of many features, such as those of leave-one-out, are faster so. By default both are as
+        they are.
+
+        Parameters
+        ----------
+        features : (N, F) Tensor
+        """
+        return self, features
+
     def shift(self, logits: Tensor) -> None:
         """Add to the logarithm of the probability of each class, before the probabilities are made to sum to 1.
 

@@ -21,6 +21,8 @@ from seisbench_lcl.storage.rows import Rows
 
 ClassWeight = Literal["balanced"] | Mapping[int, float] | None
 
+_ROUNDING = 1e-13  # of a Gram matrix, relative to its largest eigenvalue
+
 DEFAULT_ALPHAS = tuple(np.logspace(-1, 7, 17).tolist())
 
 
@@ -133,6 +135,22 @@ class Ridge(Head):
         head.coefficients[self.n_classes :] = 0
         head.intercepts[self.n_classes :] = -1  # the target of windows of other classes
         return head.eval()
+
+    def condensed(self, features: Tensor) -> tuple[Head, Tensor]:  # noqa: D102
+        # Fine-tuning changes the coefficients by a combination of the rows, so rotated coordinates in their span do.
+        self._check_fitted()
+        n, n_features = features.shape
+        if n_features <= n:
+            return self, features
+        rows = ((features - self.mean) / self.scale).double()
+        squares, vectors = torch.linalg.eigh(rows @ rows.T)
+        kept = squares > squares[-1] * _ROUNDING
+        lengths = squares[kept].sqrt()
+        head = type(self)(int(kept.sum()), self.n_classes, **self.config()).to(self.intercepts.device)
+        for name in ("intercepts", "temperature", "alpha"):
+            head.get_buffer(name).copy_(self.get_buffer(name))
+        head.coefficients.copy_(self.coefficients.double() @ rows.T @ vectors[:, kept] / lengths)
+        return head.eval(), (vectors[:, kept] * lengths).to(features.dtype)
 
     def shift(self, logits: Tensor) -> None:  # noqa: D102
         self._check_fitted()

@@ -131,6 +131,18 @@ class Stack(Head):
         head.weights.copy_(self.weights)
         return head.eval()
 
+    def condensed(self, features: Tensor) -> tuple[Head, Tensor]:  # noqa: D102
+        self._check_fitted()
+        parts = features.split(self.blocks, dim=1)
+        ridges, rows = zip(
+            *(ridge.condensed(part) for ridge, part in zip(self._ridges, parts, strict=True)), strict=True
+        )
+        widths = [part.shape[1] for part in rows]
+        head = type(self)(sum(widths), self.n_classes, **self.config() | {"blocks": widths}).to(self.weights.device)
+        head.ridges = nn.ModuleList(ridges)
+        head.weights.copy_(self.weights)
+        return head.eval(), torch.cat(rows, dim=1)
+
     def shift(self, logits: Tensor) -> None:  # noqa: D102
         self._check_fitted()
         if total := float(self.weights.sum()):

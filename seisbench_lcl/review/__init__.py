@@ -4,6 +4,7 @@ from seisbench_lcl.review.adaptation import Adaptation
 from seisbench_lcl.review.adapting import adapt
 from seisbench_lcl.review.comparison import Comparison
 from seisbench_lcl.review.curve import LearningCurve, learning_curve
+from seisbench_lcl.review.export import analyst_decisions, export_dataset
 from seisbench_lcl.review.honest import HonestAccuracy, honest_accuracy
 from seisbench_lcl.review.order import ReviewOrder, review_order
 from seisbench_lcl.review.serving import serve, serve_clusters
@@ -19,6 +20,8 @@ __all__ = [
     "VerdictFile",
     "Verdicts",
     "adapt",
+    "analyst_decisions",
+    "export_dataset",
     "honest_accuracy",
     "learning_curve",
     "read_verdicts",

@@ -13,6 +13,8 @@ from seisbench_lcl.review.record import Labels
 from seisbench_lcl.storage import write_text
 from seisbench_lcl.wording import counted
 
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
+
 
 @dataclass(frozen=True, eq=False)
 class Adaptation:
@@ -24,10 +26,11 @@ class Adaptation:
         It learnt from all reviewed windows.
     events : Comparison
         The reviewed events by the old weights, and by weights that learnt without the event.
-    stations : Comparison
-        The same, by weights that learnt without the station too: what to expect at a new station.
+    stations : Comparison or None
+        The same, by weights that learnt without the station too: what to expect at a new station. None if there is one
+        station only.
     calibration : EventCalibration or None
-        Of the votes of the new weights; None if there are too few events, or it does not help.
+        Of the votes of the new weights, which hold it; None if there are too few events, or it does not help.
     labels : Labels
         How many labels of whom, and when.
     new : mapping from label to QuakeML event type or None
@@ -43,7 +46,7 @@ class Adaptation:
 
     model: Discriminator
     events: Comparison
-    stations: Comparison
+    stations: Comparison | None
     calibration: EventCalibration | None
     labels: Labels
     new: Mapping[str, str | None]
@@ -58,7 +61,7 @@ class Adaptation:
         told = [
             f"{self.labels}",
             f"each event left out: {self.events}",
-            f"each station left out as well: {self.stations}",
+            f"each station left out as well: {self.stations or 'there is only one, so nothing is known of others'}",
         ]
         if self.new:
             told.append(f"new classes: {', '.join(f'{label} ({kind})' for label, kind in self.new.items())}")
@@ -85,8 +88,8 @@ class Adaptation:
         left = [f"- {count} {note}" for note, count in self.notes.most_common()]
         parts = [
             f"# {self.model.name}, adapted\n\nFrom {self.before}, by {counted(self.n_windows, 'window')} of "
-            f"{counted(self.labels.n_events, 'reviewed event')}, labelled from {self.labels.first} to "
-            f"{self.labels.last}.",
+            f"{counted(self.labels.n_events, 'reviewed event')}, labelled from "
+            f"{self.labels.first.strftime(_TIME)} to {self.labels.last.strftime(_TIME)}.",
             "\n".join(["| analyst | label | events |", "| --- | --- | ---: |", *rows]),
             "\n".join(["| class | QuakeML type |", "| --- | --- |", *classes]),
             "\n".join(f"- {line}" for line in self.lines()),
@@ -96,21 +99,21 @@ class Adaptation:
         ]
         return "\n\n".join(parts) + "\n"
 
-    def save(self, path: str | Path, version: str | None = None, *, force: bool = False) -> list[Path]:
-        """Write the weights, their card, and the calibration of events if there is one.
+    def save(self, path: str | Path, version: str | None = None, *, force: bool = False) -> Path:
+        """Write the weights and their card.
 
         Parameters
         ----------
         path : path
-            Without suffix, as in `Discriminator.save`; the card is PATH.md, the calibration PATH.calibration.json.
+            Without suffix, as in `Discriminator.save`; the card is PATH.md.
         version : str, optional
         force : bool
             Whether to write weights that are worse than before.
 
         Returns
         -------
-        list of Path
-            Card, and calibration if there is one.
+        Path
+            The card.
 
         Raises
         ------
@@ -124,11 +127,7 @@ class Adaptation:
                 f"the adapted weights are worse on events that they did not see, so they were not written: "
                 f"{self.events}. Review more events, look at those that analysts disagree on, or force it"
             )
-        ending = "" if version is None else f".v{version}"
-        written = [Path(f"{path}.md{ending}")]
+        written = Path(f"{path}.md{'' if version is None else f'.v{version}'}")
         self.model.save(path, f"Adapted from {self.before}. {self.labels}. {self.events}.", version)
-        write_text(written[0], self.card())
-        if self.calibration:
-            written.append(Path(f"{path}.calibration.json{ending}"))
-            self.calibration.save(written[1])
+        write_text(written, self.card())
         return written

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seisbench_lcl.errors import ConfigurationError, TrainingError
-from seisbench_lcl.evaluation.event_calibration import EventCalibration
+from seisbench_lcl.evaluation.event_calibration import CALIBRATED, EventCalibration
 from seisbench_lcl.events.sources import Waveforms, open_waveforms
 from seisbench_lcl.events.votes import RULES, Ballot, rule_of
 from seisbench_lcl.heads import Head
@@ -106,21 +107,24 @@ def adapt(
     before = np.zeros((len(y), len(larger.labels)))
     before[:, : len(old.labels)] = old.predict_proba(data.samples)
     by_event = scored(event_folds(y, groups), "leaving out events")
-    by_station = scored(station_folds(y, groups, data.stations), "leaving out stations")
+    several = len(np.unique(data.stations)) > 1
+    by_station = scored(station_folds(y, groups, data.stations), "leaving out stations") if several else None
     head = fine_tuned(larger.head, features, y, groups, np.arange(len(y)), lower_absent=lower_absent)
     absent = _absent(larger, head, features, y)
     larger.head.load_state_dict(head.state_dict())
     larger.head.held_out = larger.held_out = head.held_out
     if larger.novelty_detector:
         larger.novelty_detector.extend(features, torch.from_numpy(groups))
+    calibration = calibrate_votes(by_event, np.unique(data.events, return_counts=True)[1], rule)
     larger.weights_origin = None
+    larger.event_calibration = asdict(calibration) if calibration else None
     if larger.training_windows:
         larger.training_windows = {**larger.training_windows, "windows": len(data)}
     return Adaptation(
         larger,
         by_event,
         by_station,
-        calibrate_votes(by_event, np.unique(data.events, return_counts=True)[1], rule),
+        calibration,
         Labels.of([(event.label, event.verdict) for event in events if event.decision.event in set(data.events)]),
         {label: larger.event_types[label] for label in larger.labels if label not in old.labels},
         absent,
@@ -188,7 +192,7 @@ def _indices(data: ReviewedWindows, labels: Sequence[str]) -> tuple[Indices, Ind
 
 def _rule(events: Sequence[Reviewed]) -> str:
     """Return the rule of the decisions; the mean if it was a function of somebody's own."""
-    name, _ = Counter(event.decision.rule for event in events).most_common(1)[0]
+    name, _ = Counter(event.decision.rule.removesuffix(CALIBRATED) for event in events).most_common(1)[0]
     return name if name.partition(":")[0] in {*RULES, "earliest"} else "mean"
 
 

@@ -86,6 +86,7 @@ def held_out(
     -------
     (N, K) float64 ndarray
     """
+    head, features = head.condensed(features)
     found = np.full((len(y), head.n_classes), np.nan)
     for learnt, test in progress(list(folds)):
         rows = learnable(y, events, learnt)

@@ -153,7 +153,7 @@ def reviewed_windows(
     for event in progress(events):
         for instrument, picks in _by_instrument(event.stations).items():
             rules = WindowRules(instruments=(instrument,))
-            for (window,) in cut_windows(picks, source, [Member(preprocessing, _AS_DECIDED)], rules):
+            for [window] in cut_windows(picks, source, [Member(preprocessing, _AS_DECIDED)], rules):
                 if isinstance(window, StationDecision):
                     notes[window.reason] += 1
                     continue
