@@ -1,8 +1,8 @@
 """How many events an analyst must label, by the order in which they are shown.
 
-    python benchmarks/review_order.py ../data/mixed_3c --cache FOLDER --record curves.csv
-    python benchmarks/review_order.py ../data/pnw_z --components Z --batch 5 --cache FOLDER --record curves.csv
-    python benchmarks/review_order.py --draw curves.csv --plot docs/figures/review_order.png
+    python benchmarks/review_order.py ../data/mixed_3c --cache FOLDER --record mixed.csv
+    python benchmarks/review_order.py ../data/pnw_z --components Z --batch 5 --cache FOLDER --record pnw.csv
+    python benchmarks/review_order.py --draw mixed.csv pnw.csv --plot docs/figures/review_order.png
 
 The true labels play the analyst. Events of the training part are labelled in batches; after each, the head is fitted
 again in closed form, all events are decided again, and the order of the rest is made anew. All orders begin with the
@@ -27,6 +27,7 @@ first events, after 60 more were reviewed in our order: on all other events (the
 import argparse
 from collections.abc import Collection, Iterator, Mapping
 from copy import deepcopy
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ from _cached_features import Features, features_of
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from obspy import UTCDateTime
+from PIL import Image
 
 from seisbench_lcl.evaluation import score
 from seisbench_lcl.events import EventRules
@@ -62,20 +64,20 @@ def main() -> None:
     parser.add_argument("folder", nargs="?", help="SeisBench dataset with the parts train and dev")
     parser.add_argument("--components", default="ZNE")
     parser.add_argument("--models", nargs="+", default=list(MODELS))
-    parser.add_argument("--ways", nargs="+", default=list(WAYS[:3]))
-    parser.add_argument("--seeds", type=int, default=7)
+    parser.add_argument("--ways", nargs="+", default=list(WAYS))
+    parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--batch", type=int, default=10)
     parser.add_argument("--most", type=int, default=10**6, help="labels after which to stop")
     parser.add_argument("--target", help="repository to learn, after all others")
     parser.add_argument("--inside", action="store_true", help="score on folds of the training part")
     parser.add_argument("--cache", type=Path, default=Path("features"))
     parser.add_argument("--record", type=Path)
-    parser.add_argument("--draw", type=Path, help="draw this record instead")
+    parser.add_argument("--draw", type=Path, nargs="+", help="draw these records instead")
     parser.add_argument("--plot", type=Path, default=Path("review_order.png"))
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     if arguments.draw:
-        draw(pd.read_csv(arguments.draw), arguments.plot)
+        draw(pd.concat([pd.read_csv(file) for file in arguments.draw]), arguments.plot)
         return
     rows: list[dict[str, Any]] = []
     for name in arguments.models:
@@ -272,31 +274,38 @@ def spread(values: list[float], digits: int) -> str:
 
 
 def draw(table: pd.DataFrame, plot: Path) -> None:
-    """Draw the median curves with their ranges."""
-    names = list(dict.fromkeys(zip(table["data"], table["model"], strict=True)))
-    data, models = (list(dict.fromkeys(part)) for part in zip(*names, strict=True))
-    figure = Figure(figsize=(3.4 * len(models), 2.9 * len(data)), layout="constrained")
-    grid = figure.subplots(len(data), len(models), squeeze=False)
+    """Draw the median curves, and the range of those at random."""
+    data, models = (list(dict.fromkeys(table[column])) for column in ("data", "model"))
+    figure = Figure(figsize=(3.3 * len(models), 2.9 * len(data) + 0.4), layout="constrained")
+    grid = figure.subplots(len(data), len(models), squeeze=False, sharey="row")
     for (i, one), (j, model) in ((r, c) for r in enumerate(data) for c in enumerate(models)):
         axes, part = grid[i, j], table[(table["data"] == one) & (table["model"] == model)]
-        for way, colour in zip(WAYS, COLOURS, strict=False):
+        for way, colour in zip(WAYS, ("black", *COLOURS), strict=False):
             curves = part[part["way"] == way].pivot_table(index="labels", columns=["seed", "fold"], values="score")
             if curves.empty:
                 continue
-            curves = curves.interpolate("index", limit_area="inside")
+            curves = curves.interpolate("index", limit_area="inside").dropna()  # from where all have begun
             axes.plot(curves.index, curves.median(axis=1), color=colour, lw=1.6, label=way)
-            axes.fill_between(curves.index, curves.min(axis=1), curves.max(axis=1), color=colour, alpha=0.13, lw=0)
+            if way == "random":
+                axes.fill_between(
+                    curves.index, curves.min(axis=1), curves.max(axis=1), color="0.9", lw=0, label="range of random"
+                )
         goal = part.loc[part["way"] == "all", "score"].median()
-        axes.axhline(goal, color="black", lw=0.8)
-        axes.axhline(goal - NEAR, color="black", lw=0.8, ls=":")
+        axes.axhline(goal - NEAR, color="0.4", lw=1, ls=":", label="all labels, less two points")
         axes.set_title(f"{model}, {one}", fontsize="medium")
         axes.spines[["top", "right"]].set_visible(False)
+        ticks = [n for n in (10, 20, 50, 100, 200) if n <= part["labels"].max()]
+        axes.set_xscale("log")
+        axes.set_xticks(ticks, labels=[str(n) for n in ticks])
+        axes.minorticks_off()
         if j == 0:
             axes.set_ylabel("Balanced accuracy per event")
         if i == len(data) - 1:
             axes.set_xlabel("Labelled events")
-    grid[0, 0].legend(frameon=False, loc="lower right")
-    figure.savefig(plot, dpi=80)
+    figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=6, frameon=False)
+    drawn = BytesIO()
+    figure.savefig(drawn, dpi=80)
+    Image.open(drawn).convert("RGB").quantize(64).save(plot, optimize=True)  # a third of the size
 
 
 if __name__ == "__main__":
