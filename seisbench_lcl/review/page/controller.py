@@ -6,12 +6,14 @@ from typing import Any
 from obspy import UTCDateTime
 
 from seisbench_lcl.errors import ConfigurationError, SeisBenchLCLError
+from seisbench_lcl.review.order import ReviewOrder
 from seisbench_lcl.review.page.desk import Desk
 from seisbench_lcl.review.page.keys import Keys
+from seisbench_lcl.review.page.learning_job import LearningJob
 from seisbench_lcl.review.page.material import Material
 from seisbench_lcl.review.page.ready import Ready
 from seisbench_lcl.review.page.record_section import filtered, longest
-from seisbench_lcl.review.page.screen import PAGE, colours_of, head_facts, list_facts, said
+from seisbench_lcl.review.page.screen import PAGE, colours_of, curve_facts, head_facts, list_facts, said
 from seisbench_lcl.review.page.sheet import Sheet
 from seisbench_lcl.review.page.similar import Similar
 from seisbench_lcl.review.page.sound import as_wav
@@ -33,6 +35,7 @@ class Controller:
     ready : Ready of Sheet
     keys : Keys
     similar : Similar
+    learning : LearningJob
     carrier : Carrier
     """
 
@@ -43,10 +46,11 @@ class Controller:
         ready: Ready[Sheet],
         keys: Keys,
         similar: Similar,
+        learning: LearningJob,
         carrier: Carrier,
     ) -> None:
         self.desk, self.material, self.keys = desk, material, keys
-        self._ready, self._similar, self._carrier = ready, similar, carrier
+        self._ready, self._similar, self._learning, self._carrier = ready, similar, learning, carrier
         self._colours = colours_of(desk.labels)
         self._components = False
         self._first: int | None = None  # row of the list that was turned to
@@ -75,8 +79,8 @@ class Controller:
             self._carrier.sound.tell(str(error), trouble=True)
 
     def ready(self, event: str) -> None:
-        """Show an event that was still being read."""
-        if event == self.desk.event:
+        """Show an event that was still being read; "" means that learning has ended."""
+        if event in ("", self.desk.event):
             self._show(moved=False)
 
     def _handle(self, message: Mapping[str, Any]) -> None:
@@ -124,6 +128,8 @@ class Controller:
         elif action == "components":
             self._components = not self._components
             self._show_records(self._sheet())
+        elif action == "learn":
+            self._learn()
         elif action == "help":
             self._carrier.sound.toggle_help()
 
@@ -180,6 +186,14 @@ class Controller:
             return
         self._carrier.sound.play(as_wav(*filtered(trace, self.material.preprocessing)))
 
+    def _learn(self) -> None:
+        """Begin to learn from the verdicts; the page goes on meanwhile."""
+        useful, everybody = self.desk.useful, self.desk.book.everybody
+        sample = useful.sample(everybody.latest.keys()) if isinstance(useful, ReviewOrder) else ()
+        if not self._learning.start(everybody, sample, lambda: self._carrier.soon("")):
+            self._carrier.sound.tell("it is learning already")
+        self._show(moved=False)
+
     def _sheet(self) -> Sheet | None:
         return self._ready.get(self.desk.event) if self.desk.event is not None else None
 
@@ -189,7 +203,8 @@ class Controller:
         sheet = self._sheet()
         if moved:
             self._first = None
-        carrier.head.show(head_facts(desk, self.material, sheet, self.keys, self._colours, self._similar))
+        facts = head_facts(desk, self.material, sheet, self.keys, self._colours, self._similar)
+        carrier.head.show({**facts, "learnt": self._learning.lines, "curve": curve_facts(self._learning.curve)})
         carrier.listing.show(list_facts(desk, self._colours, self._first))
         carrier.map.show_event(desk.event, sheet)
         self._show_records(sheet)

@@ -1,17 +1,19 @@
 """What a review needs, opened: decisions, waveforms, the catalogue, stations, the model; and what is odd about it."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import obspy
+from obspy import UTCDateTime
 
 from seisbench_lcl.errors import ConfigurationError, DatasetError, SeisBenchLCLError
 from seisbench_lcl.events import Event, EventDecision, open_waveforms, read_tables
 from seisbench_lcl.events.files import CatalogReader
-from seisbench_lcl.events.source import WaveformSource
+from seisbench_lcl.events.source import Found, Site, WaveformSource
 from seisbench_lcl.models import Discriminator
 from seisbench_lcl.models.lookup import describe_weights, find_model
 from seisbench_lcl.review.page.surroundings import Surroundings
@@ -52,6 +54,18 @@ class Material:
         """Labels of the decisions, in the order of the model."""
         found = dict.fromkeys(label for decision in self.decisions.values() for label in decision.probabilities)
         return list(found)
+
+
+class OneAtATime:
+    """A source that several threads may ask: sources keep state between requests."""
+
+    def __init__(self, source: WaveformSource) -> None:
+        self._source, self._lock = source, Lock()
+
+    def read(self, sites: Collection[Site], start: UTCDateTime, end: UTCDateTime, instruments: Sequence[str]) -> Found:
+        """Return the waveforms of stations between two times."""
+        with self._lock:
+            return self._source.read(sites, start, end, instruments)
 
 
 def open_material(
@@ -98,7 +112,7 @@ def open_material(
     model, preprocessing = _model(weights, found, notes)
     return Material(
         found,
-        open_waveforms(waveforms),
+        OneAtATime(open_waveforms(waveforms)),
         preprocessing,
         model,
         _read_inventory(inventory) if inventory is not None else None,

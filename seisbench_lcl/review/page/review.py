@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from seisbench_lcl.review.order import review_order
 from seisbench_lcl.review.page.book import Book
 from seisbench_lcl.review.page.keys import Keys
+from seisbench_lcl.review.page.learning_job import LearningJob
 from seisbench_lcl.review.page.listing import listing
 from seisbench_lcl.review.page.material import Material
 from seisbench_lcl.review.page.ready import Ready
@@ -56,6 +57,7 @@ class Review:
         self.similar = Similar(dict(features or {}))
         self.book = Book(folder, analyst)
         self.order = review_order(material.decisions.values(), self.book.done, self.similar.features or None)
+        self.learning = LearningJob(material.model, material.decisions.values(), material.source, self.book.folder)
         self.ready = Ready(sheets(material, self.similar))
 
     def close(self) -> None:

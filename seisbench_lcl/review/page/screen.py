@@ -7,6 +7,7 @@ import numpy as np
 
 from seisbench_lcl.events import EventDecision
 from seisbench_lcl.plotting.colours import COLOURS
+from seisbench_lcl.review.curve import LearningCurve
 from seisbench_lcl.review.honest import honest_accuracy
 from seisbench_lcl.review.order import ReviewOrder
 from seisbench_lcl.review.page.desk import Desk
@@ -137,6 +138,15 @@ def agreement(desk: Desk) -> list[str]:
     ]
     differing = everybody.disagreements()
     return [*lines, f"they differ on {counted(len(differing), 'event')}"] if lines else []
+
+
+def curve_facts(curve: LearningCurve | None) -> dict[str, Any] | None:
+    """Return the learning curve: numbers of labels, accuracies and their 95 % intervals; None if there is none."""
+    if curve is None:
+        return None
+    points = [(p.labels, p.accuracy.value, p.accuracy.low, p.accuracy.high) for p in curve.points]
+    which = "drawn at random" if curve.at_random else "reviewed, doubtful ones for the most part"
+    return {"points": points, "words": f"accuracy by number of labels, on {counted(curve.scored, 'event')} {which}"}
 
 
 def help_facts(keys: Keys) -> list[tuple[str, str]]:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 from obspy import UTCDateTime
-from review_samples import HTML, inventory, many, records
+from review_samples import HTML, START, inventory, many, records
 
+import seisbench_lcl as lcl
 from seisbench_lcl.events.quarries import Quarry
 from seisbench_lcl.events.source import Found, StreamSource
 from seisbench_lcl.review import Verdict, VerdictFile, read_verdicts
@@ -63,7 +64,8 @@ class Remembers:
         self.told.append("help")
 
     def soon(self, event: str) -> None:
-        self.arrived.set()
+        if not event:  # it has learnt
+            self.arrived.set()
 
 
 class _Shows:
@@ -79,7 +81,8 @@ class Tab:
     def __init__(self, review: Review) -> None:
         self.views = Remembers()
         self.desk = Desk(review.material.decisions, review.table, review.book, review.labels, review.order)
-        self.controller = Controller(self.desk, review.material, review.ready, review.keys, review.similar, self.views)
+        shared = review.material, review.ready, review.keys, review.similar, review.learning
+        self.controller = Controller(self.desk, *shared, self.views)
         self.controller.start()
         self.does(wanted={"order": "time"})
 
@@ -225,6 +228,43 @@ def test_two_analysts_their_agreement_and_two_tabs(review: Review, tmp_path: Pat
         torn.write('{"event": "smi:lo')
     tab.does(wanted={"reviewed": "any"})
     assert any("unfinished" in note for note in tab.views.facts["notes"])
+
+
+def test_the_page_learns_and_says_how_much_better_it_became(tmp_path: Path, model: lcl.MiniRocketRidge) -> None:
+    """A "slide" is a new class: low frequencies, while earthquakes are at 6 Hz, and noise has no onset."""
+    decisions = many(20, crowded=2)
+    stream = records(decisions)
+    for k, trace in enumerate(stream):
+        number = round((trace.stats.starttime + 17 - START) / 600)
+        if number % 3 == 1:
+            trace.data = np.random.default_rng(k).normal(0, 100, len(trace)).astype(np.float32)
+        elif number % 3 == 2:
+            trace.data[2000:] += 9000 * np.sin(np.arange(len(trace) - 2000) / 12).astype(np.float32)
+    review = Review(open_material(decisions, StreamSource(stream), weights=model), tmp_path, "Ana", labels=["slide"])
+    tab = Tab(review)
+    tab.does(action="learn")
+    assert tab.views.arrived.wait(20)
+    assert "the verdicts hold no label" in review.learning.lines[0]
+    for i in (0, 1, 2, 3, 7, 8, 9, 10, 11, 12, 13, 14):
+        label = ("earthquake", "noise", "slide")[i % 3]
+        tab.does(go=f"smi:local/{i:05d}").does(label=label, event=f"smi:local/{i:05d}")
+    tab.views.arrived.clear()
+    tab.does(action="learn")
+    assert tab.views.facts["learnt"] == ["learning from the verdicts …"]
+    tab.press("ArrowLeft")  # the page goes on
+    assert tab.views.arrived.wait(60)
+    tab.controller.ready("")
+    told = tab.views.facts["learnt"]
+    assert told[0].startswith("12 events labelled by Ana (4 earthquake, 4 noise, 4 slide)")
+    assert any("new classes: slide" in line for line in told)
+    [path] = tmp_path.glob("adapted_*.json")
+    assert told[-1].startswith(f"wrote {path.with_suffix('')}")
+    assert lcl.load(path.with_suffix("")).labels == [*model.labels, "slide"]
+    curve = tab.views.facts["curve"]
+    assert curve["words"].startswith("accuracy by number of labels, on 8 events reviewed")
+    assert [labels for labels, *_ in curve["points"]] == [0, 8]
+    assert all(0 <= low <= value <= high <= 1 for _, value, low, high in curve["points"])
+    review.close()
 
 
 def test_a_source_that_fails_leaves_the_page_alive(tmp_path: Path) -> None:

@@ -6,6 +6,35 @@ function make(tag, text, name) {
   return element;
 }
 
+// The learning curve as a small drawing: accuracy with its 95 % interval over the number of labels.
+function curve({ points, words }) {
+  const [width, height, left, low] = [300, 110, 34, 92];
+  const most = Math.max(1, ...points.map(([labels]) => labels));
+  const least = Math.min(...points.map((point) => point[2]));
+  const x = (labels) => left + (width - left - 14) * labels / most;
+  const y = (value) => 8 + (low - 8) * (1 - value) / Math.max(1e-6, 1 - least);
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  svg.setAttribute("class", "curve");
+  const draw = (tag, attributes, text) => {
+    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+    if (text !== undefined) element.textContent = text;
+    svg.append(element);
+  };
+  for (const value of [least, 1]) draw("text", { x: left - 5, y: y(value) + 4, "text-anchor": "end" }, value.toFixed(2));
+  for (const labels of [0, most]) draw("text", { x: x(labels), y: height - 3, "text-anchor": "middle" }, labels);
+  for (const [labels, value, from, to] of points) {
+    draw("line", { x1: x(labels), x2: x(labels), y1: y(from), y2: y(to), stroke: "#9bc3e0", "stroke-width": 4 });
+    draw("circle", { cx: x(labels), cy: y(value), r: 3, fill: "#0072b2" });
+  }
+  draw("polyline", { points: points.map(([labels, value]) => `${x(labels)},${y(value)}`).join(" "), fill: "none",
+    stroke: "#0072b2" });
+  const box = make("div");
+  box.append(make("div", words, "muted"), svg);
+  return box;
+}
+
 export function render({ model, el }) {
   const root = make("div");
   el.append(root);
@@ -44,8 +73,8 @@ export function render({ model, el }) {
     const actions = make("div", undefined, "actions");
     for (const [action, text] of [["accept", "accept"], ["undecided", "undecided"], ["wrong pick", "wrong pick"],
       ["back", "back"], ["next", "next"], ["undo", "undo"], ["play", "play"], ["components", "components"],
-      ["help", "help"]]) {
-      actions.append(button([`${text} `, ...key(facts.actions[action])], { action }));
+      ["learn", "learn from the verdicts"], ["help", "help"]]) {
+      actions.append(button([`${text} `, ...key(facts.actions[action] ?? "")], { action }));
     }
     left.append(actions);
 
@@ -76,6 +105,9 @@ export function render({ model, el }) {
     }
     if (facts.accuracy) line("the model, on events drawn at random:", facts.accuracy);
     if (facts.agreement.length) line("agreement:", facts.agreement.join("; "));
+
+    if (facts.learnt?.length) line("learnt:", ...facts.learnt.map((text) => make("div", text)));
+    if (facts.curve) side.append(curve(facts.curve));
 
     const grid = make("div", undefined, "grid");
     grid.append(left, side);

@@ -43,7 +43,8 @@ class Page:
         self.map = Map(review.table, colours, review.material.inventory, lambda event: self._told({"go": event}))
         self.section = Section(colours, lambda row: self._told({"station": row}))
         self.station = Station()
-        self.controller = Controller(desk, review.material, review.ready, keys, review.similar, self)
+        shared = review.material, review.ready, keys, review.similar, review.learning
+        self.controller = Controller(desk, *shared, self)
         self.controller.start()
 
     def soon(self, event: str) -> None:
