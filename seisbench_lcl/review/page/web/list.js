@@ -1,6 +1,6 @@
 // The list of events. Every text goes through textContent: a name with HTML in it stays text.
 const COLUMNS = [
-  ["time", "time"], ["type", "model"], ["margin", "margin"], ["disagreement", "doubts"], [null, "verdict"],
+  [null, ""], ["time", "time"], ["type", "model"], ["margin", "margin"], ["disagreement", "doubts"], [null, "verdict"],
   ["event", "event"],
 ];
 const DOUBTS = ["any", "undecided", "small margin", "stations disagree", "unlike the training", "station abstained"];
@@ -102,7 +102,9 @@ export function render({ model, el }) {
     for (const row of facts.rows) {
       const line = make("tr", undefined, "row");
       line.dataset.event = row.event;
-      line.append(make("td", row.time));
+      const mark = make("td", row.verdict ? "✓" : row.others ? "·" : "");
+      mark.title = row.verdict ? `by you: ${row.verdict}` : row.others ? "by others only" : "";
+      line.append(mark, make("td", row.time));
       const label = make("td", undefined, "cut");
       const dot = make("span", undefined, "dot");
       dot.style.background = row.colour;

@@ -245,7 +245,7 @@ def test_a_killed_server_has_lost_nothing(browser: Browser, served: Served) -> N
     assert read_verdicts(served.folder).latest == before
     browser.field("reviewed").select_option("done")
     browser.page.wait_for_selector(f"text={len(before)} of {N} events")
-    script = "rows => rows.map((row) => [row.dataset.event, row.children[4].textContent.replace(/ \\(.*/, '')])"
+    script = "rows => rows.map((row) => [row.dataset.event, row.children[5].textContent.replace(/ \\(.*/, '')])"
     shown = dict(browser.page.locator("tr.row").evaluate_all(script))
     assert shown == {event: verdict.label or verdict.kind for event, verdict in before.items()}
     assert (shown["smi:local/00008"], shown["smi:local/00009"]) == ("noise", "explosion")
