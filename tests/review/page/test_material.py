@@ -18,7 +18,7 @@ import seisbench_lcl as lcl
 from seisbench_lcl.errors import ConfigurationError, DatasetError, OutputError, WaveformError, WeightsError
 from seisbench_lcl.events import Event, Pick, classify_catalog, write_tables
 from seisbench_lcl.events.source import StreamSource
-from seisbench_lcl.review import VerdictFile, serve
+from seisbench_lcl.review import VerdictFile, serve, serving
 from seisbench_lcl.review.page.event_features import event_features
 from seisbench_lcl.review.page.material import open_material
 from seisbench_lcl.review.page.sheet import sheets
@@ -136,6 +136,12 @@ def test_a_port_in_use_and_a_folder_that_cannot_be_written_are_refused(folder: P
         pytest.raises(OutputError, match="close it, or use another name"),
     ):
         serve(*arguments, analyst="Ana")
+
+
+def test_without_panel_it_says_what_to_install(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(serving, "find_spec", lambda name: None)
+    with pytest.raises(ConfigurationError, match=r"pip install 'seisbench-lcl\[review\]'"):
+        serve(folder / "decisions.csv", folder / "record.mseed")
 
 
 def test_the_command_refuses_what_the_call_refuses(run: Callable[..., Done], folder: Path) -> None:

@@ -99,7 +99,7 @@ class ClusterPage:
             ("drag", "draw around a family on the map"),
             ("click", "see the records of a window"),
         ]
-        self.sound = KeysAndSound(self._told, known, known, explained)
+        self.sound = KeysAndSound(self._told, known, known, explained, known)
         self.panel = ClusterPanel(self._told, {"labels": [], "parts": [], "clusters": [], "notes": []})
         self._busy = False
         self.controller = ClusterController(review, self)

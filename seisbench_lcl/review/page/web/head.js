@@ -37,6 +37,7 @@ function curve({ points, words }) {
 
 export function render({ model, el }) {
   const root = make("div");
+  let unfolded = true;
   el.append(root);
   const draw = () => {
     const facts = JSON.parse(model.facts);
@@ -106,8 +107,14 @@ export function render({ model, el }) {
     if (facts.accuracy) line("the model, on events drawn at random:", facts.accuracy);
     if (facts.agreement.length) line("agreement:", facts.agreement.join("; "));
 
-    if (facts.learnt?.length) line("learnt:", ...facts.learnt.map((text) => make("div", text)));
-    if (facts.curve) side.append(curve(facts.curve));
+    if (facts.learnt?.length) {
+      const learnt = make("details");
+      learnt.open = unfolded;
+      learnt.append(make("summary", "learnt"), ...facts.learnt.map((text) => make("div", text)));
+      if (facts.curve) learnt.append(curve(facts.curve));
+      learnt.addEventListener("toggle", () => { unfolded = learnt.open; });
+      side.append(learnt);
+    }
 
     const grid = make("div", undefined, "grid");
     grid.append(left, side);
@@ -117,6 +124,7 @@ export function render({ model, el }) {
     root.dataset.reading = String(Boolean(facts.reading));
     root.id = "head";
     globalThis.seisbench_lcl_event = facts.event;
+    globalThis.seisbench_lcl_heard = performance.now();
   };
   draw();
   model.on("facts", draw);

@@ -71,14 +71,21 @@ class KeysAndSound(_Facts):
         Those that do not repeat while they are held down.
     explained : sequence of (str, str)
         Key and meaning, for the help.
+    answered : sequence of str
+        Keys that always lead to another event or a message: without one of them, the server has stopped.
     """
 
     _esm: ClassVar[str] = _text("keys.js")
 
     def __init__(
-        self, told: Told, keys: Sequence[str], once: Sequence[str], explained: Sequence[tuple[str, str]]
+        self,
+        told: Told,
+        keys: Sequence[str],
+        once: Sequence[str],
+        explained: Sequence[tuple[str, str]],
+        answered: Sequence[str],
     ) -> None:
-        facts = {"keys": list(keys), "once": list(once), "help": list(explained)}
+        facts = {"keys": list(keys), "once": list(once), "help": list(explained), "answered": list(answered)}
         super().__init__(told, facts, ["keys.css"])
 
     def play(self, wav: bytes) -> None:

@@ -18,6 +18,7 @@ from seisbench_lcl.review.page.web.station import Station
 
 _LAYOUT = Path(__file__).with_name("page.html")
 _ONCE = ("accept", "undecided", "wrong pick", "undo", "play", "help", "components")
+_ANSWERED = ("accept", "undecided", "wrong pick", "undo", "next", "back", "help")
 
 
 class Page:
@@ -35,11 +36,14 @@ class Page:
         self._document = document
         desk = Desk(review.material.decisions, review.table, review.book, review.labels, review.order)
         keys, colours = review.keys, colours_of(review.labels)
-        known = [*filter(None, keys.types.values()), *keys.actions.values()]
-        once = [*filter(None, keys.types.values()), *(key for name, key in keys.actions.items() if name in _ONCE)]
+        types = [*filter(None, keys.types.values())]
+        known = [*types, *keys.actions.values()]
+        once, answered = (
+            [*types, *(key for name, key in keys.actions.items() if name in some)] for some in (_ONCE, _ANSWERED)
+        )
         self.listing = EventList(self._told, list_facts(desk, colours))
         self.head = Head(self._told, head_facts(desk, review.material, None, keys, colours, review.similar))
-        self.sound = KeysAndSound(self._told, known, once, help_facts(keys))
+        self.sound = KeysAndSound(self._told, known, once, help_facts(keys), answered)
         self.map = Map(review.table, colours, review.material.inventory, lambda event: self._told({"go": event}))
         self.section = Section(colours, lambda row: self._told({"station": row}))
         self.station = Station()

@@ -240,6 +240,8 @@ def test_a_killed_server_has_lost_nothing(browser: Browser, served: Served) -> N
     browser.press("2")
     before = read_verdicts(served.folder).latest
     served.kill()
+    browser.press("1", moves=False)
+    browser.told("no answer from the server")
     served.start()
     browser.open()
     assert read_verdicts(served.folder).latest == before
