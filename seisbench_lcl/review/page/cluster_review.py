@@ -174,8 +174,8 @@ class ClusterController:
         Parameters
         ----------
         message : mapping
-            One of ``chosen`` (windows), ``clicked`` (a window), ``cluster``, ``part``, ``label``, ``key`` and
-            ``action`` ("split", "undo", "write" or "help").
+            One of ``chosen`` (windows), ``clicked`` (a window), ``cluster``, ``part``, ``label``, ``key``,
+            ``hello`` (the page has loaded) and ``action`` ("split", "undo", "write" or "help").
         """
         try:
             self._handle(message)
@@ -208,7 +208,7 @@ class ClusterController:
         elif message.get("action") == "help":
             self._carrier.toggle_help()
             return
-        else:
+        elif "hello" not in message:
             return
         self._show()
         if told:

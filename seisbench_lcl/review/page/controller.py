@@ -70,8 +70,9 @@ class Controller:
         Parameters
         ----------
         message : mapping
-            One of ``key``, ``label``, ``action``, ``go`` (an event), ``station`` (a row), ``page`` (of the list) and
-            ``wanted`` (settings of `Wanted`); and ``event``, the one on screen, for verdicts.
+            One of ``key``, ``label``, ``action``, ``go`` (an event), ``station`` (a row), ``page`` (of the list),
+            ``wanted`` (settings of `Wanted`) and ``hello`` (the page has loaded); and ``event``, the one on screen,
+            for verdicts.
         """
         try:
             self._handle(message)
@@ -98,6 +99,8 @@ class Controller:
             self._choose_station(int(message["station"]))
         elif "page" in message:
             self._turn(int(message["page"]))
+        elif "hello" in message:
+            self._show(moved=False)
         elif "wanted" in message:
             self._want(dict(message["wanted"]))
 

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import suppress
 from threading import Condition, Thread
 from typing import Generic, TypeVar
 
@@ -82,7 +83,8 @@ class Ready(Generic[T]):
                 for old in [one for one in self._kept if one not in needed][: max(0, len(self._kept) - self._room)]:
                     del self._kept[old]
             for then in told:
-                then(event)
+                with suppress(Exception):  # a tab that was closed meanwhile must not end the thread of all
+                    then(event)
 
     def _next(self) -> str | None:
         """Return what is wanted most: the first of all owners before the second of any."""

@@ -53,4 +53,5 @@ export function render({ model, el }) {
   };
   draw();
   model.on("facts", draw);
+  model.send_msg({ hello: true });  // what changed while the page was loading may have been lost on the way
 }
