@@ -9,6 +9,7 @@ PLUGINS := $(wildcard plugins/*)
 export PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_BUILD_CONSTRAINT := $(PIP_CONSTRAINT)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# The gate has uv install: make INSTALL='uv pip install --python .venv/bin/python'
 INSTALL := $(BIN)/python -m pip install --quiet
 
 # One process for each core, with one thread each: threads of several processes would contend.

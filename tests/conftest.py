@@ -3,9 +3,7 @@
 import io
 import os
 import shutil
-import subprocess
 import sys
-import venv
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +15,7 @@ import pandas as pd
 import pytest
 import seisbench
 from hypothesis import settings
+from laboratory import Laboratory
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from obspy import UTCDateTime
@@ -198,37 +197,16 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
 
 
 @pytest.fixture
-def laboratory(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Return a function that runs a command in a fresh environment, which sees the packages of this one.
-
-    What is installed there is only there. Nothing is downloaded: pip builds with what this environment has.
-    """
-    root = tmp_path / "laboratory"
-    venv.create(root, with_pip=False)
-    packages = next((root / "lib").glob("python*/site-packages"))
-    here = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
-    lines = [f"import site; site.addsitedir({path!r})" for path in here]  # so that their own .pth files count
-    (packages / "parent.pth").write_text("\n".join(lines))
-    script = root / "bin" / "seisbench-lcl"
-    script.write_text(f"#!{root / 'bin' / 'python'}\nfrom seisbench_lcl.cli import main\nmain()\n")
-    script.chmod(0o755)
-    own = {
-        "COLUMNS": "200",
-        "PATH": f"{root / 'bin'}{os.pathsep}{os.environ['PATH']}",
-        "PIP_NO_BUILD_ISOLATION": "0",
-        "PIP_NO_INDEX": "1",
-        "SEISBENCH_CACHE_ROOT": str(tmp_path / "laboratory-cache"),
-    }
-    environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTEST_ADDOPTS")}
-
-    def run(*command: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            command, cwd=tmp_path, env=environment | own, capture_output=True, text=True, timeout=580, check=False
-        )
-        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
-        return done
-
-    return run
+def laboratory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Laboratory]:
+    for name in ("PYTHONPATH", "PYTEST_ADDOPTS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setenv("PIP_NO_BUILD_ISOLATION", "0")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("SEISBENCH_CACHE_ROOT", str(tmp_path / "laboratory-cache"))
+    laboratory = Laboratory(tmp_path)
+    yield laboratory
+    laboratory.close()
 
 
 @pytest.fixture

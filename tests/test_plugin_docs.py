@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 import pytest
+from laboratory import commands_of
 
 from seisbench_lcl import PLUGIN_API_VERSION
 from seisbench_lcl.plugins import Hooks
@@ -14,32 +15,31 @@ DOCS = Path(__file__).parents[1] / "docs"
 PAGE = (DOCS / "plugins.md").read_text()
 
 
-def script_of(page):
-    """Return all commands of a page as one script, because the reader stays in one shell."""
-    blocks = re.findall(r"```(bash|python)\n(.*?)```", page, flags=re.DOTALL)
-    script = "".join(text if language == "bash" else f"python - <<'EOF'\n{text}EOF\n" for language, text in blocks)
-    # The checks that start processes run once, in `plugins --check`.
-    return script.replace("python -m pytest", "python -m pytest -k 'not (process or import)'")
+def commands(page):
+    """Return the commands of a page; the checks that start processes run once, in `plugins --check`."""
+    once = ["-k", "not (process or import)"]
+    return [
+        command + (once if command == ["python", "-m", "pytest"] else []) for command in commands_of(page.read_text())
+    ]
 
 
 @pytest.mark.slow  # builds an environment
 @pytest.mark.timeout(600)  # runs the tests of two plugins
 def test_every_command_of_the_tutorial_works(laboratory):
-    done = laboratory("bash", "-euxo", "pipefail", "-c", script_of(PAGE))
-    assert re.search(r"part-energy +seisbench-lcl-part-energy +0\.1\.0 +extractors: part-energy", done.stdout)
-    assert "all checks passed" in done.stdout
-    assert len(re.findall(r"= \d+ passed", done.stdout)) == 2
-    assert " failed" not in done.stdout
+    printed = laboratory.run(commands(DOCS / "plugins.md"))
+    assert re.search(r"part-energy +seisbench-lcl-part-energy +0\.1\.0 +extractors: part-energy", printed)
+    assert "all checks passed" in printed
+    assert len(re.findall(r"= \d+ passed", printed)) == 2
+    assert " failed" not in printed
 
 
 @pytest.mark.slow  # builds an environment
 @pytest.mark.timeout(600)
 def test_every_command_of_the_page_on_trained_models_works(laboratory):
-    script = script_of((DOCS / "trained.md").read_text())
-    done = laboratory("bash", "-euxo", "pipefail", "-c", script)
-    assert len(re.findall(r"= \d+ passed", done.stdout)) == 1
-    assert " failed" not in done.stdout
-    assert "BlastNet/base, version 1, not on this machine" in done.stdout
+    printed = laboratory.run(commands(DOCS / "trained.md"))
+    assert len(re.findall(r"= \d+ passed", printed)) == 1
+    assert " failed" not in printed
+    assert "BlastNet/base, version 1, not on this machine" in printed
 
 
 def test_every_hook_is_in_the_reference():

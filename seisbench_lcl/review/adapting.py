@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import asdict
 from typing import Any
 
@@ -97,20 +98,21 @@ def adapt(
     data = _of_learnable_classes(data, notes)
     larger = grown(old, _new_classes(data, old, event_types or {}))
     y, groups = _indices(data, larger.labels)
-    features = larger.features(data.samples)
+    features, start = larger.features(data.samples), deepcopy(larger.head).cpu()
     rule = _rule(events)
 
     def scored(folds: Any, name: str) -> Comparison:
-        after = held_out(larger.head, features, y, groups, folds, lower_absent=lower_absent, progress=progress(name))
+        after = held_out(start, features, y, groups, folds, lower_absent=lower_absent, progress=progress(name))
         return Comparison(_voted(before, data, rule), _voted(after, data, rule), _voted_truth(y, data))
 
     before = np.zeros((len(y), len(larger.labels)))
-    before[:, : len(old.labels)] = old.predict_proba(data.samples)
+    with torch.no_grad():
+        before[:, : len(old.labels)] = deepcopy(old.head).cpu()(features)  # both have the same features
     by_event = scored(event_folds(y, groups), "leaving out events")
     several = len(np.unique(data.stations)) > 1
     by_station = scored(station_folds(y, groups, data.stations), "leaving out stations") if several else None
-    head = fine_tuned(larger.head, features, y, groups, np.arange(len(y)), lower_absent=lower_absent)
-    absent = _absent(larger, head, features, y)
+    head = fine_tuned(start, features, y, groups, np.arange(len(y)), lower_absent=lower_absent)
+    absent = _absent(larger.labels, start, head, features, y)
     larger.head.load_state_dict(head.state_dict())
     larger.head.held_out = larger.held_out = head.held_out
     if larger.novelty_detector:
@@ -239,8 +241,10 @@ def calibrate_votes(scored: Comparison, n_stations: Indices, rule: str) -> Event
     return EventCalibration.fit(votes, truth, n_stations, rule) if after < before else None
 
 
-def _absent(model: Discriminator, head: Head, features: Tensor, y: Indices) -> dict[str, tuple[float, float]]:
+def _absent(
+    labels: Sequence[str], start: Head, head: Head, features: Tensor, y: Indices
+) -> dict[str, tuple[float, float]]:
     """Return the mean probability, before and after learning, of each class without an event."""
     with torch.no_grad():
-        before, after = (one(features).double().mean(dim=0).tolist() for one in (model.head, head))
-    return {model.labels[k]: (before[k], after[k]) for k in np.setdiff1d(np.arange(len(model.labels)), y)}
+        before, after = (one(features).double().mean(dim=0).tolist() for one in (start, head))
+    return {labels[k]: (before[k], after[k]) for k in np.setdiff1d(np.arange(len(labels)), y)}

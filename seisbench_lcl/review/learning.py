@@ -158,14 +158,16 @@ def absent_shift(
     weights = (1 / np.bincount(truth, minlength=n_classes).clip(1))[truth]  # classes count alike
     weights /= weights.sum()
 
-    def loss(lowered: NDArray[np.float64]) -> float:
+    def loss(lowered: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         shifted = logits.copy()
         shifted[:, absent] += lowered
-        return float(-(weights @ (targets * log_softmax(shifted, axis=1)).sum(axis=1)))
+        logs = log_softmax(shifted, axis=1)
+        gradient = weights @ (np.exp(logs) - targets)[:, absent]
+        return float(-(weights @ (targets * logs).sum(axis=1))), gradient
 
     found = np.zeros(n_classes)
     bounds = [(-_LOWEST, 0.0)] * len(absent)
-    found[absent] = minimize(loss, np.zeros(len(absent)), method="L-BFGS-B", bounds=bounds).x
+    found[absent] = minimize(loss, np.zeros(len(absent)), jac=True, method="L-BFGS-B", bounds=bounds).x
     return found
 
 

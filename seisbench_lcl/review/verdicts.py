@@ -80,6 +80,7 @@ def read_verdicts(folder: Path | str) -> Verdicts:
     Examples
     --------
     >>> from tempfile import TemporaryDirectory
+    >>> from obspy import UTCDateTime
     >>> with TemporaryDirectory() as folder:
     ...     with VerdictFile(folder, "Ana") as file:
     ...         file.record(Verdict("e1", "slide", "label", "Ana", UTCDateTime(), "", "weights"))

@@ -1,7 +1,5 @@
 """``demo``: the bundled seismogram with bundled weights."""
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +8,9 @@ import pandas as pd
 import pytest
 from command_tools import files_in
 from conftest import Done
+from laboratory import perform
+
+from seisbench_lcl.testing._fresh_process import ORIGIN
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -30,8 +31,6 @@ def test_demo(run: Callable[..., Done], tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_demo_in_a_new_process(tmp_path: Path) -> None:
-    code = "from seisbench_lcl.cli import main; main()"
-    command = [sys.executable, "-c", code, "demo", "--out", "demo"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False)
-    assert done.returncode == 0, done.stderr
+    printed = tmp_path / "printed.txt"
+    assert not ORIGIN.ask(perform, ["seisbench-lcl", "demo", "--out", "demo"], tmp_path, printed), printed.read_text()
     check(tmp_path / "demo")

@@ -1,8 +1,6 @@
 """A folder as a hub: added weights are complete and never change, and damage is found."""
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from textwrap import dedent
 
@@ -18,6 +16,7 @@ from seisbench_lcl.hub.head import join
 from seisbench_lcl.hub.hubs import Hub, Offer
 from seisbench_lcl.hub.pulling import pull
 from seisbench_lcl.hub.schema import HubRegistry
+from seisbench_lcl.testing._fresh_process import ORIGIN
 
 Model = lcl.WaveformKMeans
 
@@ -262,13 +261,15 @@ OFFLINE = """
     hook = lambda event, _: network.append(event) if event in ("socket.connect", "socket.getaddrinfo") else None
     sys.addaudithook(hook)
     import numpy as np
+    import seisbench
     import seisbench_lcl as lcl
 
+    seisbench.cache_model_root = cache
     model = lcl.WaveformKMeans.from_pretrained("tiny")
     windows = np.random.default_rng(7).normal(size=(20, 3, 50)).astype(np.float32)
-    print(model.weights_version, model.predict_proba(windows).sum(axis=0).tolist())
+    found.write_text(f"{model.weights_version} {model.predict_proba(windows).sum(axis=0).tolist()}")
 
-    os.environ["SEISBENCH_LCL_HUBS"] = sys.argv[1]
+    os.environ["SEISBENCH_LCL_HUBS"] = hub
     lcl.WaveformKMeans.from_pretrained("tiny")
     lcl.WaveformKMeans.from_pretrained("tiny", version_str="2")
     lcl.MiniRocketRidge.from_pretrained("mixed-3c-fast")
@@ -291,13 +292,11 @@ def test_a_machine_without_a_network_uses_an_export(tmp_path: Path, monkeypatch:
     publishing.export(offers(hub), tmp_path / "stick")
     hub.rename(tmp_path / "gone")
     monkeypatch.setenv("SEISBENCH_LCL_HUBS", str(tmp_path / "stick"))
-    monkeypatch.setenv("SEISBENCH_CACHE_ROOT", str(tmp_path / "root"))
+    found = tmp_path / "found.txt"
     with serving({}) as empty:
-        command = [sys.executable, "-c", dedent(OFFLINE), empty.url]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+        ORIGIN.ask(exec, dedent(OFFLINE), {"cache": tmp_path / "root" / "models", "found": found, "hub": empty.url})
         assert empty.requests == ["/registry.json"]  # of the update
-    assert done.stdout.strip() == f"2 {fitted().predict_proba(windows(7)).sum(axis=0).tolist()}"
+    assert found.read_text() == f"2 {fitted().predict_proba(windows(7)).sum(axis=0).tolist()}"
 
 
 def test_further_exports_add_to_a_hub(tmp_path: Path) -> None:

@@ -3,8 +3,6 @@
 import asyncio
 import json
 import pickle
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,6 +27,7 @@ from seisbench_lcl.errors import (
 from seisbench_lcl.evaluation import event_folds, held_out_probabilities
 from seisbench_lcl.hub import weights
 from seisbench_lcl.models.seeds import with_seed, without_seeds
+from seisbench_lcl.testing._fresh_process import ORIGIN
 from seisbench_lcl.training import open_dataset, read_windows, session
 
 LABELS = ["blast", "quake", "noise"]
@@ -189,23 +188,20 @@ def test_saved_and_loaded_in_a_new_process(
         trained.default_args = {}
     make_stream(20).write(tmp_path / "a.mseed", "MSEED")
     code = """
-import sys, obspy, seisbench
-seisbench.cache_model_root = __import__("pathlib").Path(sys.argv[1])
+import obspy, seisbench
+seisbench.cache_model_root = cache
 import seisbench_lcl, seisbench.models as sbm
 assert "mine" in sbm.DiscriminatorEnsemble.list_pretrained()
 model = sbm.DiscriminatorEnsemble.from_pretrained("mine")
 assert [type(member).__name__ for member in model.members] == ["ResNet18", "MiniRocketRidge", "MiniRocketRidge"]
 assert model.weights_docstring == "made up" and model.weights_version == "2"
 assert model.citation == "all of them" and model.members[2].citation == "made up"
-print(model.classify(obspy.read(sys.argv[2])).windows.to_dataframe().to_json())
+model.classify(obspy.read(record)).windows.to_dataframe().to_json(found)
 """
     cache = folder.parent
     assert lcl.DiscriminatorEnsemble._model_path().relative_to(seisbench.cache_model_root) == Path(folder.name)
-    done = subprocess.run(
-        [sys.executable, "-c", code, cache, tmp_path / "a.mseed"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    ORIGIN.ask(exec, code, {"cache": cache, "record": tmp_path / "a.mseed", "found": tmp_path / "found.json"})
+    found = json.loads((tmp_path / "found.json").read_text())
     for column in [*LABELS, "spread", "novelty"]:
         np.testing.assert_allclose(list(found[column].values()), expected[column], atol=1e-4)
     assert list(found["label"].values()) == expected["label"].tolist()

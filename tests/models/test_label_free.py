@@ -2,8 +2,6 @@
 
 import json
 import logging
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +17,7 @@ from seisbench_lcl.evaluation import event_folds, held_out_probabilities
 from seisbench_lcl.models.discriminator import Discriminator
 from seisbench_lcl.models.registry import registry
 from seisbench_lcl.storage.rows import RowFile
+from seisbench_lcl.testing._fresh_process import ORIGIN
 from seisbench_lcl.training import LabelledWindows, open_dataset, read_windows, session
 
 IMAGES = {"epochs": 2, "batch_size": 8, "n_latent": 4}
@@ -189,7 +188,10 @@ def test_clusters_that_are_refused(arguments: dict[str, Any], message: str) -> N
 
 
 @pytest.mark.slow
-def test_a_new_process_gives_the_same(trained: dict[str, Discriminator], tmp_path: Path) -> None:
+def test_a_new_process_gives_the_same(
+    trained: dict[str, Discriminator], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     names = ("MiniRocketSCAN", "DEC")
     np.save(tmp_path / "windows.npy", X)
     for name in names:
@@ -200,7 +202,7 @@ def test_a_new_process_gives_the_same(trained: dict[str, Discriminator], tmp_pat
         "    model = getattr(lcl, name).load(name)\n"
         "    np.save(name, model.predict_proba(np.load('windows.npy')))"
     )
-    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True, timeout=120)
+    ORIGIN.ask(exec, code, {})
     for name in names:
         expected = trained[name].predict_proba(X)
         np.testing.assert_allclose(np.load(tmp_path / f"{name}.npy"), expected, atol=1e-6)

@@ -376,3 +376,24 @@ def test_weights_that_do_not_name_the_neighbours_have_one(
     assert loaded.novelty_detector.neighbours == 1
     windows = np.random.default_rng(0).normal(size=(9, 1, 250))
     assert (loaded.novelty(windows) == one.novelty(windows)).all()
+
+
+def test_more_windows_become_known_and_none_is_forgotten() -> None:
+    rng = np.random.default_rng(0)
+
+    def around(place: float, n: int) -> torch.Tensor:
+        return torch.tensor(rng.normal(size=(n, 5)) + place, dtype=torch.float32)
+
+    detector = NoveltyDetector(5).fit(around(0, 300))
+    before = detector.threshold.clone()
+    assert (detector(around(30, 50)) > 1).all()
+    detector.extend(around(30, 60), torch.arange(60) // 2)
+    assert detector.threshold >= before
+    assert (detector(around(30, 200)) > 1).float().mean() < 0.15
+    assert (detector(around(0, 200)) > 1).float().mean() < 0.1
+    assert (detector(around(-30, 50)) > 1).all()
+    rows = around(60, 40)
+    detector.extend(rows, torch.zeros(40, dtype=torch.int64))  # one event: its windows do not vouch for each other
+    assert detector.threshold > 10 * before
+    with pytest.raises(NotFittedError):
+        NoveltyDetector(5).extend(rows)

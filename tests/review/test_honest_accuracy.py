@@ -8,7 +8,7 @@ from scipy.stats import beta
 from seisbench_lcl.models.decision import EventDecision
 from seisbench_lcl.review import HonestAccuracy, ReviewOrder, Verdict, honest_accuracy, review_order
 
-RUNS, EVENTS = 200, 100
+RUNS, EVENTS = 120, 100
 
 
 def decided(event: str, p: float) -> EventDecision:
