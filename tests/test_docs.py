@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[1]
         "docs/label_free.md",
         "docs/catalogues.md",
         "docs/order.md",
+        "docs/review.md",
         "docs/adapt.md",
     ],
 )

@@ -13,6 +13,7 @@ from typer.main import get_command, get_group
 COMMANDS = {
     "classify": "Classify recordings.",
     "catalog": "Decide what each event of a catalogue is, by the vote of its stations.",
+    "review": "Review events on a page in the browser: look at the doubtful ones, and say what they are with one key.",
     "seiscomp": "Prepare decisions for SeisComP: hints on picks, from which scevent sets the types of events.",
     "train": "Train a model and save its weights, on labelled traces, or on all traces if it learns without labels.",
     "fine-tune": (

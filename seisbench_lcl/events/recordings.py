@@ -106,18 +106,19 @@ class FileSource:
         }
         traces: list[obspy.Trace] = []
         problems: dict[Site, str] = {}
-        read: set[Path] = set()
+        read: dict[Path, str] = {}  # what went wrong with each
         for entry, site in needed.items():
             if entry.path in self.problems:
                 problems[site] = f"{entry.path.name}: {self.problems[entry.path]}"
-            if entry.path in read:
-                continue
-            read.add(entry.path)
-            try:
-                for block in _blocks(start, end) if entry.in_blocks else [None]:
-                    traces += self._traces(entry.path, block)
-            except WaveformError as error:
-                problems[site] = f"{entry.path.name}: {error}"
+            if entry.path not in read:
+                read[entry.path] = ""
+                try:
+                    for block in _blocks(start, end) if entry.in_blocks else [None]:
+                        traces += self._traces(entry.path, block)
+                except WaveformError as error:
+                    read[entry.path] = f"{entry.path.name}: {error}"
+            if read[entry.path]:
+                problems[site] = read[entry.path]
         return Found(sliced(traces, sites, start, end).stream, problems)
 
     def _traces(self, path: Path, block: int | None) -> list[obspy.Trace]:

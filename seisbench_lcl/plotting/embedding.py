@@ -106,7 +106,7 @@ def embedding_map(
         ),
         (f"method must be one of {', '.join(get_args(MapMethod))}", method in get_args(MapMethod), method),
     )
-    places = _reduce(x[drawn], method, perplexity, seed)
+    places = reduce_to_plane(x[drawn], method, perplexity, seed)
     count = f"{'t-SNE' if method == 'tsne' else 'UMAP'} of {len(drawn)} windows"
     n_rows = max(-(-(len(looks) + 1) // _columns(looks)) for looks in (looks_of_clusters, [*looks_of_labels.values()]))
     figure = Figure(figsize=(5 if texts is None else 10, 4.4 + 0.23 * n_rows), layout="constrained")
@@ -140,7 +140,14 @@ def _looks(
     return of_clusters, of_labels
 
 
-def _reduce(x: NDArray[np.float32], method: MapMethod, perplexity: float, seed: int) -> NDArray[np.float32]:
+def reduce_to_plane(x: NDArray[np.float32], method: MapMethod, perplexity: float, seed: int) -> NDArray[np.float32]:
+    """Return features (n, F) in two dimensions, (n, 2), as `embedding_map` draws them.
+
+    Raises
+    ------
+    ConfigurationError
+        If umap-learn is needed and not installed.
+    """
     if x.shape[1] > 50:
         x = PCA(min(50, len(x)), random_state=seed).fit_transform(x)
     if method == "tsne":

@@ -7,6 +7,7 @@ from seisbench_lcl.review.curve import LearningCurve, learning_curve
 from seisbench_lcl.review.export import analyst_decisions, export_dataset
 from seisbench_lcl.review.honest import HonestAccuracy, honest_accuracy
 from seisbench_lcl.review.order import ReviewOrder, review_order
+from seisbench_lcl.review.serving import serve, serve_clusters
 from seisbench_lcl.review.verdicts import Verdict, VerdictFile, Verdicts, read_verdicts, verdicts_folder
 
 __all__ = [
@@ -25,5 +26,7 @@ __all__ = [
     "learning_curve",
     "read_verdicts",
     "review_order",
+    "serve",
+    "serve_clusters",
     "verdicts_folder",
 ]

@@ -1,0 +1,1 @@
+"""The review page on Panel and Bokeh."""
