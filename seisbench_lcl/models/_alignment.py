@@ -1,7 +1,7 @@
 """Windows of several models on one record, aligned by the P arrival."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -51,7 +51,7 @@ class Grid:
     first: UTCDateTime
     step: float
     n: int
-    last: UTCDateTime | None = None
+    last: UTCDateTime | None = field(default=None, compare=False)
 
     def fits(self, records: Sequence[Record], preprocessing: Preprocessing) -> Iterator[Fit]:
         """Yield the windows of a model that lie in its records, each at the nearest sample."""

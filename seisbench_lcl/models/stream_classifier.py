@@ -284,6 +284,11 @@ class StreamClassifier(PretrainedModel):
         """Return the names of the diagnostics of a prediction."""
 
     @property
+    def diagnostic_names(self) -> list[str]:
+        """Names of the diagnostics of each window, such as "novelty"."""
+        return self._diagnostics()
+
+    @property
     def device(self) -> torch.device:
         """Device of the model; SeisBench looks at parameters only, and a model may have none."""
         return self._some_tensor().device

@@ -1,0 +1,6 @@
+"""A network's archive: decisions on all of it, resumable, in Parquet."""
+
+from seisbench_lcl.archive.manifest import Entry
+from seisbench_lcl.archive.run import Progress, Report, run
+
+__all__ = ["Entry", "Progress", "Report", "run"]
