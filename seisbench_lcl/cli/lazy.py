@@ -14,6 +14,7 @@ COMMANDS = {
     "classify": "Classify recordings.",
     "catalog": "Decide what each event of a catalogue is, by the vote of its stations.",
     "seiscomp": "Prepare decisions for SeisComP: hints on picks, from which scevent sets the types of events.",
+    "archive": "Decide on a network's archive, see how far it is, and take events out of it.",
     "train": "Train a model and save its weights, on labelled traces, or on all traces if it learns without labels.",
     "fine-tune": (
         "Adapt weights to another region: train a network further, or refit a ridge regression in closed form."
