@@ -153,7 +153,8 @@ def status(results: _Results, as_json: _Json = False) -> None:
     """Show what became of the days of each station, also while a run goes on."""
     found, failed = archive.status(results)
     if as_json:
-        say(json.dumps({"stations": [asdict(one) for one in found], "failed": [asdict(one) for one in failed]}))
+        stations = [vars(one) | {"statuses": dict(one.statuses)} for one in found]
+        say(json.dumps({"stations": stations, "failed": [asdict(one) for one in failed]}))
         return
     _show(found, failed)
 

@@ -199,9 +199,10 @@ def test_a_full_disk_ends_the_run_and_leaves_nothing_half_written(
     def full(number: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    with monkeypatch.context() as patch, pytest.raises(OutputError, match=r"manifest.*No space left.*run again"):
-        patch.setattr(manifest, "os", SimpleNamespace(fsync=full))
+    monkeypatch.setattr(manifest, "os", SimpleNamespace(fsync=full))
+    with pytest.raises(OutputError, match=r"manifest.*No space left.*run again"):
         decided(root, out)
+    monkeypatch.setattr(manifest, "os", os)
     decided(root, out)
     assert_same_rows(out, made[1], "detections", "windows")
 
@@ -217,7 +218,7 @@ def test_other_models_other_folders_and_a_second_writer_are_refused(made: tuple[
     with Manifest.locked(out), pytest.raises(ArchiveError, match="another run"):
         decided(root, out)
     (tmp_path / "sds").mkdir()
-    with pytest.raises(WaveformError, match="no files|no SDS"):
+    with pytest.raises(WaveformError, match="the folder has no files"):
         decided(tmp_path / "sds", tmp_path / "new")
     with pytest.raises(WaveformError, match="no waveforms of YY"):
         decided(root, tmp_path / "new", stations=["YY.*"])
