@@ -15,7 +15,7 @@ from seisbench_lcl.archive.plan import MARGIN
 from seisbench_lcl.archive.reading import read_span
 from seisbench_lcl.archive.settings import Reach, Settings, ignored_labels, least_coverage, time_of
 from seisbench_lcl.archive.units import SECOND, Unit
-from seisbench_lcl.errors import EmptyStreamError, WaveformError
+from seisbench_lcl.errors import ConfigurationError, EmptyStreamError, WaveformError
 from seisbench_lcl.models.detections import LabelledDetectionList
 from seisbench_lcl.models.model import Model
 from seisbench_lcl.models.results import WindowList
@@ -142,7 +142,7 @@ def _classified(
         )
     except EmptyStreamError:
         return [], []
-    except WaveformError as error:  # no instrument of this station can be used
+    except (WaveformError, ConfigurationError) as error:  # no instrument can be used, or it lacks stated channels
         return [], [str(error)]
     return out.windows.blocks, []
 

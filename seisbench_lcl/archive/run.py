@@ -4,11 +4,13 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import obspy
 from obspy import UTCDateTime
 
 from seisbench_lcl._version import __version__
@@ -18,10 +20,10 @@ from seisbench_lcl.archive.manifest import Entry, Manifest
 from seisbench_lcl.archive.picking import check_picks
 from seisbench_lcl.archive.picks import read_picks
 from seisbench_lcl.archive.plan import Plan, plan, units_of
-from seisbench_lcl.archive.settings import Kept, Reach, Settings, Weights, least_coverage
+from seisbench_lcl.archive.settings import Kept, Reach, Settings, Weights
 from seisbench_lcl.archive.tables import check_pyarrow
 from seisbench_lcl.archive.worker import Outcome
-from seisbench_lcl.errors import ArchiveError, ConfigurationError, OutputError, WaveformError
+from seisbench_lcl.errors import ArchiveError, ConfigurationError, EmptyStreamError, OutputError, WaveformError
 from seisbench_lcl.events.archive import is_sds
 from seisbench_lcl.events.fdsn import FdsnSource
 from seisbench_lcl.hub.backbones import named_backbone
@@ -209,8 +211,7 @@ def run(
         raise ConfigurationError("name either a Dask scheduler or the number of local workers: leave one out")
     if workers != 0:
         check_distributed()
-    given = Path(weights)
-    chosen = Weights.of(str(given.resolve()) if given.parent.is_dir() and given.is_absolute() else str(weights), model)
+    chosen = Weights.of(str(weights), model)
     loaded = chosen.load()
     settings = Settings(
         weights=chosen,
@@ -225,7 +226,7 @@ def run(
     )
     if settings.picker:
         check_picks(settings.picker)
-    least_coverage(loaded, settings.limits)
+    _check_limits(loaded, settings)
     arrivals = None if picks is None else read_picks(picks)
     wanted = Wanted(tuple(stations), start.ns, end.ns, settings.instruments)
     folder = Path(out).resolve()
@@ -243,6 +244,12 @@ def run(
         told = _work(planned, settings, manifest, folder, workers, dask, lifetime, progress)
         lost = [entry for entry in manifest.entries if entry.status == "failed"]
     return Report(told, lost, listing.ignored, listing.problems)
+
+
+def _check_limits(model: Model, settings: Settings) -> None:
+    """Refuse, before the work, arguments that `classify` does not take."""
+    with suppress(EmptyStreamError):
+        model.classify(obspy.Stream(), stride=settings.stride, **settings.limits)
 
 
 def _work(

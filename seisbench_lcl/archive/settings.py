@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, Literal, get_args
 
 from obspy import UTCDateTime
@@ -56,6 +57,8 @@ class Weights:
         origin = find_model(given, model).weights_origin
         if origin is None:
             raise ConfigurationError(f"{given} has no saved weights that workers could load: save the model first")
+        if origin.place == "path":
+            given = str(Path(given).resolve())  # workers may run in other folders
         return cls(given, model, f"{origin.model}/{origin.name}", str(origin.version), origin.sha256)
 
     def load(self) -> Model:

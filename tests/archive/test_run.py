@@ -228,6 +228,8 @@ def test_other_models_other_folders_and_a_second_writer_are_refused(made: tuple[
         ({"threshold": 0}, "threshold"),
         ({"stride": 0.001}, "stride"),
         ({"picks": "picks.csv", "picker": "PhaseNet/original"}, "leave one out"),
+        ({"limits": {"max_novelty": -1}}, "max_novelty must be"),
+        ({"limits": {"max_novlty": 1}}, "did you mean 'max_novelty'"),
         ({"dask": "tcp://127.0.0.1:1"}, "leave one out"),
     ):
         with pytest.raises(ConfigurationError, match=words):
