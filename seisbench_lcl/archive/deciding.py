@@ -22,6 +22,7 @@ from seisbench_lcl.models.results import WindowList
 from seisbench_lcl.models.station_windows import StationWindows
 
 _BLOCK = 4 * 3600 * SECOND  # which bounds the memory
+_PICKED_BLOCK = 2 * 3600 * SECOND  # SeisBench's pickers need more of it
 _AGAIN = SECOND  # two picks of one arrival
 
 
@@ -53,9 +54,9 @@ class Decided:
 def decide(unit: Unit, model: Model, settings: Settings) -> Decided:
     """Decide on a unit.
 
-    Each block of four hours is read with so much more on both sides that filters and windows do not notice its ends.
-    Windows lie at whole strides since 1970, so each belongs to one block and one day. Detections are sought in the
-    windows of the day and of `MARGIN` on both sides; those that begin in the day are its own.
+    Each block of four hours, with a picker of two, is read with so much more on both sides that filters and windows do
+    not notice its ends. Windows lie at whole strides since 1970, so each belongs to one block and one day. Detections
+    are sought in the windows of the day and of `MARGIN` on both sides; those that begin in the day are its own.
 
     Parameters
     ----------
@@ -75,7 +76,8 @@ def decide(unit: Unit, model: Model, settings: Settings) -> Decided:
     at_picks = settings.picker is not None or unit.arrivals is not None
     cut = _Cut.of(model, at_picks)
     latest: dict[str, int] = {}  # pick of each instrument
-    for start, end in _blocks(unit, 0 if at_picks else MARGIN):
+    block = _PICKED_BLOCK if settings.picker else _BLOCK
+    for start, end in _blocks(unit, block, 0 if at_picks else MARGIN):
         arrivals = None if unit.arrivals is None else [ns for ns in unit.arrivals if start <= ns < end]
         if arrivals == []:
             continue
@@ -112,9 +114,9 @@ def decide(unit: Unit, model: Model, settings: Settings) -> Decided:
     return Decided(_list(model, inside), own, list(problems), coverage, parts)
 
 
-def _blocks(unit: Unit, margin: int) -> Iterator[tuple[int, int]]:
+def _blocks(unit: Unit, block: int, margin: int) -> Iterator[tuple[int, int]]:
     """Yield the time spans of the blocks; the first and the last reach into the margins."""
-    edges = [*range(unit.start, unit.end, _BLOCK), unit.end]
+    edges = [*range(unit.start, unit.end, block), unit.end]
     for start, end in pairwise(edges):
         yield start - margin * (start == unit.start), end + margin * (end == unit.end)
 

@@ -10,6 +10,8 @@ from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.events.windows import is_p
 from seisbench_lcl.hub.backbones import Backbone
 
+_BATCH = 32  # windows at once: SeisBench's 256 take half a gigabyte
+
 
 def pick(stream: obspy.Stream, picker: Backbone, arguments: Mapping[str, Any]) -> list[int]:
     """Return the P picks in a stream, in ns since 1970.
@@ -24,7 +26,7 @@ def pick(stream: obspy.Stream, picker: Backbone, arguments: Mapping[str, Any]) -
     """
     if not stream:
         return []
-    found = opened_picker(picker).classify(stream, **arguments).picks
+    found = opened_picker(picker).classify(stream, **{"batch_size": _BATCH, **arguments}).picks
     return sorted((one.peak_time or one.start_time).ns for one in found if is_p(one.phase or ""))
 
 
