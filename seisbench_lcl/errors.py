@@ -5,6 +5,7 @@ from numbers import Integral
 from typing import Any
 
 __all__ = [
+    "ArchiveError",
     "CatalogError",
     "ComponentError",
     "ConfigurationError",
@@ -91,6 +92,10 @@ class TrainingError(SeisBenchLCLError, ValueError):
 
 class OutputError(SeisBenchLCLError, OSError):
     """A table, figure or report cannot be written."""
+
+
+class ArchiveError(SeisBenchLCLError, RuntimeError):
+    """A folder of results belongs to another model, is damaged or in use, or a cluster has gone away."""
 
 
 class WeightsError(SeisBenchLCLError, ValueError):

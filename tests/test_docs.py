@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[1]
         "docs/index.md",
         "docs/guide.md",
         "docs/events.md",
+        "docs/archive.md",
         "docs/training.md",
         "docs/travel.md",
         "docs/label_free.md",

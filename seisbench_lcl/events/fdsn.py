@@ -125,6 +125,39 @@ class FdsnSource:
                 problems |= dict.fromkeys((site for site, _ in lines), reason)
         return Found(stream, problems)
 
+    def channels(self, start: UTCDateTime, end: UTCDateTime) -> dict[Site, list[tuple[str, int, int]]]:
+        """Return the channels of all stations that the service knows between two times.
+
+        Returns
+        -------
+        dict from Site to list of (str, int, int)
+            Code of a channel, and when it began and ended, in ns since 1970; within the two times.
+
+        Raises
+        ------
+        WaveformError
+            If the service is unknown, refuses us, or does not answer.
+        """
+        mappings = {"event": None, "dataselect": None}
+        try:
+            client = Client(self.service, timeout=self._timeout, service_mappings=mappings, **self._credentials)
+            inventory = _within(
+                self._timeout, lambda: client.get_stations(starttime=start, endtime=end, level="channel")
+            )
+        except FDSNNoDataException:
+            return {}
+        except (FDSNException, ValueError, *_FAILED) as error:
+            raise WaveformError(f"{self.service} did not list its stations: {_line(error)}") from error
+        found: dict[Site, list[tuple[str, int, int]]] = {}
+        for network in inventory:
+            for station in network:
+                for channel in station:
+                    first = max(start, channel.start_date or start)
+                    last = min(end, channel.end_date or end)
+                    if first < last:
+                        found.setdefault(Site(network.code, station.code), []).append((channel.code, first.ns, last.ns))
+        return found
+
     def _persist(self, bulk: list[tuple[Any, ...]]) -> obspy.Stream:
         def ask() -> obspy.Stream:
             return self._client.get_waveforms_bulk(bulk)

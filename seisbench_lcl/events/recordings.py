@@ -31,6 +31,42 @@ class _Entry(NamedTuple):
     in_blocks: bool
 
 
+class Contents(NamedTuple):
+    """What a file holds.
+
+    Attributes
+    ----------
+    spans : dict from Site to (int, int)
+        First and last sample, in ns since 1970.
+    problem : str
+        What of it is lost or unreadable; "" if nothing.
+    in_blocks : bool
+        Whether it is long, and sound miniSEED, of which parts can be read.
+    """
+
+    spans: dict[Site, tuple[int, int]]
+    problem: str
+    in_blocks: bool
+
+
+def contents_of(path: Path) -> Contents | None:
+    """Return what a file holds by its headers; None if it is no recording."""
+    try:
+        headers = read_headers(path)
+    except UnknownFormatError:
+        return None
+    except WaveformError as error:
+        return Contents({}, str(error), False)
+    long = sum(stats.npts for stats in headers.stats) >= _LONG
+    spans: dict[Site, tuple[int, int]] = {}
+    for stats in headers.stats:
+        site = Site(stats.network, stats.station)
+        start, end = stats.starttime.ns, stats.endtime.ns
+        first, last = spans.get(site, (start, end))
+        spans[site] = min(first, start), max(last, end)
+    return Contents(spans, "; ".join(headers.losses), long and headers.format == "MSEED" and not headers.losses)
+
+
 class FileSource:
     """Recordings in files, found by their content, whatever their names.
 
@@ -68,7 +104,7 @@ class FileSource:
         self._kept: OrderedDict[tuple[Path, int | None], list[obspy.Trace]] = OrderedDict()
         self._room, self._used = memory * 1e9, 0
         self.problems: dict[Path, str] = {}
-        paths = list(_files(names))
+        paths = list(files_named(names))
         for path in progress(paths):
             self._index(path)
         if not self._entries:
@@ -76,25 +112,13 @@ class FileSource:
             raise WaveformError(f"none of {len(paths)} files is a recording{': ' if lost else ''}{lost}")
 
     def _index(self, path: Path) -> None:
-        try:
-            headers = read_headers(path)
-        except UnknownFormatError:
+        contents = contents_of(path)
+        if contents is None:
             return  # a folder may hold notes and tables too
-        except WaveformError as error:
-            self.problems[path] = str(error)
-            return
-        if headers.losses:
-            self.problems[path] = "; ".join(headers.losses)
-        long = sum(stats.npts for stats in headers.stats) >= _LONG
-        in_blocks = long and headers.format == "MSEED" and not headers.losses
-        spans: dict[Site, tuple[int, int]] = {}
-        for stats in headers.stats:
-            site = Site(stats.network, stats.station)
-            start, end = stats.starttime.ns, stats.endtime.ns
-            first, last = spans.get(site, (start, end))
-            spans[site] = min(first, start), max(last, end)
-        for site, (start, end) in spans.items():
-            self._entries.setdefault(site.station, []).append(_Entry(path, site, start, end, in_blocks))
+        if contents.problem:
+            self.problems[path] = contents.problem
+        for site, (start, end) in contents.spans.items():
+            self._entries.setdefault(site.station, []).append(_Entry(path, site, start, end, contents.in_blocks))
 
     def read(self, sites: Collection[Site], start: UTCDateTime, end: UTCDateTime, instruments: Sequence[str]) -> Found:
         """Return the waveforms of stations between two times."""
@@ -135,7 +159,14 @@ class FileSource:
         return stream.traces
 
 
-def _files(names: Iterable[str | Path]) -> Iterable[Path]:
+def files_named(names: Iterable[str | Path]) -> Iterable[Path]:
+    """Return each file that names, folders and patterns mean, once.
+
+    Raises
+    ------
+    WaveformError
+        If a name means no file.
+    """
     seen: dict[Path, None] = {}
     for name in names:
         try:

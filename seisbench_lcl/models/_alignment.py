@@ -1,7 +1,7 @@
 """Windows of several models on one record, aligned by the P arrival."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -44,11 +44,14 @@ class Grid:
     step : float
         In seconds.
     n : int
+    last : UTCDateTime, optional
+        The last time at which a window fits, less than one step after the last decision.
     """
 
     first: UTCDateTime
     step: float
     n: int
+    last: UTCDateTime | None = field(default=None, compare=False)
 
     def fits(self, records: Sequence[Record], preprocessing: Preprocessing) -> Iterator[Fit]:
         """Yield the windows of a model that lie in its records, each at the nearest sample."""
@@ -92,7 +95,7 @@ class Stretch:
         if not spans:
             return None
         first, last = min(first for first, _ in spans), max(last for _, last in spans)
-        return Grid(first, step, int((last - first + _ROUNDING) / step) + 1)
+        return Grid(first, step, int((last - first + _ROUNDING) / step) + 1, last)
 
     def reasons(self, models: Sequence[Preprocessing]) -> list[str]:
         """Return why each model has no window at a time at which another has one."""

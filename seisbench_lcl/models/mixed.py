@@ -7,6 +7,7 @@ import numpy as np
 import obspy
 import torch
 from numpy.typing import NDArray
+from obspy import UTCDateTime
 from torch import Tensor, nn
 from typing_extensions import Self
 
@@ -29,6 +30,7 @@ from seisbench_lcl.storage import MemberRows
 from seisbench_lcl.waveforms.channels import Channels
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
 from seisbench_lcl.waveforms.records import Unusable
+from seisbench_lcl.waveforms.station import StationId
 from seisbench_lcl.wording import listed
 
 _PASSED_ON = ("min_coverage", "strict", "max_novelty")
@@ -277,7 +279,7 @@ class MixedEnsemble(Ensemble):
     def _decide(self, stream: obspy.Stream, kwargs: dict[str, Any]) -> WindowList:
         step = self._whole_number(kwargs, "stride", round(self.sampling_rate)) / self.sampling_rate
         batch_size = self._whole_number(kwargs, "batch_size")
-        reject_below = self._reject_below(kwargs)
+        reject_below, placing = self._reject_below(kwargs), self._placing(kwargs)
         given = {name: value for name, value in {**self.default_args, **kwargs}.items() if name in _PASSED_ON}
         limits = [member._limits(given) for member in self._members]
         models = self.window_preprocessing
@@ -286,6 +288,7 @@ class MixedEnsemble(Ensemble):
         conditioned = condition_for(stream, models, self._argument(kwargs, "flexible_horizontal_components"), channels)
         blocks: list[StationWindows] = []
         of_members: list[list[StationWindows]] = [[] for _ in self._members]
+        left: dict[StationId, dict[int, UTCDateTime]] = {}  # arrivals without a window
         for stretch in stretches(conditioned, models):
             grid = stretch.grid(models, step)
             if grid is None:
@@ -294,15 +297,18 @@ class MixedEnsemble(Ensemble):
                 logger.warning("%s abstained: %s", whole.station, whole.reason)
                 blocks.append(self._abstain(whole))
                 single = [member._abstain(part) for member, part in zip(self._members, own, strict=True)]
-            else:
-                found = [self._decide_for(i, stretch, grid, batch_size, limits[i]) for i in range(len(self._members))]
-                single = [
-                    StationWindows(stretch.station, grid.first - model.before, step, model.seconds, *one)
-                    for model, one in zip(models, found, strict=True)
-                ]
-                blocks.append(self._vote_on(stretch, grid, found, reject_below))
-            for list_of, block in zip(of_members, single, strict=True):
-                list_of.append(block)
+                for list_of, block in zip(of_members, single, strict=True):
+                    list_of.append(block)
+                continue
+            waiting = left.setdefault(stretch.station, placing.waiting())
+            for one in placing.grids(grid):
+                waiting.pop(one.first.ns, None)
+                found = [self._decide_for(i, stretch, one, batch_size, limits[i]) for i in range(len(self._members))]
+                for list_of, model, own_found in zip(of_members, models, found, strict=True):
+                    own_start = one.first - model.before
+                    list_of.append(StationWindows(stretch.station, own_start, step, model.seconds, *own_found))
+                blocks.append(self._vote_on(stretch, one, found, reject_below))
+        blocks += [block for station, times in left.items() for block in self._uncovered(station, times.values())]
         result = self._window_list(blocks)
         for name, member, own_blocks in zip(self.member_names, self._members, of_members, strict=True):
             result.votes[name] = member._window_list(own_blocks)

@@ -3,17 +3,20 @@
 import asyncio
 import logging
 from abc import abstractmethod
+from collections.abc import Iterable
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import obspy
 import torch
 from numpy.typing import NDArray
+from obspy import UTCDateTime
 from seisbench.util import ClassifyOutput
 from torch import Tensor
 
 from seisbench_lcl.errors import ConfigurationError, WaveformError
 from seisbench_lcl.labels import NOISE
+from seisbench_lcl.models._placing import NOT_COVERED, Placing
 from seisbench_lcl.models._windows import Picks, Windows
 from seisbench_lcl.models.detected_events import detected_events
 from seisbench_lcl.models.pretrained import PretrainedModel
@@ -23,6 +26,7 @@ from seisbench_lcl.waveforms.channels import EXAMPLE
 from seisbench_lcl.waveforms.network import TRAVEL_TIME, travel_time_across
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
 from seisbench_lcl.waveforms.records import Unusable
+from seisbench_lcl.waveforms.station import StationId
 from seisbench_lcl.wording import suggestion
 
 logger = logging.getLogger("seisbench")
@@ -70,6 +74,8 @@ class StreamClassifier(PretrainedModel):
     _annotate_args: ClassVar[dict[str, tuple[str, Any]]] = {
         "batch_size": ("Windows computed at once", 256),
         "stride": ("Samples between windows, at the sampling rate of the model; None means one second", None),
+        "aligned": ("Whether P positions of windows are whole strides since 1970, whenever records begin", False),
+        "arrivals": ("P positions (UTCDateTime) of windows, in place of a window every stride; None means none", None),
         "min_coverage": ("Smallest fraction of samples that each component of a window must have", 0.95),
         "strict": ("If true, no sample may be missing: the same as min_coverage=1", False),
         "flexible_horizontal_components": PretrainedModel._annotate_args["flexible_horizontal_components"],
@@ -91,8 +97,8 @@ class StreamClassifier(PretrainedModel):
         copy : bool
             As in SeisBench; has no effect.
         **kwargs
-            ``stride``, ``batch_size``, ``min_coverage``, ``strict``, ``flexible_horizontal_components``,
-            ``channels``, ``max_novelty``, ``reject_below``.
+            ``stride``, ``aligned``, ``arrivals``, ``batch_size``, ``min_coverage``, ``strict``,
+            ``flexible_horizontal_components``, ``channels``, ``max_novelty``, ``reject_below``.
 
         Returns
         -------
@@ -215,6 +221,15 @@ class StreamClassifier(PretrainedModel):
             self._reject_below(kwargs),
         )
 
+    def _placing(self, kwargs: dict[str, Any]) -> Placing:
+        return Placing.of(self._argument(kwargs, "aligned"), self._argument(kwargs, "arrivals"))
+
+    def _uncovered(self, station: StationId, times: Iterable[UTCDateTime]) -> list[StationWindows]:
+        """Return one row for each arrival whose window no record covers."""
+        starts = [time - self.preprocessing.before for time in times]
+        length = self.preprocessing.seconds
+        return [self._abstain(Unusable(station, start, start + length, NOT_COVERED)) for start in starts]
+
     def _argument(self, kwargs: dict[str, Any], name: str) -> Any:
         return {**self.default_args, **kwargs}.get(name, self._annotate_args[name][1])
 
@@ -267,6 +282,11 @@ class StreamClassifier(PretrainedModel):
     @abstractmethod
     def _diagnostics(self) -> list[str]:
         """Return the names of the diagnostics of a prediction."""
+
+    @property
+    def diagnostic_names(self) -> list[str]:
+        """Names of the diagnostics of each window, such as "novelty"."""
+        return self._diagnostics()
 
     @property
     def device(self) -> torch.device:

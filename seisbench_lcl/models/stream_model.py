@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from seisbench_lcl.errors import ConfigurationError
+from seisbench_lcl.models._placing import Placing
 from seisbench_lcl.models.prediction import Prediction
 from seisbench_lcl.models.reasons import novel, unsure
 from seisbench_lcl.models.results import WindowList
@@ -49,24 +50,53 @@ class StreamModel(StreamClassifier):
     def _decide(self, stream: obspy.Stream, kwargs: dict[str, Any]) -> WindowList:
         stride = self._whole_number(kwargs, "stride", round(self.sampling_rate))
         batch_size = self._whole_number(kwargs, "batch_size")
-        limits = self._limits(kwargs)
+        limits, placing = self._limits(kwargs), self._placing(kwargs)
         records, unusable = read_stream(
             stream,
             self.preprocessing,
             self._argument(kwargs, "flexible_horizontal_components"),
             Channels.of(self._argument(kwargs, "channels"), self.component_order),
         )
-        blocks = [self._classify_record(record, stride, batch_size, limits) for record in records]
+        if placing.arrivals is None:
+            blocks = [self._classify_record(record, placing, stride, batch_size, limits) for record in records]
+        else:
+            blocks = self._classify_arrivals(records, placing, stride, batch_size, limits)
         blocks += [self._abstain(part) for part in unusable]
         for part in unusable:
             logger.warning("%s abstained: %s", part.station, part.reason)
         return self._window_list(blocks)
 
-    def _classify_record(self, record: Record, stride: int, batch_size: int, limits: Limits) -> StationWindows:
-        offsets = np.arange(0, record.data.shape[1] - self.in_samples + 1, stride)
+    def _classify_record(
+        self, record: Record, placing: Placing, stride: int, batch_size: int, limits: Limits
+    ) -> StationWindows:
+        offsets = placing.offsets(record, stride, self.preprocessing)
         rate = self.sampling_rate
+        start = record.start + (int(offsets[0]) if len(offsets) else 0) / rate
         found = self._decide_windows(record, offsets, stride, batch_size, limits)
-        return StationWindows(record.station, record.start, stride / rate, self.in_samples / rate, *found)
+        return StationWindows(record.station, start, stride / rate, self.in_samples / rate, *found)
+
+    def _classify_arrivals(
+        self, records: list[Record], placing: Placing, stride: int, batch_size: int, limits: Limits
+    ) -> list[StationWindows]:
+        """Return one block for each station and arrival."""
+        blocks: list[StationWindows] = []
+        rate, length = self.sampling_rate, self.in_samples
+        left = {record.station: placing.waiting() for record in records}
+        for record in records:
+            found = placing.at_arrivals(record, self.preprocessing)
+            for ns in found:
+                left[record.station].pop(ns, None)
+            offsets = np.unique(np.array([*found.values()], dtype=np.int64))  # two arrivals may share a sample
+            if not len(offsets):
+                continue
+            made = self._decide_windows(record, offsets, length, batch_size, limits)  # which share no samples
+            for i, offset in enumerate(offsets.tolist()):
+                row = slice(i, i + 1)
+                diagnostics = {name: values[row] for name, values in made.diagnostics.items()}
+                start = record.start + offset / rate
+                single = made.probabilities[row], made.coverage[row], made.reasons[row], diagnostics
+                blocks.append(StationWindows(record.station, start, stride / rate, length / rate, *single))
+        return blocks + [block for station, times in left.items() for block in self._uncovered(station, times.values())]
 
     def _decide_windows(
         self, record: Record, offsets: NDArray[np.int64], stride: int, batch_size: int, limits: Limits
