@@ -1,6 +1,5 @@
 """What is done, in a file that only grows: a line for each batch, written by one process after the results."""
 
-import fcntl
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -12,6 +11,7 @@ from typing import Literal
 from typing_extensions import Self
 
 from seisbench_lcl.errors import ArchiveError, OutputError
+from seisbench_lcl.storage.lock import lock
 
 Status = Literal["done", "gaps", "empty", "failed"]
 
@@ -163,12 +163,12 @@ class Manifest:
             If the folder cannot be written to.
         """
         try:
-            lock = (folder / ".lock").open("w")
+            file = (folder / ".lock").open("wb")
         except OSError as error:
             raise OutputError(f"cannot write {folder}: {error.strerror}") from error
-        with lock:
+        with file:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                lock(file)
             except OSError as error:
                 raise ArchiveError(f"another run writes to {folder}: wait for its end, or choose another folder") from (
                     error

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
-import obspy
 import typer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
@@ -24,6 +23,7 @@ from seisbench_lcl.events.detected import detected_catalog
 from seisbench_lcl.events.tables import check_tables, write_tables
 from seisbench_lcl.models.decision_list import DecisionList
 from seisbench_lcl.waveforms.channels import INSTRUMENTS
+from seisbench_lcl.waveforms.network import read_inventory
 from seisbench_lcl.wording import counted
 
 app = typer.Typer(
@@ -210,16 +210,12 @@ def _events(
 ) -> DecisionList:
     if travel_time is not None and travel_time <= 0:
         raise ConfigurationError(f"--travel-time must be a positive number of seconds, but is {travel_time:g}")
-    try:
-        stations = obspy.read_inventory(str(inventory)) if inventory else None
-    except Exception as error:  # ObsPy raises whatever its readers stumble over
-        raise DatasetError(f"cannot read {inventory} as an inventory of stations: {error}") from error
     return archive.network_events(
         results,
         start=parse_time(start) if start else None,
         end=parse_time(end) if end else None,
         travel_time=travel_time,
-        inventory=stations,
+        inventory=read_inventory(inventory) if inventory else None,
         min_stations=min_stations,
     )
 

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
-import obspy
 import typer
 from rich.progress import track
 from rich.table import Table
@@ -13,7 +12,7 @@ from rich.text import Text
 
 from seisbench_lcl.cli.common import check_figures, check_writable, console, errors, remark, say
 from seisbench_lcl.cli.options import Device, Picker, Threads, Weights
-from seisbench_lcl.errors import ConfigurationError, DatasetError, check_arguments, is_whole
+from seisbench_lcl.errors import ConfigurationError, check_arguments, is_whole
 from seisbench_lcl.events import EventCalibration, EventDecision, EventRules, decide_events, open_waveforms
 from seisbench_lcl.events.arrivals import arrivals_of
 from seisbench_lcl.events.context import EventContext
@@ -29,6 +28,7 @@ from seisbench_lcl.hub.backbones import named_backbone
 from seisbench_lcl.models.lookup import describe_weights, find_model
 from seisbench_lcl.models.model import Model
 from seisbench_lcl.waveforms.channels import INSTRUMENTS
+from seisbench_lcl.waveforms.network import read_inventory
 from seisbench_lcl.wording import counted
 
 _SHOWN = 20
@@ -143,7 +143,7 @@ def catalog(
         min_coverage=min_coverage,
         refine=refine,
         picker=named_backbone(picker) if picker else None,
-        inventory=_read_inventory(inventory) if inventory else None,
+        inventory=read_inventory(inventory) if inventory else None,
         velocity_model=velocity_model,
         context=_read_context(context, discriminator, quarries, timezone),
         mix_context=mix_context,
@@ -223,13 +223,6 @@ def _read_context(path: Path | None, model: Model, quarries: Path | None, timezo
 def _context_differs(decision: EventDecision) -> bool:
     waveforms, context = decision.probabilities, decision.context
     return bool(context) and max(context, key=context.__getitem__) != max(waveforms, key=waveforms.__getitem__)
-
-
-def _read_inventory(path: Path) -> obspy.Inventory:
-    try:
-        return obspy.read_inventory(str(path))
-    except Exception as error:  # ObsPy raises whatever its readers stumble over
-        raise DatasetError(f"cannot read {path} as an inventory of stations: {error}") from error
 
 
 def _summary(decisions: Iterable[EventDecision]) -> Table:

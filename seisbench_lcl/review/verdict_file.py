@@ -12,8 +12,8 @@ from obspy import UTCDateTime
 from typing_extensions import Self
 
 from seisbench_lcl.errors import ConfigurationError, OutputError, check_arguments
-from seisbench_lcl.review._lock import lock
 from seisbench_lcl.review.verdict import Standing, Verdict, parse_lines
+from seisbench_lcl.storage.lock import lock
 
 SUFFIX = ".jsonl"
 """Of files of verdicts."""

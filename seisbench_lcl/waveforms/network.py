@@ -1,16 +1,33 @@
 """What arrives at several stations within the time that P takes from one to another."""
 
 from collections.abc import Callable, Hashable, Iterable
+from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import obspy
 from obspy import UTCDateTime
 
+from seisbench_lcl.errors import DatasetError
+
 TRAVEL_TIME = 20.0
 """Seconds between the first and the last P of an event in a network of unknown size, some 100 km across."""
 
 _T = TypeVar("_T")
+
+
+def read_inventory(path: str | Path) -> obspy.Inventory:
+    """Read the stations of a network, from StationXML or whatever else ObsPy reads.
+
+    Raises
+    ------
+    DatasetError
+        If the file cannot be read.
+    """
+    try:
+        return obspy.read_inventory(str(path))
+    except Exception as error:  # ObsPy raises whatever its readers stumble over
+        raise DatasetError(f"cannot read {path} as an inventory of stations: {error}") from error
 
 
 def travel_time_across(inventory: obspy.Inventory) -> float:

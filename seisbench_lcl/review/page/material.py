@@ -18,6 +18,7 @@ from seisbench_lcl.models import Discriminator
 from seisbench_lcl.models.lookup import describe_weights, find_model
 from seisbench_lcl.review.page.surroundings import Surroundings
 from seisbench_lcl.waveforms import Preprocessing
+from seisbench_lcl.waveforms.network import read_inventory
 from seisbench_lcl.wording import counted, listed
 
 
@@ -115,7 +116,7 @@ def open_material(
         OneAtATime(open_waveforms(waveforms)),
         preprocessing,
         model,
-        _read_inventory(inventory) if inventory is not None else None,
+        read_inventory(inventory) if isinstance(inventory, str | Path) else inventory,
         events,
         surroundings or Surroundings(),
         notes,
@@ -136,15 +137,6 @@ def _read_catalog(
         lost = counted(len(missing), "event")
         notes.append(f"{lost} with a decision not in {reader.name} (any more): {listed(missing, most=3)}")
     return events
-
-
-def _read_inventory(inventory: str | Path | obspy.Inventory) -> obspy.Inventory:
-    if isinstance(inventory, obspy.Inventory):
-        return inventory
-    try:
-        return obspy.read_inventory(str(inventory))
-    except Exception as error:  # ObsPy raises whatever its readers stumble over
-        raise DatasetError(f"cannot read {inventory} as an inventory of stations: {error}") from error
 
 
 def _model(
