@@ -1,11 +1,9 @@
-"""Waveforms from an FDSN web service that may be slow, refuse, or fail; and a copy of its answers on disk."""
+"""Waveforms from an FDSN web service that may be slow, refuse, or fail."""
 
 import time
 from collections.abc import Callable, Collection, Sequence
 from functools import cached_property
-from hashlib import sha256
 from http.client import HTTPException
-from pathlib import Path
 from queue import Empty, Queue
 from threading import Thread
 from typing import Any, TypeVar
@@ -27,9 +25,7 @@ from obspy.clients.fdsn.header import (
 )
 
 from seisbench_lcl.errors import WaveformError, check_arguments, is_whole
-from seisbench_lcl.events.source import Found, Site, WaveformSource
-from seisbench_lcl.storage import write_file
-from seisbench_lcl.waveforms.reading import read_recording
+from seisbench_lcl.events.source import Found, Site
 
 _IN_VAIN = 3  # requests in a row without an answer, after which the service counts as down
 _REFUSED = (
@@ -204,37 +200,3 @@ def _within(seconds: float, action: Callable[[], _T]) -> _T:
 def _line(error: BaseException) -> str:
     text = " ".join(str(error).split())
     return text or type(error).__name__
-
-
-class CachedSource:
-    """A source whose answers are kept on disk, so that a second run asks for nothing twice.
-
-    Parameters
-    ----------
-    source : WaveformSource
-    folder : path
-        One miniSEED file for each request that brought waveforms without a problem.
-    name : str
-        What the source is called, so that two services do not share answers.
-    """
-
-    def __init__(self, source: WaveformSource, folder: str | Path, name: str) -> None:
-        self._source, self._folder, self._name = source, Path(folder), name
-
-    def read(self, sites: Collection[Site], start: UTCDateTime, end: UTCDateTime, instruments: Sequence[str]) -> Found:
-        """Return the waveforms of stations between two times.
-
-        Raises
-        ------
-        OutputError
-            If the folder cannot be written to.
-        """
-        asked = (self._name, sorted(sites), start.ns, end.ns, list(instruments))
-        key = sha256(repr(asked).encode()).hexdigest()
-        file = self._folder / key[:2] / f"{key}.mseed"
-        if file.exists():
-            return Found(read_recording(file).stream)
-        found = self._source.read(sites, start, end, instruments)
-        if found.stream and not found.problems:
-            write_file(file, lambda path: found.stream.write(str(path), "MSEED"))
-        return found

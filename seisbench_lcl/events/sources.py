@@ -8,7 +8,8 @@ import obspy
 
 from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.events.archive import SdsSource, is_sds
-from seisbench_lcl.events.fdsn import CachedSource, FdsnSource
+from seisbench_lcl.events.cache import CachedSource
+from seisbench_lcl.events.fdsn import FdsnSource
 from seisbench_lcl.events.recordings import FileSource
 from seisbench_lcl.events.source import Found, Site, StreamSource, WaveformSource
 

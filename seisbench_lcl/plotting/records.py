@@ -1,5 +1,6 @@
 """Records as figures draw them: the component, the band, and as few points as the eye needs."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 
 import numpy as np
@@ -10,6 +11,7 @@ from seisbench_lcl.errors import SamplingRateError
 from seisbench_lcl.waveforms.channels import channel_code
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
 
+UNFILTERED = "unfiltered"
 _POINTS = 20_000  # most points of a drawn waveform, minimum and maximum of about each pixel
 
 
@@ -41,12 +43,22 @@ def drawable(stream: obspy.Stream) -> list[obspy.Trace]:
 
 
 def conditioned(trace: obspy.Trace, preprocessing: Preprocessing) -> obspy.Trace:
-    """Return a gapless trace in the band of the model; unfiltered if its sampling rate is too low for the band."""
+    """Return a gapless trace in the band of the model; unfiltered if its sampling rate is too low for the band.
+
+    `band_name` says which.
+    """
     shown = trace.copy().detrend("demean")
     with suppress(SamplingRateError):
         shown.data = preprocessing.condition(trace.data, trace.stats.sampling_rate)
         shown.stats.sampling_rate = preprocessing.sampling_rate
     return shown
+
+
+def band_name(shown: Iterable[obspy.Trace], preprocessing: Preprocessing) -> str:
+    """Return the band of conditioned traces for a label, such as "1–18 Hz", or `UNFILTERED` if one of them is."""
+    lowest, highest = preprocessing.band
+    filtered = all(trace.stats.sampling_rate == preprocessing.sampling_rate for trace in shown)
+    return f"{lowest:g}–{highest:g} Hz" if filtered else UNFILTERED
 
 
 def envelope(

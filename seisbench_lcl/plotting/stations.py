@@ -16,7 +16,7 @@ from seisbench_lcl.models.results import WindowList
 from seisbench_lcl.models.station_windows import StationWindows
 from seisbench_lcl.plotting.colours import COLOURS
 from seisbench_lcl.plotting.panels import decibels, draw_image
-from seisbench_lcl.plotting.records import conditioned, drawable, envelope, shown_component
+from seisbench_lcl.plotting.records import band_name, conditioned, drawable, envelope, shown_component
 from seisbench_lcl.waveforms import StationId
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
 
@@ -122,9 +122,11 @@ def _vertical(stream: obspy.Stream, station: str, preprocessing: Preprocessing) 
 
 
 def _draw_traces(upper: Axes, lower: Axes, traces: obspy.Stream, preprocessing: Preprocessing) -> None:
-    lowest, highest = preprocessing.band
+    _, highest = preprocessing.band
+    drawn = []
     for trace in drawable(traces):  # the probability panel shows why the model abstained on the others
         shown = conditioned(trace, preprocessing)
+        drawn.append(shown)
         upper.plot(*envelope(shown.times("matplotlib"), shown.data), color="0.2", lw=0.6)
         rate, n = trace.stats.sampling_rate, trace.stats.npts
         window = min(int(2 * rate), n)
@@ -140,7 +142,7 @@ def _draw_traces(upper: Axes, lower: Axes, traces: obspy.Stream, preprocessing: 
     top = max([2 * highest, *(trace.stats.sampling_rate / 2 for trace in traces)])
     lower.set(ylabel="Hz", ylim=(0, min(top, 2.5 * highest)))
     code = traces[0].stats.channel if traces else ""
-    upper.set_ylabel(f"{code}\n{lowest:g}–{highest:g} Hz")
+    upper.set_ylabel(f"{code}\n{band_name(drawn, preprocessing)}")
     upper.ticklabel_format(axis="y", scilimits=(-3, 4))
 
 

@@ -211,14 +211,20 @@ def test_a_service_that_is_none_stops_the_run(service: Service) -> None:
 
 def test_a_second_run_takes_answers_from_disk(service: Service, tmp_path: Path) -> None:
     where = f"fdsn:{service.url}"
-    first = open_waveforms(where, cache=tmp_path).read(SITES, START, START + 20, ("HH",))
-    again = open_waveforms(where, cache=tmp_path).read(SITES[::-1], START, START + 20, ("HH",))
+    first = open_waveforms(where, cache=tmp_path).read(SITES, START, START + 20, ("HH", "BH"))
+    again = open_waveforms(where, cache=tmp_path).read(SITES[::-1], START, START + 20, ("BH", "HH"))
     assert len(service.asked) == 1
     assert {t.id: t.data.tolist() for t in again.stream} == {t.id: t.data.tolist() for t in first.stream}
+    part = open_waveforms(where, cache=tmp_path).read(SITES[1:3], START + 5, START + 9, ("HH",))
+    assert len(service.asked) == 1
+    whole = first.stream.select(station="S[12]").slice(START + 5, START + 9)
+    assert {t.id: t.data.tolist() for t in part.stream} == {t.id: t.data.tolist() for t in whole}
     service.answers = [code(204)]
     for _ in range(2):  # data that is not there yet may come
-        open_waveforms(where, cache=tmp_path).read(SITES, START + 1, START + 20, ("HH",))
-    assert len(service.asked) == 3
+        open_waveforms(where, cache=tmp_path).read(SITES, START + 1, START + 21, ("HH",))
+    open_waveforms(where, cache=tmp_path).read([Site("XX", "NEW"), SITES[0]], START, START + 20, ("HH",))
+    assert len(service.asked) == 4
+    assert [line.split()[1] for line in service.asked[-1]] == ["NEW"]
 
 
 def test_settings_out_of_range_are_refused() -> None:

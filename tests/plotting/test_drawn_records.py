@@ -6,7 +6,7 @@ import numpy as np
 import obspy
 import pytest
 
-from seisbench_lcl.plotting.records import conditioned, drawable, envelope, shown_component
+from seisbench_lcl.plotting.records import band_name, conditioned, drawable, envelope, shown_component
 from seisbench_lcl.waveforms import Preprocessing
 
 MakeStream = Callable[..., obspy.Stream]
@@ -47,7 +47,11 @@ def test_only_gapless_numbers_are_drawn_and_nothing_is_changed(make_stream: Make
     shown = conditioned(parts[1], Preprocessing())
     np.testing.assert_array_equal(shown.data, Preprocessing().condition(parts[1].data, 100.0))
     slow = obspy.Trace(parts[1].data, {"sampling_rate": 10.0})
-    np.testing.assert_allclose(conditioned(slow, Preprocessing()).data, slow.data - slow.data.mean())
+    unfiltered = conditioned(slow, Preprocessing())
+    np.testing.assert_allclose(unfiltered.data, slow.data - slow.data.mean())
+    low, high = Preprocessing().band
+    assert band_name([shown], Preprocessing()) == f"{low:g}–{high:g} Hz"
+    assert band_name([shown, unfiltered], Preprocessing()) == "unfiltered"
     np.testing.assert_array_equal(stream[0].data.mask, before[0].data.mask)
     np.testing.assert_array_equal(stream[0].data.compressed(), before[0].data.compressed())
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import isnan
 
 import numpy as np
+import obspy
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -25,7 +26,7 @@ from seisbench_lcl.events.figures.station_map import draw_map, has_places, name_
 from seisbench_lcl.events.views import StationView
 from seisbench_lcl.models.decision import EventDecision
 from seisbench_lcl.plotting.panels import hide_frame, plain
-from seisbench_lcl.plotting.records import conditioned, drawable, envelope, shown_component
+from seisbench_lcl.plotting.records import UNFILTERED, band_name, conditioned, drawable, envelope, shown_component
 from seisbench_lcl.waveforms import Preprocessing
 
 MAX_ROWS = 40
@@ -121,8 +122,9 @@ def _draw_records(
         first, last = (time - zero for time in view.window)
         axes.barh(row, last - first, 0.96, first, color=_WINDOW, zorder=0)
         colour = "0.3" if view.decision.probabilities else "0.65"
-        channel = _draw_record(axes, view, zero, row, colour, preprocessing)
-        titles.append(_row_title(view, channel))
+        shown = _draw_record(axes, view, zero, row, colour, preprocessing)
+        channel = shown[0].id if shown else ""
+        titles.append(_row_title(view, channel, band_name(shown, preprocessing)))
         if not channel:
             reason = view.reason or "no samples to draw"
             middle = (first + last) / 2
@@ -130,9 +132,8 @@ def _draw_records(
         style = _P_STYLES.get(view.decision.p_source, "-")
         axes.plot(2 * [view.decision.p_time - zero], [row - 0.48, row + 0.48], style, color="black", lw=1.8)
     axes.set_yticks(range(len(views)), titles, fontsize=7.5)
-    lowest, highest = preprocessing.band
     after = "P" if aligned else ("origin time" if decision.origin else "the earliest P")
-    axes.set_xlabel(f"Seconds after {after}   (records: {lowest:g}–{highest:g} Hz)")
+    axes.set_xlabel(f"Seconds after {after}   (records: {band_name([], preprocessing)})")
     axes.margins(x=0.01)
     if not views:
         axes.text(0.5, 0.5, "no stations", ha="center", transform=axes.transAxes, color=ABSTAINED)
@@ -145,8 +146,8 @@ def _draw_records(
 
 def _draw_record(
     axes: Axes, view: StationView, zero: UTCDateTime, row: int, colour: str, preprocessing: Preprocessing
-) -> str:
-    """Draw one component of a station, scaled to its peak in the window; return its channel, "" if there is none."""
+) -> list[obspy.Trace]:
+    """Draw one component of a station, scaled to its peak in the window; return the drawn traces."""
     traces = [conditioned(trace, preprocessing) for trace in drawable(shown_component(view.stream, preprocessing))]
     inside = [trace.slice(*view.window).data for trace in traces]
     peak = max((float(np.abs(data).max()) for data in inside if len(data)), default=0.0)
@@ -156,12 +157,12 @@ def _draw_record(
         scaled = np.clip(trace.data / (peak or 1.0), -1, 1)
         x, y = envelope(times, scaled, _POINTS)
         axes.plot(x, row - _TALL * y, color=colour, lw=0.6)  # the axis points down, motion up
-    return traces[0].id if traces else ""
+    return traces
 
 
-def _row_title(view: StationView, channel: str) -> str:
-    """Return the name of a station, and below it what is known of distance and signal-to-noise ratio."""
-    known = []
+def _row_title(view: StationView, channel: str, band: str) -> str:
+    """Return the name of a station, and below it distance and signal-to-noise ratio if known, and a missing filter."""
+    known = [UNFILTERED] if band == UNFILTERED else []
     if not isnan(view.distance):
         known.append(f"{view.distance:.1f} km" if view.distance < _FAR else f"{view.distance:.0f} km")
     if not isnan(view.decision.snr):
