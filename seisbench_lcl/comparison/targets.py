@@ -1,0 +1,164 @@
+"""The frozen targets: each window with its event, its class, its region, and the fold that it is tested in."""
+
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from seisbench_lcl.comparison.files import read_table, write_table
+from seisbench_lcl.comparison.plan import Data, Plan
+from seisbench_lcl.datasets import LabelledWindows, open_dataset, read_windows
+from seisbench_lcl.errors import ConfigurationError, DatasetError
+from seisbench_lcl.evaluation import column_folds, event_folds, mean_by_event
+from seisbench_lcl.wording import suggestion
+
+FILE = "targets.parquet"
+UNKNOWN = ""
+"""Label of a window that nobody labelled, and fold of a window that is never tested."""
+
+
+def frozen(plan: Plan, dataset: Path | str, out: Path) -> pd.DataFrame:
+    """Return the targets in a folder of results; write them there if there are none.
+
+    Parameters
+    ----------
+    plan : Plan
+    dataset : Path or str
+    out : Path
+        Folder of results.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each window: ``window``, the row of its trace in the dataset; ``event``, ``label``, ``region``,
+        ``station``, ``snr`` in dB; ``known``, what the baseline without waveforms may know of it; and ``deal 0``, …,
+        the fold that it is tested in, "" if it is only learnt from.
+
+    Raises
+    ------
+    ConfigurationError
+        If the targets in the folder are those of another plan.
+    DatasetError
+        If the dataset cannot be read, or lacks a column.
+    """
+    file = out / FILE
+    made = None
+    if file.is_file():
+        kept = read_table(file)
+        made = str(kept.attrs.get("plan", ""))
+        if made != (wanted := _described(plan)):
+            raise ConfigurationError(
+                f"{file} was made by other settings of data or split ({_difference(made, wanted)}): use another folder "
+                "for --out, or remove this one"
+            )
+        return kept
+    table = make(plan, dataset)
+    table.attrs["plan"] = _described(plan)
+    write_table(file, table)
+    return table
+
+
+def make(plan: Plan, dataset: Path | str) -> pd.DataFrame:
+    """Make the targets of `frozen`."""
+    data = read(plan.data, dataset)
+    labelled = np.flatnonzero(data.labels != UNKNOWN)
+    known = data.select(labelled)
+    labels = sorted(set(known.labels.tolist()))
+    truth = known.truth(labels)
+    mean_by_event(np.eye(len(labels))[truth], truth, known.groups)  # an event has one class
+    table = pd.DataFrame(
+        {
+            "window": rows_of(data),
+            "event": data.groups.astype(str),
+            "label": data.labels.astype(str),
+            "region": _column(data, plan.data.region_column),
+            "station": _station(data),
+            "snr": data.snr.astype(float),
+            "known": _known(data, plan.data),
+        }
+    )
+    for deal in range(plan.split.n_deals):
+        if plan.split.by == "region":
+            found = column_folds(known, plan.data.region_column)
+        else:
+            found = event_folds(known, plan.split.folds, deal)
+            if plan.split.test:
+                tested = [f"fold {k + 1}" for k in range(plan.split.test)]
+                found = np.where(np.isin(found, tested), "test", UNKNOWN)
+        folds = np.full(len(data), UNKNOWN, dtype=object)
+        folds[labelled] = found
+        table[f"deal {deal}"] = folds
+    return table
+
+
+def read(data: Data, dataset: Path | str) -> LabelledWindows:
+    """Read the windows that all models are given."""
+    return read_windows(
+        open_dataset(dataset, data.components),
+        data.preprocessing(),
+        label_column=data.label_column,
+        group_column=data.group_column,
+        unlabelled=data.unlabelled,
+    )
+
+
+def rows_of(data: LabelledWindows) -> NDArray[np.int64]:
+    """Return the row of each window's trace in the dataset."""
+    assert data.traces is not None, "windows of a dataset know their traces"
+    return np.asarray(data.traces, dtype=np.int64)
+
+
+def digest_of(table: pd.DataFrame) -> str:
+    """Return a digest of targets, whatever the file that holds them."""
+    return sha256(table.to_csv(index=False, float_format="%.6g").encode()).hexdigest()
+
+
+def digest_of_dataset(dataset: Path | str) -> str:
+    """Return a digest of the files of a dataset, or its name if SeisBench keeps it."""
+    folder = Path(dataset)
+    if not folder.is_dir():
+        return str(dataset)
+    found = sha256()
+    for file in sorted(folder.iterdir()):
+        if file.suffix in (".csv", ".hdf5"):
+            found.update(file.name.encode())
+            with file.open("rb") as opened:
+                while block := opened.read(1 << 22):
+                    found.update(block)
+    return found.hexdigest()
+
+
+def _column(data: LabelledWindows, column: str) -> NDArray[np.object_]:
+    if column not in data.metadata:
+        raise DatasetError(
+            f"the dataset has no column {column!r} for the region; {suggestion(column, sorted(data.metadata.columns))}"
+        )
+    return data.metadata[column].astype(object).fillna("").astype(str).to_numpy(dtype=object)
+
+
+def _station(data: LabelledWindows) -> NDArray[np.object_]:
+    there = [name for name in ("station_network_code", "station_code") if name in data.metadata]
+    if not there:
+        return np.full(len(data), "", dtype=object)
+    return data.metadata[there].astype(str).agg(".".join, axis=1).to_numpy(dtype=object)
+
+
+def _known(data: LabelledWindows, settings: Data) -> NDArray[np.object_]:
+    columns = [data.metadata[name].astype(str) for name in settings.metadata_columns if name in data.metadata]
+    if "trace_channel" in data.metadata:
+        columns.append(data.metadata["trace_channel"].astype(str).str[:1])
+    if not columns:
+        return np.full(len(data), "", dtype=object)
+    return pd.concat(columns, axis=1).agg("|".join, axis=1).to_numpy(dtype=object)
+
+
+def _described(plan: Plan) -> str:
+    return f"{plan.data.model_dump_json()} {plan.split.model_dump_json(exclude={'seeds'})}"
+
+
+def _difference(made: str, wanted: str) -> str:
+    ours, theirs = (set(text.strip("{}").replace("} {", ",").split(',"')) for text in (wanted, made))
+    pairs = sorted(theirs - ours)[:1], sorted(ours - theirs)[:1]
+    return ", not ".join(part[0].replace('"', "") for part in pairs if part) or "of an older version"
