@@ -1,15 +1,14 @@
 """Figures of a comparison, from its files alone."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from seisbench_lcl.comparison.plan import FigureSpec, Plan
+from seisbench_lcl.comparison.predictions import Predictions
 from seisbench_lcl.comparison.tables import Scores, name_of
 from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.evaluation.calibration import reliability
@@ -18,29 +17,6 @@ from seisbench_lcl.plotting.colours import COLOURS
 from seisbench_lcl.plotting.panels import hide_frame
 
 _MARKERS = "osD^vP"
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """Predictions and maps that figures draw.
-
-    Attributes
-    ----------
-    targets : pandas.DataFrame
-    labels : list of str
-    first : mapping from model to pandas.DataFrame
-        Predictions of the first run of each model.
-    repeats : mapping from model to list of pandas.DataFrame
-        Of all repeats.
-    maps : mapping from model to pandas.DataFrame
-        ``window``, ``x``, ``y``.
-    """
-
-    targets: pd.DataFrame
-    labels: list[str]
-    first: Mapping[str, pd.DataFrame]
-    repeats: Mapping[str, Sequence[pd.DataFrame]]
-    maps: Mapping[str, pd.DataFrame]
 
 
 def draw(plan: Plan, spec: FigureSpec, scores: Scores, predictions: Predictions) -> Figure:

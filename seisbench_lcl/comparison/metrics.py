@@ -31,19 +31,35 @@ class Rows:
     codes : (n,) int64 ndarray
         Event of each row in the list of all events.
     clusters : (n,) int64 ndarray or None
+    novelty : (n,) float64 ndarray or None
+        Of the model, 1 at its limit; only where windows of a class that it does not know are among the rows.
+    unknown : int
+        That class, −1 if there is none.
     """
 
     p: Floats
     truth: Indices
     codes: Indices
-    clusters: Indices | None
+    clusters: Indices | None = None
+    novelty: Floats | None = None
+    unknown: int = -1
 
     def by_event(self) -> "Rows":
         """Average the probabilities of the stations of each event."""
         events, first, where = np.unique(self.codes, return_index=True, return_inverse=True)
         sums = np.zeros((len(events), self.p.shape[1]))
         np.add.at(sums, where, self.p)
-        return Rows(sums / np.bincount(where)[:, None], self.truth[first], events, None)
+        novelty = None
+        if self.novelty is not None:
+            novelty = np.bincount(where, self.novelty) / np.bincount(where)
+        return Rows(sums / np.bincount(where)[:, None], self.truth[first], events, None, novelty, self.unknown)
+
+    def known(self) -> "Rows":
+        """Return the rows of classes that the model knows."""
+        if self.unknown < 0:
+            return self
+        kept = self.truth != self.unknown
+        return Rows(self.p[kept], self.truth[kept], self.codes[kept])
 
 
 def parts_of(
@@ -53,6 +69,7 @@ def parts_of(
     events: Mapping[str, int],
     kinds: Collection[str] = (),
     snr: Sequence[float] = (),
+    without: str | None = None,
 ) -> Iterator[tuple[str, Rows]]:
     """Yield the parts of a run's predictions that are scored, by name.
 
@@ -66,6 +83,8 @@ def parts_of(
         Which parts there are beside the whole.
     snr : sequence of float
         Limits in dB.
+    without : str, optional
+        Class that the model does not know.
 
     Yields
     ------
@@ -89,7 +108,13 @@ def parts_of(
     for name, rows in masks.items():
         if rows.any():
             own = clusters[rows]
-            yield name, Rows(p[rows], truth[rows], codes[rows], own if (own >= 0).all() else None)
+            of_clusters = own if (own >= 0).all() else None
+            if without is None:
+                yield name, Rows(p[rows], truth[rows], codes[rows], of_clusters)
+            elif name == ALL:
+                novelty = found["novelty"].to_numpy(dtype=float)[rows]
+                there = None if np.isnan(novelty).any() else novelty
+                yield name, Rows(p[rows], truth[rows], codes[rows], None, there, list(labels).index(without))
 
 
 def run_metrics(rows: Rows, labels: Sequence[str]) -> dict[str, float]:
@@ -99,10 +124,12 @@ def run_metrics(rows: Rows, labels: Sequence[str]) -> dict[str, float]:
     of the windows that the model is surest of. ``nmi`` is the normalised mutual information of clusters and classes,
     which needs no names of clusters; only at stations, and for models with clusters.
     """
-    total = tally(rows.p, rows.truth, np.zeros(len(rows.truth), dtype=np.int64), 1)[0]
+    known = rows.known()
+    total = tally(known.p, known.truth, np.zeros(len(known.truth), dtype=np.int64), 1)[0]
     found = {name: float(value) for name, value in read_tally(total, labels).items()}
-    weights = np.ones((1, len(rows.truth)))
-    found |= {name: float(values[0]) for name, values in selective(rows.p, rows.truth, weights).items()}
+    weights = np.ones((1, len(known.truth)))
+    found |= {name: float(values[0]) for name, values in selective(known.p, known.truth, weights).items()}
+    found |= {name: float(values[0]) for name, values in unknown_metrics(rows, np.ones((1, len(rows.truth)))).items()}
     if rows.clusters is not None:
         found["nmi"] = float(mutual_information(contingency_of(rows)[None])[0])
     return found
@@ -127,6 +154,42 @@ def selective(p: Floats, truth: Indices, weights: Floats) -> dict[str, Floats]:
         "aurc": (risk * np.diff(kept, axis=1, prepend=0.0)).sum(axis=1) / np.where(total > 0, total, 1.0)[:, 0],
         "error_at_80": np.take_along_axis(risk, reached[:, None], axis=1)[:, 0],
     }
+
+
+def unknown_metrics(rows: Rows, weights: Floats) -> dict[str, Floats]:
+    """Return how well a class that the model does not know is told from those that it knows; each of shape (B,).
+
+    ``unknown_rejected`` and ``known_rejected`` are the fractions beyond the limit of novelty. ``unknown_auc`` and
+    ``unknown_auc_confidence`` are the chance that a window of the unknown class is stranger than one of a known class,
+    by novelty and by one minus the highest probability; 0.5 is a guess. Empty if the model knows all classes.
+
+    Parameters
+    ----------
+    rows : Rows
+    weights : (B, n) ndarray
+        How often each row counts.
+    """
+    if rows.unknown < 0:
+        return {}
+    strange = rows.truth == rows.unknown
+    found = {"unknown_auc_confidence": _auc(1 - rows.p.max(axis=1), strange, weights)}
+    if rows.novelty is not None:
+        found["unknown_auc"] = _auc(rows.novelty, strange, weights)
+        for name, those in (("unknown_rejected", strange), ("known_rejected", ~strange)):
+            total = weights[:, those].sum(axis=1)
+            found[name] = ratio(weights[:, those] @ (rows.novelty[those] > 1).astype(float), total, empty=np.nan)
+    return found
+
+
+def _auc(values: Floats, positive: NDArray[np.bool_], weights: Floats) -> Floats:
+    """Return the area under the receiver operating characteristic of weighted rows; ties count half."""
+    _, rank = np.unique(values, return_inverse=True)
+    n = int(rank.max()) + 1
+    ours, theirs = (
+        np.stack([np.bincount(rank[those], one[those], n) for one in weights]) for those in (positive, ~positive)
+    )
+    below = np.cumsum(theirs, axis=1) - theirs / 2
+    return ratio((ours * below).sum(axis=1), ours.sum(axis=1) * theirs.sum(axis=1), empty=np.nan)
 
 
 def contingency_of(rows: Rows) -> Floats:
@@ -165,7 +228,7 @@ def metric_table(
         for part, rows in parts:
             for level in LEVELS:
                 own = rows if level == "station" else rows.by_event()
-                counts = {"windows": len(own.truth), "events": len(np.unique(own.codes))}
+                counts = {"windows": len(own.known().truth), "events": len(np.unique(own.known().codes))}
                 for metric, value in run_metrics(own, labels).items():
                     found.append({**keys, "part": part, "level": level, "metric": metric, "value": value, **counts})
     return pd.DataFrame(found)

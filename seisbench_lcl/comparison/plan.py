@@ -89,20 +89,20 @@ class Split(_Part):
 
     Attributes
     ----------
-    by : {"events", "region"}
-        Whole events at random, or each region in turn.
+    by : {"events", "region", "event"}
+        Whole events at random, each region in turn, or each event in turn (leave one out).
     folds : int
         Parts that the events of each class are dealt into.
     test : int
         Number of these parts that are tested by a model trained on the others; 0 tests each part in turn.
     repeats : int
-        Number of deals; the number of a deal is also the seed of its models. Regions are dealt once, so that only
-        the seed changes.
+        Number of deals; the number of a deal is also the seed of its models. Regions and single events are
+        dealt once, so that only the seed changes.
     seeds : int
         Number of seeds with which the first deal is learnt again, to tell chance in training from chance in data.
     """
 
-    by: Literal["events", "region"] = "events"
+    by: Literal["events", "region", "event"] = "events"
     folds: Annotated[int, Field(ge=2)] = 10
     test: Whole = 3
     repeats: Annotated[int, Field(ge=1)] = 5
@@ -148,7 +148,12 @@ class Entry(_Part):
     events : int
         Number of training events, taken from the classes in turn; 0 means all.
     without : str, optional
-        Class that the model does not learn, as a kind of event that is unknown to it.
+        Class that the model does not learn, as a kind of event that is unknown to it. Its windows count only in the
+        metrics of what is unknown.
+    how : {"train", "closed form", "heads"}
+        Train without the tested windows; or train once on all windows, and take for each the prediction that the
+        training itself made without its event, which ridge heads know in closed form; or compute the features once,
+        and train the head alone without the tested windows.
     relabel : dict
         Class of the comparison for labels of `weights` that are called otherwise; "" leaves a label out.
     map : bool
@@ -168,6 +173,7 @@ class Entry(_Part):
     copies: Whole = 0
     events: Whole = 0
     without: Text | None = None
+    how: Literal["train", "closed form", "heads"] = "train"
     relabel: dict[str, str] = {}
     map: bool = False
 
@@ -189,12 +195,12 @@ class TableSpec(_Part):
     Attributes
     ----------
     title : str
-    kind : {"scores", "spread", "parts", "cost", "order"}
+    kind : {"scores", "spread", "parts", "cost", "order", "agreement"}
         Scores with their intervals; their spread over deals and over seeds; one score by parts of the windows; time
-        and size; what holds of the order of a paper.
+        and size; what holds of the order of a paper; how far predictions are those of the first model.
     level : {"station", "event"}
     metrics : list of str
-        Keys of `seisbench_lcl.evaluation.score`, "nmi", "aurc", "error_at_80".
+        Keys of `seisbench_lcl.comparison.metrics.run_metrics` and `unknown_metrics`.
     part : str
         Kind of parts of a table "parts": "snr", "region" or "shift".
     models : list of str
@@ -204,7 +210,7 @@ class TableSpec(_Part):
     """
 
     title: Text
-    kind: Literal["scores", "spread", "parts", "cost", "order"] = "scores"
+    kind: Literal["scores", "spread", "parts", "cost", "order", "agreement"] = "scores"
     level: Level = "station"
     metrics: list[Text] = ["accuracy", "balanced_accuracy", "macro_f1"]
     part: Literal["", "snr", "region", "shift"] = ""

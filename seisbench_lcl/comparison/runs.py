@@ -44,8 +44,9 @@ class Run:
         digest, split : str
             Digests of the dataset and of the targets.
         """
-        settings = self.entry.model_dump(exclude={"repeats", "seeds", "shown"})
-        known: list[Any] = [settings, data.model_dump(), digest, split, self.deal, self.seed]
+        # Without defaults, so that a setting which later versions add leaves what is done as it is.
+        settings = self.entry.model_dump(exclude={"repeats", "seeds", "shown"}, exclude_defaults=True)
+        known: list[Any] = [settings, data.model_dump(exclude_defaults=True), digest, split, self.deal, self.seed]
         return sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
 
 
@@ -63,12 +64,12 @@ def runs_of(plan: Plan, repeats: int | None = None) -> Iterator[Run]:
     seen = set()
     for number in range(min(split.repeats, repeats or split.repeats)):
         for entry in entries:
-            once = bool(entry.weights) or (entry.name == BASELINE and split.by == "region")
-            if number < (entry.repeats or split.repeats) and not (once and number and split.by == "region"):
+            once = bool(entry.weights) or (entry.name == BASELINE and split.by != "events")
+            if number < (entry.repeats or split.repeats) and not (once and number and split.by != "events"):
                 run = Run(entry, split.deal(number), number)
                 seen.add((entry.title, run.deal, run.seed))
                 yield run
-    if split.by == "region":  # the repeats are seeds already
+    if split.by != "events":  # the repeats are seeds already
         return
     for seed in range(split.seeds if repeats is None else min(split.seeds, repeats)):
         for entry in entries:

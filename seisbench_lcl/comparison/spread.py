@@ -1,12 +1,20 @@
 """Scores of models over their runs: the mean, its interval by event, and what deals and seeds contribute."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 
-from seisbench_lcl.comparison.metrics import ALL, LEVELS, Rows, contingency_of, mutual_information, selective
+from seisbench_lcl.comparison.metrics import (
+    ALL,
+    LEVELS,
+    Rows,
+    contingency_of,
+    mutual_information,
+    selective,
+    unknown_metrics,
+)
 from seisbench_lcl.comparison.plan import Level
 from seisbench_lcl.evaluation import Interval
 from seisbench_lcl.evaluation.arrays import Floats, Indices
@@ -81,8 +89,10 @@ def mean_intervals(runs: Sequence[Rows], labels: Sequence[str]) -> dict[str, Int
     labels : sequence of str
     """
     events = _all_events(runs)
-    draws = _tally_draws(runs, labels, events)
-    draws |= _selective_draws(runs, events)
+    known = [run.known() for run in runs]
+    draws = _tally_draws(known, labels, events)
+    draws |= _weighted_draws(known, events, lambda run, weights: selective(run.p, run.truth, weights))
+    draws |= _weighted_draws(runs, events, unknown_metrics)
     if all(run.clusters is not None for run in runs):
         draws["nmi"] = _cluster_draws(runs, events)
     return {metric: Interval.from_draws(float(values[0]), values[1:]) for metric, values in draws.items()}
@@ -97,7 +107,7 @@ def summary(metrics: pd.DataFrame, intervals: Intervals, by: str) -> pd.DataFram
         As `seisbench_lcl.comparison.metrics.metric_table` returns it.
     intervals : Intervals
         Of the repeats.
-    by : {"events", "region"}
+    by : {"events", "region", "event"}
         What was dealt.
 
     Returns
@@ -113,7 +123,7 @@ def summary(metrics: pd.DataFrame, intervals: Intervals, by: str) -> pd.DataFram
         (*key, metric): interval for key, found in intervals.items() for metric, interval in found.items()
     }
     rows = []
-    repeats = metrics if by == "region" else metrics[metrics["deal"] == metrics["seed"]]
+    repeats = metrics if by != "events" else metrics[metrics["deal"] == metrics["seed"]]
     first = {key: part["value"].dropna() for key, part in metrics[metrics["deal"] == 0].groupby(keys, sort=False)}
     # A part that a repeat lacks, such as a region without a tested event, has fewer runs.
     for key, part in repeats.groupby(keys, sort=False):
@@ -152,9 +162,12 @@ def _tally_draws(runs: Sequence[Rows], labels: Sequence[str], events: Indices) -
     return found
 
 
-def _selective_draws(runs: Sequence[Rows], events: Indices) -> dict[str, Floats]:
+def _weighted_draws(
+    runs: Sequence[Rows], events: Indices, function: Callable[[Rows, Floats], dict[str, Floats]]
+) -> dict[str, Floats]:
+    """Return scores that are no sums over events, from how often each row counts."""
     weights = np.vstack([np.ones(len(events)), resample_tallies(np.eye(len(events)), _FEWER, seed=0)])
-    found = [selective(run.p, run.truth, weights[:, np.searchsorted(events, run.codes)]) for run in runs]
+    found = [function(run, weights[:, np.searchsorted(events, run.codes)]) for run in runs]
     return {metric: _mean(np.stack([one[metric] for one in found], axis=1)) for metric in found[0]}
 
 

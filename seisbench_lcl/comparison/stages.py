@@ -12,13 +12,14 @@ import seisbench.data
 from matplotlib import rc_context
 
 from seisbench_lcl.comparison.card import read_card
-from seisbench_lcl.comparison.figures import Predictions, draw
+from seisbench_lcl.comparison.figures import draw
 from seisbench_lcl.comparison.files import check_pyarrow, read_table
 from seisbench_lcl.comparison.fitting import classes_of
 from seisbench_lcl.comparison.metrics import metric_table, parts_of
 from seisbench_lcl.comparison.order import order_table
 from seisbench_lcl.comparison.papers import Paper
 from seisbench_lcl.comparison.plan import Plan
+from seisbench_lcl.comparison.predictions import Predictions
 from seisbench_lcl.comparison.runs import Run, runs_of
 from seisbench_lcl.comparison.spread import Intervals, summary
 from seisbench_lcl.comparison.tables import Scores, document
@@ -145,7 +146,7 @@ class Comparison:
 
         def parts() -> Iterator[tuple[dict[str, object], Any]]:
             for run, table in self._predictions():
-                own = list(parts_of(table, self.targets, labels, events, kinds, self.plan.snr))
+                own = list(parts_of(table, self.targets, labels, events, kinds, self.plan.snr, run.entry.without))
                 if self._is_repeat(run):
                     intervals.add(run.entry.title, (run.deal, run.seed), own)
                 yield {"model": run.entry.title, "deal": run.deal, "seed": run.seed}, own
@@ -171,11 +172,8 @@ class Comparison:
         if absent := [file.name for file in files if not file.is_file()]:
             raise ConfigurationError(f"{self.out} lacks {listed(absent)}: run the stage metrics first")
         scores = Scores(*(pd.read_csv(file, keep_default_na=True) for file in files))
-        written = [self.out / TABLES]
-        write_text(written[0], document(self.plan, scores, self._papers))
-        if not self.plan.figures:
-            return written
-        predictions = self._drawn()
+        written, predictions = [self.out / TABLES], self._drawn()
+        write_text(written[0], document(self.plan, scores, self._papers, predictions))
         for spec in self.plan.figures:
             file = self.out / FIGURES / f"{spec.name}.svg"
             try:
@@ -194,7 +192,7 @@ class Comparison:
                 yield run, read_table(self.setting.file(run, ".parquet"))
 
     def _is_repeat(self, run: Run) -> bool:
-        return self.plan.split.by == "region" or run.deal == run.seed
+        return self.plan.split.by != "events" or run.deal == run.seed
 
     def _cards(self) -> pd.DataFrame:
         rows = []

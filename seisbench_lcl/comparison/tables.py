@@ -9,6 +9,7 @@ import pandas as pd
 from seisbench_lcl.comparison.metrics import ALL
 from seisbench_lcl.comparison.papers import Paper
 from seisbench_lcl.comparison.plan import BASELINE, Plan, TableSpec
+from seisbench_lcl.comparison.predictions import Predictions
 from seisbench_lcl.evaluation.tables import to_markdown
 from seisbench_lcl.wording import counted
 
@@ -60,24 +61,28 @@ class Scores:
         return [part for part in dict.fromkeys(self.summary["part"]) if part.startswith(f"{kind} ")]
 
 
-def document(plan: Plan, scores: Scores, papers: Mapping[str, Paper]) -> str:
+def document(plan: Plan, scores: Scores, papers: Mapping[str, Paper], predictions: Predictions) -> str:
     """Return all tables of a plan as a page of Markdown."""
     blocks = [f"# {plan.title}", plan.about.strip(), _data(scores)]
     for spec in plan.tables:
         blocks.append(f"## {spec.title}")
-        blocks.append(one_table(plan, spec, scores, papers))
+        blocks.append(one_table(plan, spec, scores, papers, predictions))
     if failures := _failures(scores.cards):
         blocks.append(failures)
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def one_table(plan: Plan, spec: TableSpec, scores: Scores, papers: Mapping[str, Paper]) -> str:
+def one_table(
+    plan: Plan, spec: TableSpec, scores: Scores, papers: Mapping[str, Paper], predictions: Predictions
+) -> str:
     """Return one table as Markdown, with the sentences that it needs."""
     paper = papers[spec.paper] if spec.paper else None
     if spec.kind == "order":
         return _order(spec, scores, paper)
     shown = set(scores.summary["model"])
     models = [model for model in spec.models or [entry.title for entry in plan.models] if model in shown]
+    if spec.kind == "agreement":
+        return _agreement(models, predictions)
     models += [BASELINE] if BASELINE in shown and BASELINE not in models else []
     make = {"scores": _scores, "spread": _spread, "parts": _parts, "cost": _cost}[spec.kind]
     header, rows, remark = make(spec, scores, models, paper)
@@ -212,6 +217,25 @@ def _order(spec: TableSpec, scores: Scores, paper: Paper | None) -> str:
     if paper:
         blocks.append(f"“{PAPER}”: {paper.source}, on {paper.data}.")
     return "\n\n".join(blocks)
+
+
+def _agreement(models: Sequence[str], predictions: Predictions) -> str:
+    columns = [f"p:{label}" for label in predictions.labels]
+
+    def of(model: str) -> pd.DataFrame:
+        table = predictions.first[model]
+        return table[table["shift"] == 0].set_index("window")[columns].sort_index()
+
+    reference, rows = of(models[0]), []
+    for model in models[1:]:
+        own = of(model)
+        common = own.index.intersection(reference.index)
+        ours, theirs = own.loc[common].to_numpy(), reference.loc[common].to_numpy()
+        same = (ours.argmax(axis=1) == theirs.argmax(axis=1)).sum()
+        gaps = np.abs(ours - theirs).max(axis=1)
+        rows.append([model, f"{same} of {len(common)}", f"{np.median(gaps):.4f}", f"{gaps.max():.4f}"])
+    header = [f"beside {models[0]}", "same label", "median difference of a probability", "largest"]
+    return "\n".join(to_markdown([("", header, rows)]).splitlines()[2:])
 
 
 def _data(scores: Scores) -> str:

@@ -1,5 +1,6 @@
 """The frozen targets: each window with its event, its class, its region, and the fold that it is tested in."""
 
+import json
 from hashlib import sha256
 from pathlib import Path
 
@@ -82,6 +83,8 @@ def make(plan: Plan, dataset: Path | str) -> pd.DataFrame:
     for deal in range(plan.split.n_deals):
         if plan.split.by == "region":
             found = column_folds(known, plan.data.region_column)
+        elif plan.split.by == "event":
+            found = known.groups.astype(str)
         else:
             found = event_folds(known, plan.split.folds, deal)
             if plan.split.test:
@@ -155,10 +158,11 @@ def _known(data: LabelledWindows, settings: Data) -> NDArray[np.object_]:
 
 
 def _described(plan: Plan) -> str:
-    return f"{plan.data.model_dump_json()} {plan.split.model_dump_json(exclude={'seeds'})}"
+    data, split = plan.data.model_dump(exclude_defaults=True), plan.split.model_dump(exclude={"seeds"})
+    return json.dumps(data | split, sort_keys=True)
 
 
 def _difference(made: str, wanted: str) -> str:
-    ours, theirs = (set(text.strip("{}").replace("} {", ",").split(',"')) for text in (wanted, made))
-    pairs = sorted(theirs - ours)[:1], sorted(ours - theirs)[:1]
-    return ", not ".join(part[0].replace('"', "") for part in pairs if part) or "of an older version"
+    theirs, ours = json.loads(made or "{}"), json.loads(wanted)
+    names = sorted(name for name in theirs.keys() | ours.keys() if theirs.get(name) != ours.get(name))
+    return "; ".join(f"{name}: {theirs.get(name)} there, {ours.get(name)} here" for name in names)
