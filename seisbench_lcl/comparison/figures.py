@@ -122,7 +122,7 @@ def _pareto(spec: FigureSpec, scores: Scores, models: Sequence[str]) -> Figure:
     axes.step([cost[m] for m in front], [table[m]["value"] for m in front], where="post", color="0.75", zorder=0)
     for k, model in enumerate(models):
         row = table[model]
-        bars = [[row["value"] - row["low"]], [row["high"] - row["value"]]]
+        bars = np.maximum([[row["value"] - row["low"]], [row["high"] - row["value"]]], 0)
         colour = COLOURS[k % len(COLOURS)]
         axes.errorbar(cost[model], row["value"], bars, fmt=_MARKERS[k // len(COLOURS)], color=colour, ms=6, lw=1)
         axes.annotate(model, (cost[model], row["value"]), xytext=(6, 4), textcoords="offset points", fontsize="small")
@@ -193,7 +193,8 @@ def _by_events(axes: Axes, plan: Plan, table: Mapping[str, Mapping[str, float]],
 def _line(axes: Axes, x: Sequence[float], rows: Sequence[Mapping[str, float]], label: str, k: int) -> None:
     y, low, high = (np.array([row[name] for row in rows]) for name in ("value", "low", "high"))
     style = f"-{_MARKERS[k % len(_MARKERS)]}"
-    axes.errorbar(x, y, [y - low, high - y], fmt=style, color=COLOURS[k % len(COLOURS)], ms=4, lw=1.2, label=label)
+    bars = np.maximum(np.stack([y - low, high - y]), 0)  # a calibration error may lie below its interval
+    axes.errorbar(x, y, bars, fmt=style, color=COLOURS[k % len(COLOURS)], ms=4, lw=1.2, label=label)
 
 
 def _runs(scores: Scores, model: str) -> int:

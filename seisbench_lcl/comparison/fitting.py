@@ -16,8 +16,7 @@ from threadpoolctl import threadpool_limits
 from seisbench_lcl.comparison.baseline import metadata_alone
 from seisbench_lcl.comparison.plan import BASELINE, Data, Entry
 from seisbench_lcl.comparison.runs import Run
-from seisbench_lcl.comparison.targets import UNKNOWN, rows_of
-from seisbench_lcl.comparison.windows import Cut, read_cut, read_for, rows_to_learn
+from seisbench_lcl.comparison.windows import UNKNOWN, Cut, read_cut, read_for, rows_of, rows_to_learn
 from seisbench_lcl.errors import ConfigurationError, TrainingError
 from seisbench_lcl.evaluation.arrays import rows_to_one
 from seisbench_lcl.heads.matching import name_by_labels

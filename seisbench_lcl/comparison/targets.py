@@ -10,14 +10,13 @@ from numpy.typing import NDArray
 
 from seisbench_lcl.comparison.files import read_table, write_table
 from seisbench_lcl.comparison.plan import Data, Plan
-from seisbench_lcl.datasets import LabelledWindows, open_dataset, read_windows
+from seisbench_lcl.comparison.windows import UNKNOWN, read_cut, rows_of
+from seisbench_lcl.datasets import LabelledWindows
 from seisbench_lcl.errors import ConfigurationError, DatasetError
 from seisbench_lcl.evaluation import column_folds, event_folds, mean_by_event
 from seisbench_lcl.wording import suggestion
 
 FILE = "targets.parquet"
-UNKNOWN = ""
-"""Label of a window that nobody labelled, and fold of a window that is never tested."""
 
 
 def frozen(plan: Plan, dataset: Path | str, out: Path) -> pd.DataFrame:
@@ -63,7 +62,7 @@ def frozen(plan: Plan, dataset: Path | str, out: Path) -> pd.DataFrame:
 
 def make(plan: Plan, dataset: Path | str) -> pd.DataFrame:
     """Make the targets of `frozen`."""
-    data = read(plan.data, dataset)
+    data = read_cut(plan.data, str(dataset), 0, 0).data
     labelled = np.flatnonzero(data.labels != UNKNOWN)
     known = data.select(labelled)
     labels = sorted(set(known.labels.tolist()))
@@ -94,23 +93,6 @@ def make(plan: Plan, dataset: Path | str) -> pd.DataFrame:
         folds[labelled] = found
         table[f"deal {deal}"] = folds
     return table
-
-
-def read(data: Data, dataset: Path | str) -> LabelledWindows:
-    """Read the windows that all models are given."""
-    return read_windows(
-        open_dataset(dataset, data.components),
-        data.preprocessing(),
-        label_column=data.label_column,
-        group_column=data.group_column,
-        unlabelled=data.unlabelled,
-    )
-
-
-def rows_of(data: LabelledWindows) -> NDArray[np.int64]:
-    """Return the row of each window's trace in the dataset."""
-    assert data.traces is not None, "windows of a dataset know their traces"
-    return np.asarray(data.traces, dtype=np.int64)
 
 
 def digest_of(table: pd.DataFrame) -> str:

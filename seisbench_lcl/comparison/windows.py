@@ -8,9 +8,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from seisbench_lcl.comparison.plan import Data
-from seisbench_lcl.comparison.targets import UNKNOWN, rows_of
 from seisbench_lcl.datasets import Cuts, LabelledWindows, open_dataset, read_windows
 from seisbench_lcl.waveforms import Preprocessing
+
+UNKNOWN = ""
+"""Label of a window that nobody labelled, and fold of a window that is never tested."""
 
 _ENOUGH = 2  # events of a class, so that a model can hold one of them out
 
@@ -43,6 +45,12 @@ class Cut:
         return found
 
 
+def rows_of(data: LabelledWindows) -> NDArray[np.int64]:
+    """Return the row of each window's trace in the dataset."""
+    assert data.traces is not None, "windows of a dataset know their traces"
+    return np.asarray(data.traces, dtype=np.int64)
+
+
 def read_cut(data: Data, dataset: str, copies: int, seed: int) -> Cut:
     """Read the windows of a comparison; each process keeps the last it read.
 
@@ -64,7 +72,7 @@ def read_cut(data: Data, dataset: str, copies: int, seed: int) -> Cut:
 
 def read_for(preprocessing: Preprocessing, data: Data, dataset: str) -> LabelledWindows:
     """Read windows as trained weights want them, which may be other ones than those of the comparison."""
-    return _read(dataset, preprocessing, data.label_column, data.group_column, False, 0, 0)
+    return _read(dataset, preprocessing, data.label_column, data.group_column, False, 0, 0, every_class=False)
 
 
 @lru_cache(maxsize=2)
@@ -76,6 +84,7 @@ def _read(
     unlabelled: bool,
     copies: int,
     seed: int,
+    every_class: bool = True,
 ) -> LabelledWindows:
     return read_windows(
         open_dataset(dataset, preprocessing.component_order),
@@ -83,7 +92,7 @@ def _read(
         label_column=label_column,
         group_column=group_column,
         unlabelled=unlabelled,
-        every_class=False,
+        every_class=every_class,
         cuts=Cuts(1.0, copies, seed=seed) if copies else Cuts(),
     )
 
