@@ -1,10 +1,13 @@
+import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from small_plan import PLAN, write
 
 from seisbench_lcl.comparison import Plan
-from seisbench_lcl.comparison.plan import BASELINE, Entry, trainable
+from seisbench_lcl.comparison.papers import Paper, tomllib
+from seisbench_lcl.comparison.plan import BASELINE, Entry, FigureSpec, TableSpec, trainable
 from seisbench_lcl.comparison.runs import runs_of
 from seisbench_lcl.errors import ConfigurationError
 
@@ -67,3 +70,24 @@ def test_the_fingerprint_depends_on_settings_data_and_split_alone() -> None:
     assert len(prints) == 3 * 2 * 2 * 2
     renamed = type(run)(run.entry.model_copy(update={"shown": "x", "repeats": 9}), 0, 0)
     assert renamed.fingerprint(plan.data, "a", "b") == run.fingerprint(plan.data, "a", "b")
+
+
+def test_the_plans_and_papers_of_the_repository_can_be_read() -> None:
+    folder = Path(__file__).parents[2] / "benchmarks" / "comparisons"
+    files = sorted(folder.glob("*.toml"))
+    assert len(files) > 5
+    for file in files:
+        plan = Plan.read(file)
+        for spec in plan.tables:
+            if spec.paper:
+                assert set(Paper.read(folder, spec.paper).values) <= {entry.title for entry in plan.models}
+
+
+def test_the_example_in_the_documents_is_a_plan() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "compare.md").read_text()
+    (example,) = re.findall(r"```toml\n(.*?)```", page, flags=re.DOTALL)
+    assert Plan.model_validate(tomllib.loads(example)).models[1].members == 3
+    for kind in get_args(TableSpec.model_fields["kind"].annotation) + get_args(
+        FigureSpec.model_fields["kind"].annotation
+    ):
+        assert f"`{kind}`" in page
