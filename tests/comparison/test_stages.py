@@ -12,8 +12,10 @@ from small_plan import PLAN, make_place
 from seisbench_lcl import MiniRocketRidge
 from seisbench_lcl.comparison import Comparison, Plan, compare
 from seisbench_lcl.comparison.windows import read_cut
+from seisbench_lcl.datasets import open_dataset, read_windows
 from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.evaluation import event_folds
+from seisbench_lcl.waveforms import Preprocessing
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -37,6 +39,33 @@ def test_predictions_are_those_of_a_model_trained_by_hand(dataset_folder: Path, 
     table = pd.read_parquet(tmp_path / "out/predictions/MiniRocketRidge/deal-0-seed-0.parquet")
     assert table["window"].tolist() == np.flatnonzero(test).tolist()
     np.testing.assert_allclose(table[["p:high", "p:low"]], model.predict_proba(data.windows[test]), atol=1e-6)
+
+
+def test_ensembles_and_weights_are_compared_too(dataset_folder: Path, tmp_path: Path) -> None:
+    rocket = {"name": "MiniRocketRidge", "extractor_args": {"max_features": 84}}
+    relabel = {"earthquake": "high", "surface event": "low", "noise": ""}
+    models = [
+        rocket,
+        rocket | {"shown": "both", "members": 2},
+        {"weights": "MiniRocketRidge/mixed-3c", "relabel": relabel},
+        {"weights": "MiniRocketRidge/mixed-3c", "shown": "strange"},
+    ]
+    plan = Plan.model_validate(PLAN | {"split": {"folds": 4, "test": 1, "repeats": 1, "seeds": 2}, "models": models})
+    job = Comparison(plan, tmp_path, dataset_folder.parent, tmp_path / "out")
+    job.__dict__["dataset"] = str(dataset_folder)
+    failed, _ = compare(job, ("targets", "predictions"))
+    assert [one.run.entry.title for one in failed] == ["strange"]
+    assert "earthquake, noise, surface event) are none of high, low: say with relabel" in str(failed[0].error)
+
+    def read(model: str, seed: int = 0) -> pd.DataFrame:
+        return pd.read_parquet(tmp_path / "out" / "predictions" / model / f"deal-0-seed-{seed}.parquet")
+
+    mean = (read("MiniRocketRidge")[["p:high", "p:low"]] + read("MiniRocketRidge", 1)[["p:high", "p:low"]]) / 2
+    np.testing.assert_allclose(read("both")[["p:high", "p:low"]], mean, atol=1e-6)
+    weights = read("MiniRocketRidge-mixed-3c")
+    windows = read_windows(open_dataset(dataset_folder), Preprocessing()).select(weights["window"].to_numpy())
+    given = MiniRocketRidge.from_pretrained("mixed-3c").predict_proba(windows.windows)[:, [0, 2]]
+    np.testing.assert_allclose(weights[["p:high", "p:low"]], given / given.sum(axis=1, keepdims=True), atol=1e-4)
 
 
 def test_leaving_out_events_in_closed_form_is_what_the_loop_finds(dataset_folder: Path, tmp_path: Path) -> None:
