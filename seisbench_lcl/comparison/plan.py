@@ -46,8 +46,10 @@ class Data(_Part):
         Start of a window in s before P, and its length in s.
     band : (float, float)
         Hz.
-    label_column, group_column, region_column : str
-        Columns with the class, the event, and where a trace comes from.
+    label_column, group_column : str
+        Columns with the class and the event.
+    region_column : str, optional
+        Column with where a trace comes from; by default its repository or else its network, if there is such a column.
     metadata_columns : list of str
         What the baseline without waveforms may know, beside the band code of the channel.
     unlabelled : bool
@@ -65,7 +67,7 @@ class Data(_Part):
     band: tuple[float, float] = (1.0, 18.0)
     label_column: Text = "source_type"
     group_column: Text = "source_id"
-    region_column: Text = "origin_repository"
+    region_column: Text | None = None
     metadata_columns: list[Text] = ["origin_sampling_rate_hz", "station_network_code"]
     unlabelled: bool = False
     shifts: list[float] = []

@@ -104,7 +104,7 @@ class Comparison:
             self.plan.data,
             self.dataset,
             str(self.out.resolve()),
-            digest_of_dataset(self.dataset),
+            digest_of_dataset(self.dataset, self.out / "dataset.json"),
             digest_of(self.targets),
         )
 

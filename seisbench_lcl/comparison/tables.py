@@ -208,10 +208,11 @@ def _order(spec: TableSpec, scores: Scores, paper: Paper | None) -> str:
             )
         header = [f"{name_of(metric)} per {spec.level}", "common runs", f"difference ({PAPER})", "ours", "holds"]
         counts = table["holds"].value_counts()
+        holds, reverse, still = (counts.get(verdict, 0) for verdict in ("yes", "no", "open"))
         sentence = (
-            f"The paper ranks {counted(len(table), 'pair')} of models by {name_of(metric)}. Here {counts.get('yes', 0)} "
-            f"hold, {counts.get('no', 0)} are reversed, and {counts.get('open', 0)} stay open, as the interval over "
-            "events holds 0. The table has the neighbours in its ranking."
+            f"The paper ranks {counted(len(table), 'pair')} of models by {name_of(metric)}. Here {holds} hold, {reverse} "
+            f"are reversed, and {still} stay open, as the interval over events holds 0. The table has the neighbours in "
+            "its ranking."
         )
         blocks += [sentence, "\n".join(to_markdown([("", header, rows)]).splitlines()[2:])]
     if paper:

@@ -14,9 +14,12 @@ from seisbench_lcl.comparison.windows import UNKNOWN, read_cut, rows_of
 from seisbench_lcl.datasets import LabelledWindows
 from seisbench_lcl.errors import ConfigurationError, DatasetError
 from seisbench_lcl.evaluation import column_folds, event_folds, mean_by_event
+from seisbench_lcl.storage import write_text
 from seisbench_lcl.wording import suggestion
 
 FILE = "targets.parquet"
+
+_REGIONS = ("origin_repository", "station_network_code")
 
 
 def frozen(plan: Plan, dataset: Path | str, out: Path) -> pd.DataFrame:
@@ -68,12 +71,14 @@ def make(plan: Plan, dataset: Path | str) -> pd.DataFrame:
     labels = sorted(set(known.labels.tolist()))
     truth = known.truth(labels)
     mean_by_event(np.eye(len(labels))[truth], truth, known.groups)  # an event has one class
+    column = _region_column(data, plan.data.region_column)
+    regions = data.metadata[column].fillna("").astype(str).to_numpy(dtype=object) if column else ""
     table = pd.DataFrame(
         {
             "window": rows_of(data),
             "event": data.groups.astype(str),
             "label": data.labels.astype(str),
-            "region": _column(data, plan.data.region_column),
+            "region": regions,
             "station": _station(data),
             "snr": data.snr.astype(float),
             "known": _known(data, plan.data),
@@ -81,7 +86,11 @@ def make(plan: Plan, dataset: Path | str) -> pd.DataFrame:
     )
     for deal in range(plan.split.n_deals):
         if plan.split.by == "region":
-            found = column_folds(known, plan.data.region_column)
+            if column is None:
+                raise DatasetError(
+                    "the split is by region, which the dataset does not tell: set region_column in [data]"
+                )
+            found = column_folds(known, column)
         elif plan.split.by == "event":
             found = known.groups.astype(str)
         else:
@@ -100,27 +109,45 @@ def digest_of(table: pd.DataFrame) -> str:
     return sha256(table.to_csv(index=False, float_format="%.6g").encode()).hexdigest()
 
 
-def digest_of_dataset(dataset: Path | str) -> str:
-    """Return a digest of the files of a dataset, or its name if SeisBench keeps it."""
+def digest_of_dataset(dataset: Path | str, memo: Path) -> str:
+    """Return a digest of the files of a dataset, or its name if SeisBench keeps it.
+
+    Parameters
+    ----------
+    dataset : Path or str
+    memo : Path
+        JSON file that keeps the digest for as long as the files have the same size and time: they may be large.
+    """
     folder = Path(dataset)
     if not folder.is_dir():
         return str(dataset)
+    files = [file for file in sorted(folder.iterdir()) if file.suffix in (".csv", ".hdf5")]
+    state = {file.name: [file.stat().st_size, file.stat().st_mtime_ns] for file in files}
+    try:
+        kept = json.loads(memo.read_text(encoding="utf-8"))
+        if kept["files"] == state:
+            return str(kept["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass  # none yet, or damaged
     found = sha256()
-    for file in sorted(folder.iterdir()):
-        if file.suffix in (".csv", ".hdf5"):
-            found.update(file.name.encode())
-            with file.open("rb") as opened:
-                while block := opened.read(1 << 22):
-                    found.update(block)
+    for file in files:
+        found.update(file.name.encode())
+        with file.open("rb") as opened:
+            while block := opened.read(1 << 22):
+                found.update(block)
+    write_text(memo, json.dumps({"files": state, "sha256": found.hexdigest()}) + "\n")
     return found.hexdigest()
 
 
-def _column(data: LabelledWindows, column: str) -> NDArray[np.object_]:
-    if column not in data.metadata:
+def _region_column(data: LabelledWindows, wanted: str | None) -> str | None:
+    columns = list(data.metadata.columns)
+    if wanted is None:
+        return next((column for column in _REGIONS if column in columns), None)
+    if wanted not in columns:
         raise DatasetError(
-            f"the dataset has no column {column!r} for the region; {suggestion(column, sorted(data.metadata.columns))}"
+            f"the dataset has no column {wanted!r} for the region; {suggestion(wanted, sorted(columns))}"
         )
-    return data.metadata[column].astype(object).fillna("").astype(str).to_numpy(dtype=object)
+    return wanted
 
 
 def _station(data: LabelledWindows) -> NDArray[np.object_]:

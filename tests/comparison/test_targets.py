@@ -6,7 +6,7 @@ import pytest
 from small_plan import PLAN
 
 from seisbench_lcl.comparison.plan import Plan
-from seisbench_lcl.comparison.targets import digest_of, frozen, make
+from seisbench_lcl.comparison.targets import digest_of, digest_of_dataset, frozen, make
 from seisbench_lcl.comparison.windows import in_turn, read_cut, rows_to_learn
 from seisbench_lcl.datasets import open_dataset
 from seisbench_lcl.errors import ConfigurationError, DatasetError
@@ -37,6 +37,9 @@ def test_regions_and_single_events_are_folds_too(dataset_folder: Path) -> None:
         table = make(plan, dataset_folder)
         assert (table["deal 0"] == table[column]).all()
         assert "deal 1" not in table
+    unknown = Plan.model_validate({**PLAN, "data": {**PLAN["data"], "region_column": None}, "split": {"by": "region"}})
+    with pytest.raises(DatasetError, match=r"split is by region, .* set region_column in \[data\]"):
+        make(unknown, dataset_folder)
     with pytest.raises(DatasetError, match="no column 'regoin' for the region; did you mean 'region'"):
         make(Plan.model_validate(PLAN | {"data": PLAN["data"] | {"region_column": "regoin"}}), dataset_folder)
 
@@ -70,3 +73,18 @@ def test_windows_at_wrong_picks_are_those_of_other_picks(dataset_folder: Path) -
     np.testing.assert_array_equal(wide.at(rows), plain.at(rows))
     np.testing.assert_array_equal(wide.at(rows, 0.5)[:, :, :-20], plain.at(rows)[:, :, 20:])
     np.testing.assert_array_equal(wide.at(rows, -1.0)[:, :, 40:], plain.at(rows)[:, :, :-40])
+
+
+def test_the_digest_of_a_dataset_is_taken_again_when_a_file_changes(tmp_path: Path) -> None:
+    folder, memo = tmp_path / "data", tmp_path / "out" / "dataset.json"
+    folder.mkdir()
+    (folder / "metadata.csv").write_text("a")
+    first = digest_of_dataset(folder, memo)
+    memo.write_text(memo.read_text().replace(first, "kept"))
+    assert digest_of_dataset(folder, memo) == "kept"
+    (folder / "metadata.csv").write_text("ab")
+    assert digest_of_dataset(folder, memo) not in (first, "kept")
+    memo.write_text("{")
+    (folder / "metadata.csv").write_text("a")
+    assert digest_of_dataset(folder, memo) == first
+    assert digest_of_dataset("ETHZ", memo) == "ETHZ"
