@@ -62,8 +62,10 @@ def _deviations(spec: FigureSpec, scores: Scores, models: Sequence[str]) -> Figu
         axes.set_xlim(-0.5, len(models) - 0.5)
         hide_frame(axes)
     panels[-1].set_xticks(range(len(models)), [f"{model}\n({_runs(scores, model)} runs)" for model in models])
-    panels[-1].tick_params(axis="x", labelrotation=30 if len(models) > 4 else 0)
-    panels[0].set_title(spec.title, loc="left")
+    if len(models) > 4:
+        for label in panels[-1].get_xticklabels():
+            label.set(rotation=30, ha="right", rotation_mode="anchor")
+    panels[0].set_title(spec.title, loc="left", fontsize="medium")
     return figure
 
 

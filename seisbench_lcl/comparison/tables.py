@@ -210,9 +210,9 @@ def _order(spec: TableSpec, scores: Scores, paper: Paper | None) -> str:
         counts = table["holds"].value_counts()
         holds, reverse, still = (counts.get(verdict, 0) for verdict in ("yes", "no", "open"))
         sentence = (
-            f"The paper ranks {counted(len(table), 'pair')} of models by {name_of(metric)}. Here {holds} hold, {reverse} "
-            f"are reversed, and {still} stay open, as the interval over events holds 0. The table has the neighbours in "
-            "its ranking."
+            f"The paper ranks {counted(len(table), 'pair')} of models by {name_of(metric)}. Here {holds} hold, "
+            f"{reverse} are reversed, and {still} stay open, as the interval over events holds 0. The table has the "
+            "neighbours in its ranking."
         )
         blocks += [sentence, "\n".join(to_markdown([("", header, rows)]).splitlines()[2:])]
     if paper:
