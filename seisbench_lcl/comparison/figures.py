@@ -7,8 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from seisbench_lcl.comparison.plan import FigureSpec, Plan
+from seisbench_lcl.comparison.plan import Plan
 from seisbench_lcl.comparison.predictions import Predictions
+from seisbench_lcl.comparison.specs import FigureSpec
 from seisbench_lcl.comparison.tables import Scores, name_of
 from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.evaluation.calibration import reliability

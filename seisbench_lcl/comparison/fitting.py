@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
 
@@ -14,18 +14,15 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from seisbench_lcl.comparison.baseline import metadata_alone
+from seisbench_lcl.comparison.building import learnt_numbers, names_of, request_for, unfitted
 from seisbench_lcl.comparison.plan import BASELINE, Data, Entry
 from seisbench_lcl.comparison.runs import Run
 from seisbench_lcl.comparison.windows import UNKNOWN, Cut, read_cut, read_for, rows_of, rows_to_learn
 from seisbench_lcl.errors import ConfigurationError, TrainingError
 from seisbench_lcl.evaluation.arrays import rows_to_one
-from seisbench_lcl.heads.matching import name_by_labels
-from seisbench_lcl.models import DiscriminatorEnsemble
-from seisbench_lcl.models.lookup import find_model, model_class
+from seisbench_lcl.models.lookup import find_model
 from seisbench_lcl.models.model import Model
-from seisbench_lcl.models.seeds import with_seed
 from seisbench_lcl.plotting.embedding import reduce_to_plane
-from seisbench_lcl.training import TrainingRequest
 
 T = TypeVar("T")
 
@@ -151,7 +148,7 @@ def _by_training(
     measured: Measured,
 ) -> tuple[pd.DataFrame, pd.DataFrame | None]:
     cut = read_cut(data, dataset, run.entry.copies, run.seed)
-    request = _request(run.entry, data, len(labels))
+    request = request_for(run.entry, data, len(labels))
     learns = request.traits.needs_labels
     learn = rows_to_learn(
         cut.data, targets, tested, events=run.entry.events, without=run.entry.without, labelled=learns
@@ -159,15 +156,15 @@ def _by_training(
     known = sorted(set(cut.data.labels[learn].tolist()) - {UNKNOWN})
     if len(known) < 2:
         raise TrainingError(f"the training needs two classes of two events each, but has {', '.join(known) or 'none'}")
-    model = _unfitted(run, request, known)
+    model = unfitted(run, request, known)
     windows, texts, groups = cut.at(learn), cut.data.labels[learn], cut.data.groups[learn]
     _, seconds, wall = _timed(lambda: model.fit(windows, texts if model.learns_from_labels else None, groups))
-    names = _names(model, windows, texts)
+    names = names_of(model, windows, texts)
     measured.fit += seconds
     measured.fit_wall += wall
     measured.windows += len(learn)
     measured.events += len(set(groups.tolist()))
-    measured.parameters = _learnt(model)
+    measured.parameters = learnt_numbers(model)
     measured.epochs += [len(history.train) for member in model.members for history in member.histories]
     rows = np.flatnonzero(np.isin(rows_of(cut.data), targets.loc[tested, "window"]) & (cut.data.shifts == 0))
     found = pd.concat([_predict_at(model, names, cut, rows, shift, labels, measured) for shift in _shifts(data)])
@@ -194,11 +191,11 @@ def without_each(
     cut = read_cut(data, dataset, 0, 0)
     rows = rows_to_learn(cut.data, targets, targets["window"] < 0, events=0, without=None, labelled=True)
     windows, texts, groups = cut.at(rows), cut.data.labels[rows], cut.data.groups[rows]
-    model: Any = _unfitted(run, _request(run.entry, data, len(labels)), labels)
+    model: Any = unfitted(run, request_for(run.entry, data, len(labels)), labels)
     _, seconds, wall = _timed(lambda: model.fit(windows, texts, groups))
     measured.fit, measured.fit_wall = seconds, wall
     measured.windows, measured.events = len(rows), len(set(groups.tolist()))
-    measured.parameters = _learnt(model)
+    measured.parameters = learnt_numbers(model)
     if run.entry.how == "closed form":
         if model.held_out is None or np.isnan(model.held_out).any():
             raise TrainingError(f"{run.entry.name} does not predict each window without its event while it is trained")
@@ -278,52 +275,6 @@ def _by_weights(
     shares = rows_to_one(shares, np.isin(labels, meant) / np.isin(labels, meant).sum())
     novelty = detailed.diagnostics["novelty"].numpy() if "novelty" in detailed.diagnostics else None
     return _table(rows_of(windows)[rows], 0.0, shares, labels, None, novelty)
-
-
-def _request(entry: Entry, data: Data, n_classes: int) -> TrainingRequest:
-    extractor, separator, head = entry.name.partition(":")
-    name, pair = ("Discriminator", (extractor, head)) if separator else (entry.name, (None, None))
-    supervised = model_class(name).traits(*pair).supervised
-    return TrainingRequest(
-        model=name,
-        extractor=pair[0],
-        head=pair[1],
-        clusters=None if supervised else entry.clusters or n_classes,
-        sampling_rate=data.sampling_rate,
-        before=data.before,
-        length=data.length,
-        components=data.components,
-        band=data.band,
-        normalisation=entry.normalisation,
-        extractor_args=entry.extractor_args,
-        head_args=entry.head_args,
-    )
-
-
-def _unfitted(run: Run, request: TrainingRequest, labels: list[str]) -> Model:
-    """Build the model, or the members of an ensemble, each with a seed in every part that has one."""
-    parts = request.build(labels).part_args
-    n = run.entry.members
-    made: list[Any] = [replace(request, **with_seed(parts, run.seed * n + k)).build(labels) for k in range(n)]
-    return made[0] if n == 1 else DiscriminatorEnsemble(made)
-
-
-def _names(model: Model, windows: NDArray[np.float32], labels: NDArray[np.str_]) -> dict[int, str]:
-    """Return the class of each output."""
-    if not model.clusters:
-        return dict(enumerate(model.labels))
-    assigned = model.cluster_proba(windows).argmax(axis=1)
-    return name_by_labels(assigned, labels.tolist(), len(model.clusters), model.open_ended)
-
-
-def _learnt(model: Model) -> int:
-    tensors = [
-        tensor
-        for member in model.members
-        for part in (member.extractor, member.head)
-        for tensor in part.state_dict().values()
-    ]
-    return sum(tensor.numel() for tensor in tensors if tensor.is_floating_point())
 
 
 def _shifts(data: Data) -> list[float]:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from seisbench_lcl.comparison.plan import Level
+from seisbench_lcl.comparison.specs import Level
 from seisbench_lcl.evaluation.arrays import Floats, Indices, ratio
 from seisbench_lcl.evaluation.metrics import read_tally, tally
 

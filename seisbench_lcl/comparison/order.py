@@ -5,7 +5,7 @@ from itertools import combinations
 import pandas as pd
 
 from seisbench_lcl.comparison.papers import Paper
-from seisbench_lcl.comparison.plan import Level
+from seisbench_lcl.comparison.specs import Level
 from seisbench_lcl.comparison.spread import Intervals
 
 

@@ -1,14 +1,17 @@
 """A comparison as its TOML file describes it: data, split, models, tables and figures."""
 
+# ruff: noqa: RUF012 (pydantic copies the defaults of each object)
+
 import sys
 from fnmatch import fnmatchcase
 from inspect import isabstract
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from typing_extensions import Self
 
+from seisbench_lcl.comparison.specs import FigureSpec, Part, TableSpec, Text, Whole
 from seisbench_lcl.errors import ConfigurationError
 from seisbench_lcl.models import Discriminator
 from seisbench_lcl.models.lookup import model_classes
@@ -23,16 +26,8 @@ else:
 BASELINE = "metadata alone"
 """The model that sees no waveform; it is part of every comparison."""
 
-Level = Literal["station", "event"]
-Text = Annotated[str, Field(min_length=1)]
-Whole = Annotated[int, Field(ge=0)]
 
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class Data(_Part):
+class Data(Part):
     """The windows that all models are given.
 
     Attributes
@@ -86,7 +81,7 @@ class Data(_Part):
         return Preprocessing(self.sampling_rate, samples, self.components, self.band, self.before - first)
 
 
-class Split(_Part):
+class Split(Part):
     """Which windows are tested, and how often this is dealt anew.
 
     Attributes
@@ -99,7 +94,7 @@ class Split(_Part):
         Number of these parts that are tested by a model trained on the others; 0 tests each part in turn.
     repeats : int
         Number of deals; the number of a deal is also the seed of its models. Regions and single events are
-        dealt once, so that only the seed changes.
+        dealt once, so that only the seed changes. A class that no other region has is not tested.
     seeds : int
         Number of seeds with which the first deal is learnt again, to tell chance in training from chance in data.
     """
@@ -126,7 +121,7 @@ class Split(_Part):
         return self.repeats if self.by == "events" else 1
 
 
-class Entry(_Part):
+class Entry(Part):
     """A model of the comparison.
 
     Attributes
@@ -191,61 +186,7 @@ class Entry(_Part):
         return self.shown or self.weights or self.name
 
 
-class TableSpec(_Part):
-    """A table of scores; see `seisbench_lcl.comparison.tables`.
-
-    Attributes
-    ----------
-    title : str
-    kind : {"scores", "spread", "parts", "cost", "order", "agreement"}
-        Scores with their intervals; their spread over deals and over seeds; one score by parts of the windows; time
-        and size; what holds of the order of a paper; how far predictions are those of the first model.
-    level : {"station", "event"}
-    metrics : list of str
-        Keys of `seisbench_lcl.comparison.metrics.run_metrics` and `unknown_metrics`.
-    part : str
-        Kind of parts of a table "parts": "snr", "region" or "shift".
-    models : list of str
-        Titles; by default all.
-    paper : str, optional
-        Name of a file of numbers in the folder `paper` beside the TOML file.
-    """
-
-    title: Text
-    kind: Literal["scores", "spread", "parts", "cost", "order", "agreement"] = "scores"
-    level: Level = "station"
-    metrics: list[Text] = ["accuracy", "balanced_accuracy", "macro_f1"]
-    part: Literal["", "snr", "region", "shift"] = ""
-    models: list[Text] = []
-    paper: Text | None = None
-
-
-class FigureSpec(_Part):
-    """A figure; see `seisbench_lcl.comparison.figures`.
-
-    Attributes
-    ----------
-    name : str
-        Of the file, without suffix.
-    kind : {"deviations", "map", "pareto", "reliability", "parts", "events"}
-    title : str
-    level, metrics, part, models
-        As in `TableSpec`.
-    features : str
-        Title of the model whose features are drawn in a "map".
-    """
-
-    name: Annotated[str, Field(pattern=r"^[\w-]+$")]
-    kind: Literal["deviations", "map", "pareto", "reliability", "parts", "events"]
-    title: str = ""
-    level: Level = "station"
-    metrics: list[Text] = ["accuracy"]
-    part: Literal["", "snr", "region", "shift"] = ""
-    models: list[Text] = []
-    features: str = ""
-
-
-class Plan(_Part):
+class Plan(Part):
     """A comparison.
 
     Attributes

@@ -15,7 +15,7 @@ from seisbench_lcl.comparison.metrics import (
     selective,
     unknown_metrics,
 )
-from seisbench_lcl.comparison.plan import Level
+from seisbench_lcl.comparison.specs import Level
 from seisbench_lcl.evaluation import Interval
 from seisbench_lcl.evaluation.arrays import Floats, Indices
 from seisbench_lcl.evaluation.bootstrap import resample_tallies

@@ -8,8 +8,9 @@ import pandas as pd
 
 from seisbench_lcl.comparison.metrics import ALL
 from seisbench_lcl.comparison.papers import Paper
-from seisbench_lcl.comparison.plan import BASELINE, Plan, TableSpec
+from seisbench_lcl.comparison.plan import BASELINE, Plan
 from seisbench_lcl.comparison.predictions import Predictions
+from seisbench_lcl.comparison.specs import TableSpec
 from seisbench_lcl.evaluation.tables import to_markdown
 from seisbench_lcl.wording import counted
 

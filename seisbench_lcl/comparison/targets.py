@@ -13,7 +13,7 @@ from seisbench_lcl.comparison.plan import Data, Plan
 from seisbench_lcl.comparison.windows import UNKNOWN, read_cut, rows_of
 from seisbench_lcl.datasets import LabelledWindows
 from seisbench_lcl.errors import ConfigurationError, DatasetError
-from seisbench_lcl.evaluation import column_folds, event_folds, mean_by_event
+from seisbench_lcl.evaluation import column_folds, event_folds, known_elsewhere, mean_by_event
 from seisbench_lcl.storage import write_text
 from seisbench_lcl.wording import suggestion
 
@@ -91,6 +91,9 @@ def make(plan: Plan, dataset: Path | str) -> pd.DataFrame:
                     "the split is by region, which the dataset does not tell: set region_column in [data]"
                 )
             found = column_folds(known, column)
+            # A class of one region alone can be learnt by no model that lacks it: it is learnt from, but not tested.
+            elsewhere = known_elsewhere(truth, found, known.groups, n_classes=len(labels))
+            found = np.where(elsewhere[np.arange(len(truth)), truth], found, UNKNOWN)
         elif plan.split.by == "event":
             found = known.groups.astype(str)
         else:

@@ -7,8 +7,9 @@ from small_plan import PLAN, write
 
 from seisbench_lcl.comparison import Plan
 from seisbench_lcl.comparison.papers import Paper, tomllib
-from seisbench_lcl.comparison.plan import BASELINE, Entry, FigureSpec, TableSpec, trainable
+from seisbench_lcl.comparison.plan import BASELINE, Entry, trainable
 from seisbench_lcl.comparison.runs import runs_of
+from seisbench_lcl.comparison.specs import FigureSpec, TableSpec
 from seisbench_lcl.errors import ConfigurationError
 
 

@@ -44,6 +44,20 @@ def test_regions_and_single_events_are_folds_too(dataset_folder: Path) -> None:
         make(Plan.model_validate(PLAN | {"data": PLAN["data"] | {"region_column": "regoin"}}), dataset_folder)
 
 
+def test_a_class_of_one_region_alone_is_learnt_but_not_tested(dataset_folder: Path, tmp_path: Path) -> None:
+    metadata = pd.read_csv(dataset_folder / "metadata.csv")
+    metadata.loc[metadata["source_type"] == "low", "region"] = "north"
+    metadata.to_csv(tmp_path / "metadata.csv", index=False)
+    (tmp_path / "waveforms.hdf5").symlink_to(dataset_folder / "waveforms.hdf5")
+    plan = Plan.model_validate(PLAN | {"split": {"by": "region"}})
+    table = make(plan, tmp_path)
+    assert set(table.loc[table["label"] == "low", "deal 0"]) == {""}
+    assert set(table.loc[table["label"] == "high", "deal 0"]) == {"north", "south"}
+    by_class = plan.model_copy(update={"data": plan.data.model_copy(update={"region_column": "source_type"})})
+    with pytest.raises(DatasetError, match="no class occurs in two of the groups high, low"):
+        make(by_class, tmp_path)
+
+
 def test_models_learn_from_no_event_that_is_tested(dataset_folder: Path) -> None:
     plan = Plan.model_validate(PLAN)
     table = make(plan, dataset_folder)
