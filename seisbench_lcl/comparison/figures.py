@@ -16,6 +16,7 @@ from seisbench_lcl.evaluation.calibration import reliability
 from seisbench_lcl.evaluation.metrics import mean_by_event
 from seisbench_lcl.plotting.colours import COLOURS
 from seisbench_lcl.plotting.panels import hide_frame
+from seisbench_lcl.wording import counted
 
 _MARKERS = "osD^vP"
 
@@ -62,7 +63,9 @@ def _deviations(spec: FigureSpec, scores: Scores, models: Sequence[str]) -> Figu
         axes.set_ylabel(f"{name_of(metric)}\nminus median")
         axes.set_xlim(-0.5, len(models) - 0.5)
         hide_frame(axes)
-    panels[-1].set_xticks(range(len(models)), [f"{model}\n({_runs(scores, model)} runs)" for model in models])
+    panels[-1].set_xticks(
+        range(len(models)), [f"{model}\n({counted(_runs(scores, model), 'run')})" for model in models]
+    )
     if len(models) > 4:
         for label in panels[-1].get_xticklabels():
             label.set(rotation=30, ha="right", rotation_mode="anchor")
