@@ -24,6 +24,7 @@ COMMANDS = {
     "adapt": "Learn from the events that analysts have labelled, and say how much better the weights became.",
     "export-review": "Write the labels of analysts as a dataset, into a catalogue, and as commands for SeisComP.",
     "evaluate": "Score a model per station and per event, each score with its 95 % interval over events.",
+    "compare": "Compare models on the same windows, splits and seeds, beside what papers print.",
     "detect": "Detect events by STA/LTA in continuous records, and write them as a dataset to train on without labels.",
     "clusters": "Show the clusters of a model: exemplars, a map, a table of windows, and scores if there are labels.",
     "name": "Name the clusters of a model, by labelled windows or by hand.",

@@ -64,7 +64,7 @@ def test_each_command_knows_both_help_options(run: Callable[..., Done], imported
 @pytest.mark.parametrize(
     ("typed", "completed", "needed"),
     [
-        ("seisbench-lcl c", ["classify", "catalog", "clusters"], []),
+        ("seisbench-lcl c", ["classify", "catalog", "compare", "clusters"], []),
         ("seisbench-lcl --vers", ["--version"], []),
         ("seisbench-lcl classify --sta", ["--station", "--start"], ["classify"]),
         ("seisbench-lcl hub p", ["pull"], ["hub"]),

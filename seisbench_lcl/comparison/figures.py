@@ -1,0 +1,208 @@
+"""Figures of a comparison, from its files alone."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from seisbench_lcl.comparison.plan import Plan
+from seisbench_lcl.comparison.predictions import Predictions
+from seisbench_lcl.comparison.specs import FigureSpec
+from seisbench_lcl.comparison.tables import Scores, name_of
+from seisbench_lcl.errors import ConfigurationError
+from seisbench_lcl.evaluation.calibration import reliability
+from seisbench_lcl.evaluation.metrics import mean_by_event
+from seisbench_lcl.plotting.colours import COLOURS
+from seisbench_lcl.plotting.panels import hide_frame
+from seisbench_lcl.wording import counted
+
+_MARKERS = "osD^vP"
+
+
+def draw(plan: Plan, spec: FigureSpec, scores: Scores, predictions: Predictions) -> Figure:
+    """Draw one figure.
+
+    Raises
+    ------
+    ConfigurationError
+        If it needs a map that no run has drawn.
+    """
+    shown = set(scores.summary["model"])
+    models = [title for title in spec.models or [entry.title for entry in plan.models] if title in shown]
+    if spec.kind == "map":
+        return _map(spec, models, predictions)
+    if spec.kind == "deviations":
+        return _deviations(spec, scores, models)
+    if spec.kind == "pareto":
+        return _pareto(spec, scores, models)
+    if spec.kind == "reliability":
+        return _reliability(spec, models, predictions)
+    return _curves(plan, spec, scores, models)
+
+
+def _deviations(spec: FigureSpec, scores: Scores, models: Sequence[str]) -> Figure:
+    """Draw, after Figure 4 of Yin et al. (2022), how far each run is from the median of its model."""
+    figure = Figure(figsize=(max(6.0, 1.1 * len(models) + 1), 2.5 * len(spec.metrics)), layout="constrained")
+    panels = figure.subplots(len(spec.metrics), 1, squeeze=False, sharex=True)[:, 0]
+    table = scores.metrics
+    for axes, metric in zip(panels, spec.metrics, strict=True):
+        chosen = table[(table["metric"] == metric) & (table["level"] == spec.level) & (table["part"] == "all")]
+        chosen = chosen[chosen["deal"] == chosen["seed"]]
+        for k, model in enumerate(models):
+            values = chosen.loc[chosen["model"] == model, "value"].to_numpy()
+            deviations = values - np.median(values)
+            places = k + np.linspace(-0.25, 0.25, len(values)) if len(values) > 1 else np.array([float(k)])
+            axes.plot(places, deviations, "o", ms=3.5, color=COLOURS[k % len(COLOURS)], alpha=0.8)
+            if len(values) > 1:
+                sd = values.std(ddof=1)
+                axes.plot([k - 0.35, k + 0.35], [sd, sd], "-", color="0.4", lw=0.8)
+                axes.plot([k - 0.35, k + 0.35], [-sd, -sd], "-", color="0.4", lw=0.8)
+        axes.axhline(0, color="0.7", lw=0.8, zorder=0)
+        axes.set_ylabel(f"{name_of(metric)}\nminus median")
+        axes.set_xlim(-0.5, len(models) - 0.5)
+        hide_frame(axes)
+    panels[-1].set_xticks(
+        range(len(models)), [f"{model}\n({counted(_runs(scores, model), 'run')})" for model in models]
+    )
+    if len(models) > 4:
+        for label in panels[-1].get_xticklabels():
+            label.set(rotation=30, ha="right", rotation_mode="anchor")
+    panels[0].set_title(spec.title, loc="left", fontsize="medium")
+    return figure
+
+
+def _map(spec: FigureSpec, models: Sequence[str], predictions: Predictions) -> Figure:
+    """Draw, after Figure 5 of Yin et al. (2022), one map of features by truth and by the labels of models."""
+    if spec.features not in predictions.maps:
+        raise ConfigurationError(
+            f"the figure {spec.name!r} needs a map of the features of {spec.features or 'a model'}: set map = true for "
+            "it, and run the predictions of its first deal"
+        )
+    places = predictions.maps[spec.features].merge(predictions.targets[["window", "label"]], on="window")
+    truth = places["label"].to_numpy(dtype=str)
+    columns = {"Truth": truth}
+    for model in models:
+        found = predictions.first[model]
+        found = found[found["shift"] == 0].set_index("window")[[f"p:{label}" for label in predictions.labels]]
+        best = found.loc[places["window"]].to_numpy().argmax(axis=1)
+        columns[model] = np.array(predictions.labels)[best]
+    n = len(columns)
+    width = min(n, 2)
+    figure = Figure(figsize=(4.2 * width, 3.6 * -(-n // width) + 0.5), layout="constrained")
+    panels = figure.subplots(-(-n // width), width, squeeze=False).ravel()
+    for axes, (title, labels) in zip(panels, columns.items(), strict=False):
+        for k, label in enumerate(predictions.labels):
+            rows = labels == label
+            look = {"marker": _MARKERS[k % len(_MARKERS)], "color": COLOURS[k % len(COLOURS)]}
+            axes.scatter(places["x"][rows], places["y"][rows], s=12, lw=0, alpha=0.85, **look)
+        if title != "Truth":
+            title = f"{title}: {np.mean(labels == truth):.0%} as in truth"
+        axes.set_title(title, loc="left", fontsize="medium")
+        axes.set(xticks=[], yticks=[])
+    for axes in panels[n:]:
+        axes.set_visible(False)
+    handles = [
+        Line2D([], [], ls="", marker=_MARKERS[k % len(_MARKERS)], color=COLOURS[k % len(COLOURS)], label=label)
+        for k, label in enumerate(predictions.labels)
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
+    return figure
+
+
+def _pareto(spec: FigureSpec, scores: Scores, models: Sequence[str]) -> Figure:
+    """Draw a score against the time that a window takes, and the models that no other beats in both."""
+    metric = spec.metrics[0]
+    table = scores.of(spec.level, metric)
+    cost = scores.cards[scores.cards["error"].isna()].groupby("model")["milliseconds"].median()
+    models = [model for model in models if model in table and cost.get(model, np.nan) > 0]
+    figure = Figure(figsize=(7, 4.4), layout="constrained")
+    axes = figure.subplots()
+    best = -np.inf
+    front: list[str] = []
+    for model in sorted(models, key=lambda one: (cost[one], -table[one]["value"])):
+        if table[model]["value"] > best:
+            best = float(table[model]["value"])
+            front.append(model)
+    axes.step([cost[m] for m in front], [table[m]["value"] for m in front], where="post", color="0.75", zorder=0)
+    for k, model in enumerate(models):
+        row = table[model]
+        bars = np.maximum([[row["value"] - row["low"]], [row["high"] - row["value"]]], 0)
+        colour = COLOURS[k % len(COLOURS)]
+        axes.errorbar(cost[model], row["value"], bars, fmt=_MARKERS[k // len(COLOURS)], color=colour, ms=6, lw=1)
+        axes.annotate(model, (cost[model], row["value"]), xytext=(6, 4), textcoords="offset points", fontsize="small")
+    axes.set(xscale="log", xlabel="ms of one thread per window", ylabel=f"{name_of(metric)} per {spec.level}")
+    axes.set_title(spec.title, loc="left")
+    hide_frame(axes)
+    return figure
+
+
+def _reliability(spec: FigureSpec, models: Sequence[str], predictions: Predictions) -> Figure:
+    """Draw accuracy against confidence, of all repeats together."""
+    figure = Figure(figsize=(5.2, 4.6), layout="constrained")
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color="0.7", lw=0.8)
+    truth_of = predictions.targets.set_index("window")
+    codes = {label: k for k, label in enumerate(predictions.labels)}
+    for k, model in enumerate(models):
+        found = []
+        for table in predictions.repeats[model]:
+            own = table[table["shift"] == 0]
+            p = own[[f"p:{label}" for label in predictions.labels]].to_numpy(dtype=float)
+            truth = truth_of.loc[own["window"], "label"].map(codes).to_numpy()
+            events = truth_of.loc[own["window"], "event"].to_numpy(dtype=str)
+            found.append((p, truth) if spec.level == "station" else mean_by_event(p, truth, events)[:2])
+        bins = reliability(*(np.concatenate(part) for part in zip(*found, strict=True))).query("n > 0")
+        axes.plot(bins["confidence"], bins["accuracy"], f"-{_MARKERS[k % 6]}", color=COLOURS[k % 8], ms=4, label=model)
+    axes.set(xlabel="Highest probability", ylabel=f"Accuracy per {spec.level}", xlim=(0.2, 1.01), ylim=(0, 1.02))
+    axes.set_title(spec.title, loc="left")
+    axes.legend(frameon=False, fontsize="small")
+    hide_frame(axes)
+    return figure
+
+
+def _curves(plan: Plan, spec: FigureSpec, scores: Scores, models: Sequence[str]) -> Figure:
+    """Draw a score against the parts of the windows, or against the number of training events."""
+    metric = spec.metrics[0]
+    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    axes = figure.subplots()
+    if spec.kind == "events":
+        _by_events(axes, plan, scores.of(spec.level, metric), models)
+        axes.set(xscale="log", xlabel="Events learnt from")
+    else:
+        parts = scores.parts(spec.part)
+        for k, model in enumerate(models):
+            rows = [(i, scores.of(spec.level, metric, part)) for i, part in enumerate(parts)]
+            found = [(i, table[model]) for i, table in rows if model in table]
+            _line(axes, [i for i, _ in found], [row for _, row in found], model, k)
+        axes.set_xticks(range(len(parts)), [part.removeprefix(f"{spec.part} ") for part in parts])
+    axes.set_ylabel(f"{name_of(metric)} per {spec.level}")
+    axes.set_title(spec.title, loc="left")
+    axes.legend(frameon=False, fontsize="small")
+    hide_frame(axes)
+    return figure
+
+
+def _by_events(axes: Axes, plan: Plan, table: Mapping[str, Mapping[str, float]], models: Sequence[str]) -> None:
+    families: dict[str, list[tuple[float, str]]] = {}
+    for entry in plan.models:
+        if entry.title in models and entry.title in table:
+            families.setdefault(entry.name, []).append((entry.events or np.inf, entry.title))
+    most = max((n for family in families.values() for n, _ in family if np.isfinite(n)), default=1.0)
+    for k, (family, members) in enumerate(families.items()):
+        members.sort()
+        x = [n if np.isfinite(n) else 2 * most for n, _ in members]
+        _line(axes, x, [table[title] for _, title in members], family, k)
+
+
+def _line(axes: Axes, x: Sequence[float], rows: Sequence[Mapping[str, float]], label: str, k: int) -> None:
+    y, low, high = (np.array([row[name] for row in rows]) for name in ("value", "low", "high"))
+    style = f"-{_MARKERS[k % len(_MARKERS)]}"
+    bars = np.maximum(np.stack([y - low, high - y]), 0)  # a calibration error may lie below its interval
+    axes.errorbar(x, y, bars, fmt=style, color=COLOURS[k % len(COLOURS)], ms=4, lw=1.2, label=label)
+
+
+def _runs(scores: Scores, model: str) -> int:
+    table = scores.summary
+    return int(table.loc[table["model"] == model, "runs"].max())
