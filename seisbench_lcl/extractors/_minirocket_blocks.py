@@ -1,0 +1,156 @@
+"""MiniRocket of windows that overlap: each stride of a record is counted once for all windows on the same scale.
+
+The outputs of window i where all nine taps are inside it, ``[i s + 4 d, i s + T − 4 d)``, are q whole strides s and a
+part r of one more. So with the blocks ``[i s + 4 d, (i + 1) s + 4 d)``, a window adds up blocks i to i + q − 1, and the
+first r outputs of block i + q. Blocks are short, so they are counted side by side, one in each lane of a register: the
+record is stored by columns of one stride each, and neighbouring columns are neighbours in memory.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from seisbench_lcl.extractors._count_above import COLUMNS, count_columns
+from seisbench_lcl.extractors._minirocket_kernels import (
+    KERNEL_LENGTH,
+    MOST,
+    N_KERNELS,
+    most_per_pass,
+    only_component,
+    sum_components,
+    sum_taps,
+)
+
+
+class Blocks(NamedTuple):
+    """Records by columns, each of one stride.
+
+    Attributes
+    ----------
+    columns : (C, 2 s, N) float32 ndarray
+        Two strides of each component from the beginning of each column, so that no tap runs over its end.
+    first, sizes : (R,) int64 ndarray
+        First column and number of windows of each record.
+    """
+
+    columns: NDArray[np.float32]
+    first: NDArray[np.int64]
+    sizes: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, records: Sequence[NDArray[np.float32]], n_samples: int, stride: int) -> "Blocks":
+        """Cut records (C, (B − 1) s + T) of B windows into columns."""
+        lengths = [record.shape[1] for record in records]
+        widths = [-(-length // stride) for length in lengths]
+        total = -(-sum(widths) // COLUMNS) * COLUMNS
+        n_components = len(records[0])
+        joined = np.zeros((n_components, (total + 1) * stride), dtype=np.float32)
+        first = np.cumsum([0, *widths[:-1]])
+        for record, column, length in zip(records, first.tolist(), lengths, strict=True):
+            joined[:, column * stride : column * stride + length] = record
+        rows = joined.reshape(n_components, total + 1, stride).swapaxes(1, 2)
+        columns = np.concatenate([rows[:, :, :-1], rows[:, :, 1:]], axis=1)
+        sizes = np.array([(length - n_samples) // stride + 1 for length in lengths], dtype=np.int64)
+        return cls(np.ascontiguousarray(columns), first, sizes)
+
+
+@njit(nogil=True, cache=True)
+def count_interiors(blocks, n_samples, plan, biases, counts):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    """Add to ``counts`` the outputs above each bias where all nine taps are inside the window.
+
+    Parameters
+    ----------
+    blocks : Blocks
+    n_samples : int
+        T.
+    plan : Plan
+    biases : (F,) float32
+        Ordered by dilation, kernel, bias.
+    counts : (sum of the sizes, F) int32
+        Output.
+    """
+    dilations, n_biases, masks, subsets, order, _, taps = plan
+    columns, first, sizes = blocks
+    n_components, two_strides, width = columns.shape
+    stride = two_strides // 2
+    # Behind the last column, taps reach further columns and the last vector.
+    reach = n_samples // stride + 1 + COLUMNS
+    padded = np.zeros((n_components, two_strides * width + reach), dtype=np.float32)
+    padded[:, : two_strides * width] = columns.reshape(n_components, -1)
+    tripled = padded * np.float32(3)
+    shared = np.zeros((n_components, stride * width), dtype=np.float32)
+    sum_tripled, sum_shared = np.zeros_like(tripled[0]), np.zeros_like(shared[0])
+    found = np.zeros((MOST, 2, width), dtype=np.int32)  # in the first part of each column, and in all of it
+    flat = found.reshape(-1)
+    f = 0
+    for d in range(dilations.size):
+        dilation, most = dilations[d], most_per_pass(n_biases[d])
+        whole, part = divmod(n_samples - 8 * dilation, stride)
+        rows = stride if whole else part
+        offsets = np.empty(KERNEL_LENGTH, dtype=np.int64)
+        for j in range(KERNEL_LENGTH):
+            offsets[j] = (j * dilation) % stride * width + (j * dilation) // stride
+        for component in range(n_components):
+            sum_taps(padded[component], offsets, shared[component])
+        current, x, base = -1, tripled[0], shared[0]
+        for i in range(N_KERNELS):
+            kernel = order[d, i]
+            if subsets[d, kernel] != current:
+                current = subsets[d, kernel]
+                single = only_component(masks[current])
+                if single >= 0:
+                    x, base = tripled[single], shared[single]
+                else:
+                    x, base = sum_tripled, sum_shared
+                    sum_components(padded, masks[current], np.float32(3), x)
+                    sum_components(shared, masks[current], np.float32(1), base)
+            a, b, c = offsets[taps[kernel, 0]], offsets[taps[kernel, 1]], offsets[taps[kernel, 2]]
+            start = f + kernel * n_biases[d]
+            end = start + n_biases[d]
+            for g in range(start, end, most):
+                k = min(most, end - g)
+                for column in range(0, width, COLUMNS):
+                    at = column
+                    _count(k, base, at, x, a + at, b + at, c + at, width, part, rows, biases, g, flat, at, width)
+                _add_up(found, k, first, sizes, whole, counts, g)
+        f += N_KERNELS * n_biases[d]
+
+
+@njit(nogil=True, cache=True)
+def _add_up(found, k, first, sizes, whole, counts, g):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    """Add the columns of each window to its counts."""
+    window = 0
+    for r in range(sizes.size):
+        for j in range(k):
+            total, column = 0, first[r]
+            for i in range(column, column + whole):
+                total += found[j, 1, i]
+            for w in range(window, window + sizes[r]):
+                counts[w, g + j] += total + found[j, 0, column + whole]
+                total += found[j, 1, column + whole] - found[j, 1, column]
+                column += 1
+        window += sizes[r]
+
+
+@njit(nogil=True, cache=True)
+def _count(k, base, first, x, a, b, c, pitch, part, rows, biases, f, counts, g, h):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    """Count k biases in one pass; the fast kernel is compiled for each k."""
+    if k == 1:
+        count_columns(1, base, first, x, a, b, c, pitch, part, rows, biases, f, counts, g, h)
+    elif k == 2:
+        count_columns(2, base, first, x, a, b, c, pitch, part, rows, biases, f, counts, g, h)
+    elif k == 3:
+        count_columns(3, base, first, x, a, b, c, pitch, part, rows, biases, f, counts, g, h)
+    elif k == 4:
+        count_columns(4, base, first, x, a, b, c, pitch, part, rows, biases, f, counts, g, h)
+    elif k == 5:
+        count_columns(5, base, first, x, a, b, c, pitch, part, rows, biases, f, counts, g, h)
+    elif k == 6:
+        count_columns(6, base, first, x, a, b, c, pitch, part, rows, biases, f, counts, g, h)
+    elif k == 7:
+        count_columns(7, base, first, x, a, b, c, pitch, part, rows, biases, f, counts, g, h)
+    else:
+        count_columns(8, base, first, x, a, b, c, pitch, part, rows, biases, f, counts, g, h)
