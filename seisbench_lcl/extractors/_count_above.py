@@ -8,7 +8,17 @@ plain ones are used. numba's cache watches neither file: after a change here or 
 import numba
 from numba import njit
 
-__all__ = ["COLUMNS", "LANES", "TESTED_NUMBA", "count_above", "count_columns", "count_columns_plain", "count_plain"]
+__all__ = [
+    "COLUMNS",
+    "LANES",
+    "TESTED_NUMBA",
+    "count_above",
+    "count_columns",
+    "count_columns_plain",
+    "count_plain",
+    "sum_rows",
+    "sum_rows_plain",
+]
 
 TESTED_NUMBA = (0, 61), (0, 68)
 """First and last numba release with which the fast kernels were tested."""
@@ -79,15 +89,38 @@ def count_columns_plain(k, base, first, x, a, b, c, pitch, part, whole, biases, 
             counts[g + (2 * j + 1) * h + i] = count
 
 
+@njit(nogil=True, cache=True)
+def sum_rows_plain(width, parts, first, pitch, rows, n_rows, scale, n, total, start):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    """``total[start + t] = scale Σ_r parts[first + rows[r] pitch + t]``, added from left to right, for t < n.
+
+    Parameters
+    ----------
+    width : int64
+        Has no effect here.
+    parts, total : float32 arrays
+    first, pitch : int64
+    rows : int64 array
+    n_rows : int64
+        Number of rows summed, one or more.
+    scale : float32
+    n, start : int64
+    """
+    for t in range(n):
+        value = parts[first + rows[0] * pitch + t]
+        for r in range(1, n_rows):
+            value += parts[first + rows[r] * pitch + t]
+        total[start + t] = value * scale
+
+
 def _is_tested(version: str) -> bool:
     first, last = TESTED_NUMBA
     major, minor = version.split(".")[:2]
     return major.isdecimal() and minor.isdecimal() and first <= (int(major), int(minor)) <= last
 
 
-count_above, count_columns, LANES, COLUMNS = count_plain, count_columns_plain, 0, _PLAIN_COLUMNS
+count_above, count_columns, sum_rows, LANES, COLUMNS = count_plain, count_columns_plain, sum_rows_plain, 0, _PLAIN_COLUMNS
 if _is_tested(numba.__version__):
     try:
-        from seisbench_lcl.extractors._count_above_vectors import COLUMNS, LANES, count_above, count_columns
+        from seisbench_lcl.extractors._count_above_vectors import COLUMNS, LANES, count_above, count_columns, sum_rows
     except (ImportError, AttributeError):  # numba moved or removed a private name
         pass

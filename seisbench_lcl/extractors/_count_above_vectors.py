@@ -89,6 +89,43 @@ def count_columns(typingctx, k, base, first, x, a, b, c, pitch, part, whole, bia
     return types.void(*given), codegen
 
 
+@intrinsic
+def sum_rows(typingctx, width, parts, first, pitch, rows, n_rows, scale, n, total, start):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    """Sum as `seisbench_lcl.extractors._count_above.sum_rows_plain` does.
+
+    The width, a literal, is that of the sums in registers; n is a multiple of it.
+    """
+    if not isinstance(width, types.IntegerLiteral):
+        raise RequireLiteralValue(width)
+    lanes = width.literal_value
+
+    def codegen(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Any:
+        floats = ir.VectorType(ir.FloatType(), lanes)
+        data = _pointers(context, builder, signature, arguments)
+        part, into = data(1, 2), data(8, 9)
+        pitch, n_rows, n = arguments[3], arguments[5], arguments[7]
+        rows = context.make_array(signature.args[4])(context, builder, arguments[4]).data
+        scale = _splat(builder, arguments[6], floats)
+        i64 = n.type
+        zero, one = ir.Constant(i64, 0), ir.Constant(i64, 1)
+        sum_ = alloca_once_value(builder, ir.Constant(floats, [0.0] * lanes))
+        with for_range_slice(builder, zero, n, ir.Constant(i64, lanes)) as (t, _):
+
+            def load(row: ir.Value) -> ir.Value:
+                at = builder.add(builder.mul(builder.load(builder.gep(rows, [row])), pitch), t)
+                return builder.load(builder.bitcast(builder.gep(part, [at]), floats.as_pointer()), align=4)
+
+            builder.store(load(zero), sum_)
+            with for_range_slice(builder, one, n_rows, one) as (row, _):
+                builder.store(builder.fadd(builder.load(sum_), load(row)), sum_)
+            target = builder.bitcast(builder.gep(into, [t]), floats.as_pointer())
+            builder.store(builder.fmul(builder.load(sum_), scale), target, align=4)
+        return context.get_dummy_value()
+
+    i64 = types.int64
+    return types.void(width, parts, i64, i64, rows, i64, types.float32, i64, total, i64), codegen
+
+
 class _Comparison(NamedTuple):
     """A vector compared with k biases, each with a counter per lane."""
 

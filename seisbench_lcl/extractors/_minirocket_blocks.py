@@ -18,11 +18,14 @@ from seisbench_lcl.extractors._minirocket_kernels import (
     KERNEL_LENGTH,
     MOST,
     N_KERNELS,
+    members_of,
     most_per_pass,
-    only_component,
     sum_components,
     sum_taps,
 )
+
+
+_KEPT = 8  # subsets of components whose sums are kept, such as all of three components
 
 
 class Blocks(NamedTuple):
@@ -80,11 +83,19 @@ def count_interiors(blocks, n_samples, plan, biases, counts):  # type: ignore[no
     reach = n_samples // stride + 1 + COLUMNS
     padded = np.zeros((n_components, two_strides * width + reach), dtype=np.float32)
     padded[:, : two_strides * width] = columns.reshape(n_components, -1)
-    tripled = padded * np.float32(3)
+    members, subset_sizes = members_of(masks)
+    keep = masks.shape[0] <= _KEPT
+    tripled = np.zeros((masks.shape[0] if keep else 1, padded.shape[1]), dtype=np.float32)
     shared = np.zeros((n_components, stride * width), dtype=np.float32)
-    sum_tripled, sum_shared = np.zeros_like(tripled[0]), np.zeros_like(shared[0])
+    sum_shared = np.zeros_like(shared[0])  # of a subset of several components
+    signal, common = padded.reshape(-1), shared.reshape(-1)
+    if keep:
+        for u in range(masks.shape[0]):
+            n = padded.shape[1]
+            sum_components(signal, 0, n, members[u], subset_sizes[u], np.float32(3), tripled[u], 0, n)
     found = np.zeros((MOST, 2, width), dtype=np.int32)  # in the first part of each column, and in all of it
     flat = found.reshape(-1)
+    sums = np.empty((N_KERNELS * n_biases.max(), counts.shape[0]), dtype=np.int32)
     f = 0
     for d in range(dilations.size):
         dilation, most = dilations[d], most_per_pass(n_biases[d])
@@ -100,39 +111,47 @@ def count_interiors(blocks, n_samples, plan, biases, counts):  # type: ignore[no
             kernel = order[d, i]
             if subsets[d, kernel] != current:
                 current = subsets[d, kernel]
-                single = only_component(masks[current])
-                if single >= 0:
-                    x, base = tripled[single], shared[single]
+                x, own, size = tripled[current if keep else 0], members[current], subset_sizes[current]
+                if not keep:
+                    sum_components(signal, 0, x.size, own, size, np.float32(3), x, 0, x.size)
+                if size == 1:
+                    base = shared[own[0]]
                 else:
-                    x, base = sum_tripled, sum_shared
-                    sum_components(padded, masks[current], np.float32(3), x)
-                    sum_components(shared, masks[current], np.float32(1), base)
+                    base = sum_shared
+                    sum_components(common, 0, base.size, own, size, np.float32(1), base, 0, base.size)
             a, b, c = offsets[taps[kernel, 0]], offsets[taps[kernel, 1]], offsets[taps[kernel, 2]]
-            start = f + kernel * n_biases[d]
+            start = kernel * n_biases[d]
             end = start + n_biases[d]
             for g in range(start, end, most):
                 k = min(most, end - g)
-                for column in range(0, width, COLUMNS):
-                    at = column
-                    _count(k, base, at, x, a + at, b + at, c + at, width, part, rows, biases, g, flat, at, width)
-                _add_up(found, k, first, sizes, whole, counts, g)
+                for at in range(0, width, COLUMNS):
+                    _count(k, base, at, x, a + at, b + at, c + at, width, part, rows, biases, f + g, flat, at, width)
+                _add_up(found, k, first, sizes, whole, sums[g:])
+        for w in range(counts.shape[0]):
+            for g in range(N_KERNELS * n_biases[d]):
+                counts[w, f + g] += sums[g, w]
         f += N_KERNELS * n_biases[d]
 
 
 @njit(nogil=True, cache=True)
-def _add_up(found, k, first, sizes, whole, counts, g):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    """Add the columns of each window to its counts."""
-    window = 0
-    for r in range(sizes.size):
-        for j in range(k):
-            total, column = 0, first[r]
-            for i in range(column, column + whole):
-                total += found[j, 1, i]
-            for w in range(window, window + sizes[r]):
-                counts[w, g + j] += total + found[j, 0, column + whole]
-                total += found[j, 1, column + whole] - found[j, 1, column]
-                column += 1
-        window += sizes[r]
+def _add_up(found, k, first, sizes, whole, sums):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    """Sum the columns of each window."""
+    arrived = np.empty(found.shape[2] + 1, dtype=np.int32)
+    arrived[0] = 0
+    for j in range(k):
+        partial, complete, total = found[j, 0], found[j, 1], sums[j]
+        count = np.int32(0)
+        for column in range(complete.size):
+            count += complete[column]
+            arrived[column + 1] = count
+        window = 0
+        for r in range(sizes.size):
+            n, begin = sizes[r], first[r]
+            own, last = total[window : window + n], partial[begin + whole : begin + whole + n]
+            before, after = arrived[begin : begin + n], arrived[begin + whole : begin + whole + n]
+            for w in range(n):
+                own[w] = after[w] - before[w] + last[w]
+            window += n
 
 
 @njit(nogil=True, cache=True)

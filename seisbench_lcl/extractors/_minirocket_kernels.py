@@ -24,7 +24,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from seisbench_lcl.extractors._count_above import LANES, count_above
+from seisbench_lcl.extractors._count_above import LANES, count_above, sum_rows, sum_rows_plain
 
 N_KERNELS = 84
 KERNEL_LENGTH = 9
@@ -65,6 +65,7 @@ class Plan(NamedTuple):
         return np.repeat(outputs.ravel(), np.repeat(self.n_biases, N_KERNELS))
 
 
+_WIDE, _NARROW = max(4 * LANES, 1), max(LANES, 1)  # samples whose sums stay in registers
 MOST = 8  # biases per pass: their counters stay in registers
 
 
@@ -90,28 +91,40 @@ def _count(k, base, first, x, a, b, c, n, biases, f, counts, g):  # type: ignore
 
 
 @njit(nogil=True, cache=True)
-def sum_components(parts, mask, scale, total):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    """Sum the rows of ``parts`` selected by ``mask`` into ``total``, in order, and multiply the sum by ``scale``."""
-    rows = np.flatnonzero(mask)
-    for i in range(0, rows.size, 4):  # four rows a pass: sums stay in registers
-        p0, n = parts[rows[i]], min(4, rows.size - i)
-        p1, p2, p3 = parts[rows[i + min(1, n - 1)]], parts[rows[i + min(2, n - 1)]], parts[rows[i + n - 1]]
-        last = scale if i + 4 >= rows.size else np.float32(1)
-        if i:
-            for t in range(total.size):
-                total[t] += p0[t]
-        if n == 1:
-            for t in range(total.size):
-                total[t] = (total[t] if i else p0[t]) * last
-        elif n == 2:
-            for t in range(total.size):
-                total[t] = ((total[t] if i else p0[t]) + p1[t]) * last
-        elif n == 3:
-            for t in range(total.size):
-                total[t] = ((total[t] if i else p0[t]) + p1[t] + p2[t]) * last
-        else:
-            for t in range(total.size):
-                total[t] = ((total[t] if i else p0[t]) + p1[t] + p2[t] + p3[t]) * last
+def members_of(masks):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    """Return the components in each subset (U, C), and their number (U,)."""
+    members, sizes = np.zeros(masks.shape, dtype=np.int64), np.zeros(len(masks), dtype=np.int64)
+    for u in range(masks.shape[0]):
+        for component in range(masks.shape[1]):
+            if masks[u, component]:
+                members[u, sizes[u]] = component
+                sizes[u] += 1
+    return members, sizes
+
+
+@njit(nogil=True, cache=True)
+def sum_components(parts, first, pitch, members, size, scale, total, start, n):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    """Sum, in order, the components in a subset, and multiply the sum by ``scale``.
+
+    Parameters
+    ----------
+    parts : float32 array
+        Sample t of component c is ``parts[first + c pitch + t]``.
+    first, pitch : int64
+    members : int64 array
+    size : int64
+        Number of members, one or more.
+    scale : float32
+    total : float32 array
+        Output, from ``start``.
+    start, n : int64
+    """
+    done = n - n % _WIDE
+    sum_rows(_WIDE, parts, first, pitch, members, size, scale, done, total, start)
+    more = (n - done) - (n - done) % _NARROW
+    sum_rows(_NARROW, parts, first + done, pitch, members, size, scale, more, total, start + done)
+    done += more
+    sum_rows_plain(1, parts, first + done, pitch, members, size, scale, n - done, total, start + done)
 
 
 @njit(nogil=True, cache=True)
@@ -143,17 +156,16 @@ def count_windows(windows, ends, plan, biases, counts):  # type: ignore[no-untyp
     dilations, n_biases, masks, subsets, order, pads, taps = plan
     n_windows, n_components, n_samples = windows.shape
     margin = 4 * dilations[-1]
+    members, sizes = members_of(masks)
     padded = np.zeros((n_components, n_samples + 2 * margin + LANES), dtype=np.float32)
-    tripled = np.zeros(padded.shape, dtype=np.float32)
+    tripled = np.zeros((masks.shape[0], padded.shape[1]), dtype=np.float32)
     shared = np.zeros((n_components, n_samples + LANES), dtype=np.float32)
-    # Of a subset of several components.
-    sum_tripled, sum_shared = np.zeros_like(tripled[0]), np.zeros_like(shared[0])
-    middle = sum_tripled[margin : margin + n_samples]
+    sum_shared = np.zeros_like(shared[0])  # of a subset of several components
+    signal, common, pitch = padded.reshape(-1), shared.reshape(-1), padded.shape[1]
     for w in range(n_windows):
         padded[:, margin : margin + n_samples] = windows[w]
-        for component in range(n_components):
-            for t in range(margin, margin + n_samples):
-                tripled[component, t] = padded[component, t] * np.float32(3)
+        for u in range(masks.shape[0]):
+            sum_components(signal, margin, pitch, members[u], sizes[u], np.float32(3), tripled[u], margin, n_samples)
         row = counts[w]
         f = 0
         for d in range(dilations.size):
@@ -170,13 +182,12 @@ def count_windows(windows, ends, plan, biases, counts):  # type: ignore[no-untyp
                     continue
                 if subsets[d, kernel] != current:
                     current = subsets[d, kernel]
-                    single = only_component(masks[current])
-                    if single >= 0:
-                        x, base = tripled[single], shared[single]
+                    x, own, size = tripled[current], members[current], sizes[current]
+                    if size == 1:
+                        base = shared[own[0]]
                     else:
-                        x, base = sum_tripled, sum_shared
-                        sum_components(windows[w], masks[current], np.float32(3), middle)
-                        sum_components(shared, masks[current], np.float32(1), base)
+                        base = sum_shared
+                        sum_components(common, 0, base.size, own, size, np.float32(1), base, 0, n_samples)
                 a, b, c = offsets[taps[kernel, 0]], offsets[taps[kernel, 1]], offsets[taps[kernel, 2]]
                 start = f + kernel * n_biases[d]
                 end = start + n_biases[d]
@@ -190,18 +201,6 @@ def count_windows(windows, ends, plan, biases, counts):  # type: ignore[no-untyp
                         t = 0 if pad else edge
                         _count(k, base, t, x, a + t, b + t, c + t, n_samples - 2 * t, biases, g, row, g)
             f += N_KERNELS * n_biases[d]
-
-
-@njit(nogil=True, cache=True)
-def only_component(mask):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    """Return the component of a subset of one, or −1."""
-    found = -1
-    for component in range(mask.size):
-        if mask[component]:
-            if found >= 0:
-                return -1
-            found = component
-    return found
 
 
 @njit(nogil=True, cache=True)
