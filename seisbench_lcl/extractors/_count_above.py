@@ -118,7 +118,13 @@ def _is_tested(version: str) -> bool:
     return major.isdecimal() and minor.isdecimal() and first <= (int(major), int(minor)) <= last
 
 
-count_above, count_columns, sum_rows, LANES, COLUMNS = count_plain, count_columns_plain, sum_rows_plain, 0, _PLAIN_COLUMNS
+count_above, count_columns, sum_rows, LANES, COLUMNS = (
+    count_plain,
+    count_columns_plain,
+    sum_rows_plain,
+    0,
+    _PLAIN_COLUMNS,
+)
 if _is_tested(numba.__version__):
     try:
         from seisbench_lcl.extractors._count_above_vectors import COLUMNS, LANES, count_above, count_columns, sum_rows

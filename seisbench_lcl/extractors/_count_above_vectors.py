@@ -174,9 +174,7 @@ class _Comparison(NamedTuple):
             builder.store(count, counter)
 
 
-def _pointers(
-    context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any
-) -> Callable[[int, int], ir.Value]:
+def _pointers(context: Any, builder: ir.IRBuilder, signature: Any, arguments: Any) -> Callable[[int, int], ir.Value]:
     """Return what gives the address of an argument's element, whose index is another argument."""
 
     def data(array: int, start: int) -> ir.Value:

@@ -66,7 +66,7 @@ class Plan(NamedTuple):
 
 
 _WIDE, _NARROW = max(4 * LANES, 1), max(LANES, 1)  # samples whose sums stay in registers
-MOST = 8  # biases per pass: their counters stay in registers
+MOST = 8 if LANES == 32 else 6  # biases per pass: their counters stay in registers
 
 
 @njit(nogil=True, cache=True)
