@@ -2,7 +2,8 @@
 
 Each has two kernels with exactly equal counts. The fast ones (`_count_above_vectors.py`) use private modules of numba,
 so they are limited to the numba releases in `TESTED_NUMBA`; everywhere else, or where one of their imports fails, the
-plain ones are used. numba's cache watches neither file: after a change here or there, touch `_minirocket_kernels.py`.
+plain ones are used. numba's cache watches neither file: after a change here or there, touch
+`_minirocket_kernels.py` and `_minirocket_blocks.py`.
 """
 
 import numba

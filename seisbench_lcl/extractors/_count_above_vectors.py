@@ -37,23 +37,23 @@ def count_above(typingctx, k, base, first, x, a, b, c, n, biases, f, counts, g):
         data = _pointers(context, builder, signature, arguments)
         signals = [data(1, 2), data(3, 4), data(3, 5), data(3, 6)]
         n, count_data = arguments[7], data(10, 11)
-        compare = _Comparison.of(builder, k.literal_value, data(8, 9), LANES)
+        comparison = _Comparison.of(builder, k.literal_value, data(8, 9), LANES)
 
         def at(t: ir.Value) -> ir.Value:
-            return compare.convolved([builder.gep(signal, [t]) for signal in signals])
+            return comparison.convolved([builder.gep(signal, [t]) for signal in signals])
 
         whole = builder.and_(n, ir.Constant(n.type, -LANES))
         with for_range_slice(builder, ir.Constant(n.type, 0), whole, ir.Constant(n.type, LANES)) as (t, _):
-            compare.count(at(t))
+            comparison.add(at(t))
         with if_unlikely(builder, builder.icmp_signed("<", whole, n)):
-            left = _splat(builder, builder.trunc(builder.sub(n, whole), _I32), compare.ints)
-            inside = builder.icmp_signed("<", ir.Constant(compare.ints, list(range(LANES))), left)
-            compare.count(at(whole), inside)
+            left = _splat(builder, builder.trunc(builder.sub(n, whole), _I32), comparison.ints)
+            inside = builder.icmp_signed("<", ir.Constant(comparison.ints, list(range(LANES))), left)
+            comparison.add(at(whole), inside)
 
         add_up = get_or_insert_function(
-            builder.module, ir.FunctionType(_I32, [compare.ints]), f"llvm.vector.reduce.add.v{LANES}i32"
+            builder.module, ir.FunctionType(_I32, [comparison.ints]), f"llvm.vector.reduce.add.v{LANES}i32"
         )
-        for j, counter in enumerate(compare.counters):
+        for j, counter in enumerate(comparison.counters):
             total = builder.gep(count_data, [_I32(j)])
             builder.store(builder.add(builder.load(total), builder.call(add_up, [builder.load(counter)])), total)
         return context.get_dummy_value()
@@ -72,15 +72,15 @@ def count_columns(typingctx, k, base, first, x, a, b, c, pitch, part, whole, bia
         data = _pointers(context, builder, signature, arguments)
         signals = [data(1, 2), data(3, 4), data(3, 5), data(3, 6)]
         pitch, part, whole, count_data, h = arguments[7], arguments[8], arguments[9], data(12, 13), arguments[14]
-        compare = _Comparison.of(builder, k.literal_value, data(10, 11), COLUMNS)
+        comparison = _Comparison.of(builder, k.literal_value, data(10, 11), COLUMNS)
         zero, one = ir.Constant(pitch.type, 0), ir.Constant(pitch.type, 1)
         for which, (start, end) in enumerate(((zero, part), (part, whole))):
             with for_range_slice(builder, start, end, one) as (t, _):
                 row = builder.mul(t, pitch)
-                compare.count(compare.convolved([builder.gep(signal, [row]) for signal in signals]))
-            for j, counter in enumerate(compare.counters):
+                comparison.add(comparison.convolved([builder.gep(signal, [row]) for signal in signals]))
+            for j, counter in enumerate(comparison.counters):
                 offset = builder.mul(h, ir.Constant(h.type, 2 * j + which))
-                into = builder.bitcast(builder.gep(count_data, [offset]), compare.ints.as_pointer())
+                into = builder.bitcast(builder.gep(count_data, [offset]), comparison.ints.as_pointer())
                 builder.store(builder.load(counter), into, align=4)
         return context.get_dummy_value()
 
@@ -160,7 +160,8 @@ class _Comparison(NamedTuple):
             output = builder.fadd(output, tap)
         return output
 
-    def count(self, output: ir.Value, inside: ir.Value | None = None) -> None:
+    def add(self, output: ir.Value, inside: ir.Value | None = None) -> None:
+        """Count in which lanes an output is above each bias."""
         builder = self.builder
         for bias, counter in zip(self.biases, self.counters, strict=True):
             above = builder.fcmp_ordered(">", output, bias)

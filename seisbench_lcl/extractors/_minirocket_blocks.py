@@ -24,7 +24,6 @@ from seisbench_lcl.extractors._minirocket_kernels import (
     sum_taps,
 )
 
-
 _KEPT = 8  # subsets of components whose sums are kept, such as all of three components
 
 
