@@ -19,7 +19,7 @@ LANES = 32 if _MASKED_ADD else 16
 """Samples per step; the last step reads up to ``LANES − 1`` samples past the end of each array and ignores them."""
 
 COLUMNS = LANES // 2
-"""Columns that `count_columns` counts side by side: one register, so that those of eight biases stay in registers."""
+"""Columns that `count_columns` counts side by side: one register, so that counters stay in registers."""
 
 _I32 = ir.IntType(32)
 

@@ -93,13 +93,16 @@ def count_interiors(blocks, n_samples, plan, biases, counts):  # type: ignore[no
             n = padded.shape[1]
             sum_components(signal, 0, n, members[u], subset_sizes[u], np.float32(3), tripled[u], 0, n)
     found = np.zeros((MOST, 2, width), dtype=np.int32)  # in the first part of each column, and in all of it
-    flat = found.reshape(-1)
+    flat, needed = found.reshape(-1), np.empty(width // COLUMNS, dtype=np.bool_)
     sums = np.empty((N_KERNELS * n_biases.max(), counts.shape[0]), dtype=np.int32)
     f = 0
     for d in range(dilations.size):
         dilation, most = dilations[d], most_per_pass(n_biases[d])
         whole, part = divmod(n_samples - 8 * dilation, stride)
         rows = stride if whole else part
+        needed[:] = False  # the longer the kernel, the fewer blocks of a record it has
+        for r in range(sizes.size):
+            needed[first[r] // COLUMNS : (first[r] + sizes[r] - 1 + whole) // COLUMNS + 1] = True
         offsets = np.empty(KERNEL_LENGTH, dtype=np.int64)
         for j in range(KERNEL_LENGTH):
             offsets[j] = (j * dilation) % stride * width + (j * dilation) // stride
@@ -123,8 +126,10 @@ def count_interiors(blocks, n_samples, plan, biases, counts):  # type: ignore[no
             end = start + n_biases[d]
             for g in range(start, end, most):
                 k = min(most, end - g)
-                for at in range(0, width, COLUMNS):
-                    _count(k, base, at, x, a + at, b + at, c + at, width, part, rows, biases, f + g, flat, at, width)
+                for v in range(needed.size):
+                    if needed[v]:
+                        t = v * COLUMNS
+                        _count(k, base, t, x, a + t, b + t, c + t, width, part, rows, biases, f + g, flat, t, width)
                 _add_up(found, k, first, sizes, whole, sums[g:])
         for w in range(counts.shape[0]):
             for g in range(N_KERNELS * n_biases[d]):
@@ -166,9 +171,5 @@ def _count(k, base, first, x, a, b, c, pitch, part, rows, biases, f, counts, g, 
         count_columns(4, base, first, x, a, b, c, pitch, part, rows, biases, f, counts, g, h)
     elif k == 5:
         count_columns(5, base, first, x, a, b, c, pitch, part, rows, biases, f, counts, g, h)
-    elif k == 6:
-        count_columns(6, base, first, x, a, b, c, pitch, part, rows, biases, f, counts, g, h)
-    elif k == 7:
-        count_columns(7, base, first, x, a, b, c, pitch, part, rows, biases, f, counts, g, h)
     else:
-        count_columns(8, base, first, x, a, b, c, pitch, part, rows, biases, f, counts, g, h)
+        count_columns(6, base, first, x, a, b, c, pitch, part, rows, biases, f, counts, g, h)

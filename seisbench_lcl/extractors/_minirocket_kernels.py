@@ -66,7 +66,7 @@ class Plan(NamedTuple):
 
 
 _WIDE, _NARROW = max(4 * LANES, 1), max(LANES, 1)  # samples whose sums stay in registers
-MOST = 8 if LANES == 32 else 6  # biases per pass: their counters stay in registers
+MOST = 6  # biases per pass: their counters stay in registers
 
 
 @njit(nogil=True, cache=True)
@@ -82,12 +82,8 @@ def _count(k, base, first, x, a, b, c, n, biases, f, counts, g):  # type: ignore
         count_above(4, base, first, x, a, b, c, n, biases, f, counts, g)
     elif k == 5:
         count_above(5, base, first, x, a, b, c, n, biases, f, counts, g)
-    elif k == 6:
-        count_above(6, base, first, x, a, b, c, n, biases, f, counts, g)
-    elif k == 7:
-        count_above(7, base, first, x, a, b, c, n, biases, f, counts, g)
     else:
-        count_above(8, base, first, x, a, b, c, n, biases, f, counts, g)
+        count_above(6, base, first, x, a, b, c, n, biases, f, counts, g)
 
 
 @njit(nogil=True, cache=True)

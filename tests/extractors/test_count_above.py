@@ -54,7 +54,7 @@ def test_the_installed_numba_has_the_fast_kernel():
 
 @settings(deadline=None)  # the first call compiles
 @given(
-    st.integers(1, 8), st.integers(0, 200), st.lists(st.integers(0, 150), min_size=4, max_size=4), st.integers(0, 99)
+    st.integers(1, 6), st.integers(0, 200), st.lists(st.integers(0, 150), min_size=4, max_size=4), st.integers(0, 99)
 )
 def test_both_kernels_count_the_same(k, n, offsets, seed):
     rng = np.random.default_rng(seed)
@@ -71,7 +71,7 @@ def test_both_kernels_count_the_same(k, n, offsets, seed):
 
 @settings(deadline=None)
 @given(
-    st.integers(1, 8),
+    st.integers(1, 6),
     st.integers(0, 30),
     st.integers(0, 30),
     st.lists(st.integers(0, 150), min_size=4, max_size=4),
