@@ -151,7 +151,8 @@ class Arrivals:
         segment = (segment - segment.mean(dim=-1, keepdim=True)) * torch.hann_window(samples).to(segment)
         n = 2 ** (2 * samples - 1).bit_length()
         frequencies = torch.arange(n // 2 + 1, device=segment.device) * (self.sampling_rate / n)
-        wanted = (frequencies >= lowest) & (frequencies <= highest)
-        amplitude = torch.view_as_real(torch.fft.rfft(segment, n=n)[..., wanted])
-        power = amplitude.square().sum(dim=(1, 3))
-        return power.masked_fill(~inside[:, None], torch.nan), frequencies[wanted]
+        wanted = torch.nonzero((frequencies >= lowest) & (frequencies <= highest)).flatten().tolist()
+        band = slice(wanted[0], wanted[-1] + 1) if wanted else slice(0, 0)
+        amplitude = torch.fft.rfft(segment, n=n)[..., band]
+        power = (amplitude.real.square() + amplitude.imag.square()).sum(dim=1)
+        return power.masked_fill(~inside[:, None], torch.nan), frequencies[band]

@@ -11,8 +11,8 @@ comparison with several biases is fused into the same pass, so C never reaches m
 components are added before it: three components have only seven subsets, and A is computed once per component.
 
 Overlapping windows of equal scale share their convolutions, except for outputs less than ``4 d`` from the ends of a
-window. `count_windows` counts all outputs of each window; `count_interiors` counts the interior outputs of a run of
-windows together, and `count_windows` then adds those near the ends.
+window. `count_windows` counts all outputs of each window; `count_interiors` (`_minirocket_blocks.py`) counts the
+interior outputs of windows that overlap, and `count_windows` then adds those near the ends.
 
 The order of additions is fixed (no fastmath): a window's counts do not depend on its batch, its run or the threads.
 """
@@ -24,7 +24,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from seisbench_lcl.extractors._count_above import LANES, count_above
+from seisbench_lcl.extractors._count_above import LANES, count_above, sum_rows, sum_rows_plain
 
 N_KERNELS = 84
 KERNEL_LENGTH = 9
@@ -65,7 +65,8 @@ class Plan(NamedTuple):
         return np.repeat(outputs.ravel(), np.repeat(self.n_biases, N_KERNELS))
 
 
-_MOST = 8  # biases per pass: their counters stay in registers
+_WIDE, _NARROW = max(4 * LANES, 1), max(LANES, 1)  # samples whose sums stay in registers
+MOST = 6  # biases per pass: their counters stay in registers
 
 
 @njit(nogil=True, cache=True)
@@ -81,34 +82,56 @@ def _count(k, base, first, x, a, b, c, n, biases, f, counts, g):  # type: ignore
         count_above(4, base, first, x, a, b, c, n, biases, f, counts, g)
     elif k == 5:
         count_above(5, base, first, x, a, b, c, n, biases, f, counts, g)
-    elif k == 6:
-        count_above(6, base, first, x, a, b, c, n, biases, f, counts, g)
-    elif k == 7:
-        count_above(7, base, first, x, a, b, c, n, biases, f, counts, g)
     else:
-        count_above(8, base, first, x, a, b, c, n, biases, f, counts, g)
+        count_above(6, base, first, x, a, b, c, n, biases, f, counts, g)
 
 
 @njit(nogil=True, cache=True)
-def _add_components(parts, mask, total):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    """Sum the rows of ``parts`` selected by ``mask`` into ``total``, in order."""
-    total[:] = 0
-    for component in range(mask.size):
-        if mask[component]:
-            for t in range(total.size):
-                total[t] += parts[component, t]
+def members_of(masks):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    """Return the components in each subset (U, C), and their number (U,)."""
+    members, sizes = np.zeros(masks.shape, dtype=np.int64), np.zeros(len(masks), dtype=np.int64)
+    for u in range(masks.shape[0]):
+        for component in range(masks.shape[1]):
+            if masks[u, component]:
+                members[u, sizes[u]] = component
+                sizes[u] += 1
+    return members, sizes
 
 
 @njit(nogil=True, cache=True)
-def _shared_part(x, margin, dilation, base):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    """``base[t] = −Σ_j x[margin + t + (j − 4) d]``, the part of the convolution shared by all 84 kernels."""
-    n = base.size
-    first = margin - 4 * dilation
-    x0, x1, x2 = x[first : first + n], x[first + dilation : first + dilation + n], x[first + 2 * dilation :]
-    x3, x4, x5 = x[first + 3 * dilation :], x[margin:], x[margin + dilation :]
-    x6, x7, x8 = x[margin + 2 * dilation :], x[margin + 3 * dilation :], x[margin + 4 * dilation :]
+def sum_components(parts, first, pitch, members, size, scale, total, start, n):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    """Sum, in order, the components in a subset, and multiply the sum by ``scale``.
+
+    Parameters
+    ----------
+    parts : float32 array
+        Sample t of component c is ``parts[first + c pitch + t]``.
+    first, pitch : int64
+    members : int64 array
+    size : int64
+        Number of members, one or more.
+    scale : float32
+    total : float32 array
+        Output, from ``start``.
+    start, n : int64
+    """
+    done = n - n % _WIDE
+    sum_rows(_WIDE, parts, first, pitch, members, size, scale, done, total, start)
+    more = (n - done) - (n - done) % _NARROW
+    sum_rows(_NARROW, parts, first + done, pitch, members, size, scale, more, total, start + done)
+    done += more
+    sum_rows_plain(1, parts, first + done, pitch, members, size, scale, n - done, total, start + done)
+
+
+@njit(nogil=True, cache=True)
+def sum_taps(x, offsets, total):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    """``total[t] = −Σ_j x[offsets[j] + t]``, the part of the convolution shared by all 84 kernels."""
+    n = total.size
+    x0, x1, x2 = x[offsets[0] : offsets[0] + n], x[offsets[1] : offsets[1] + n], x[offsets[2] : offsets[2] + n]
+    x3, x4, x5 = x[offsets[3] : offsets[3] + n], x[offsets[4] : offsets[4] + n], x[offsets[5] : offsets[5] + n]
+    x6, x7, x8 = x[offsets[6] : offsets[6] + n], x[offsets[7] : offsets[7] + n], x[offsets[8] : offsets[8] + n]
     for t in range(n):
-        base[t] = -(x0[t] + x1[t] + x2[t] + x3[t] + x4[t] + x5[t] + x6[t] + x7[t] + x8[t])
+        total[t] = -(x0[t] + x1[t] + x2[t] + x3[t] + x4[t] + x5[t] + x6[t] + x7[t] + x8[t])
 
 
 @njit(nogil=True, cache=True)
@@ -129,36 +152,39 @@ def count_windows(windows, ends, plan, biases, counts):  # type: ignore[no-untyp
     dilations, n_biases, masks, subsets, order, pads, taps = plan
     n_windows, n_components, n_samples = windows.shape
     margin = 4 * dilations[-1]
+    members, sizes = members_of(masks)
     padded = np.zeros((n_components, n_samples + 2 * margin + LANES), dtype=np.float32)
     tripled = np.zeros((masks.shape[0], padded.shape[1]), dtype=np.float32)
-    shared = np.empty((n_components, n_samples), dtype=np.float32)
-    base = np.zeros(n_samples + LANES, dtype=np.float32)
+    shared = np.zeros((n_components, n_samples + LANES), dtype=np.float32)
+    sum_shared = np.zeros_like(shared[0])  # of a subset of several components
+    signal, common, pitch = padded.reshape(-1), shared.reshape(-1), padded.shape[1]
     for w in range(n_windows):
         padded[:, margin : margin + n_samples] = windows[w]
         for u in range(masks.shape[0]):
-            middle = tripled[u, margin : margin + n_samples]
-            _add_components(windows[w], masks[u], middle)
-            middle *= np.float32(3)
+            sum_components(signal, margin, pitch, members[u], sizes[u], np.float32(3), tripled[u], margin, n_samples)
         row = counts[w]
         f = 0
         for d in range(dilations.size):
-            dilation, most = dilations[d], _most(n_biases[d])
+            dilation, most = dilations[d], most_per_pass(n_biases[d])
             edge = 4 * dilation
+            offsets = margin + (np.arange(KERNEL_LENGTH) - 4) * dilation
             for component in range(n_components):
-                _shared_part(padded[component], margin, dilation, shared[component])
-            current, x = -1, tripled[0]
+                sum_taps(padded[component], offsets, shared[component, :n_samples])
+            current, x, base = -1, tripled[0], shared[0]
             for i in range(N_KERNELS):
                 kernel = order[d, i]
                 pad = pads[d, kernel]
                 if ends and not pad:
                     continue
-                subset = subsets[d, kernel]
-                if subset != current:
-                    current, x = subset, tripled[subset]
-                    _add_components(shared, masks[subset], base[:n_samples])
-                a = margin + (taps[kernel, 0] - 4) * dilation
-                b = margin + (taps[kernel, 1] - 4) * dilation
-                c = margin + (taps[kernel, 2] - 4) * dilation
+                if subsets[d, kernel] != current:
+                    current = subsets[d, kernel]
+                    x, own, size = tripled[current], members[current], sizes[current]
+                    if size == 1:
+                        base = shared[own[0]]
+                    else:
+                        base = sum_shared
+                        sum_components(common, 0, base.size, own, size, np.float32(1), base, 0, n_samples)
+                a, b, c = offsets[taps[kernel, 0]], offsets[taps[kernel, 1]], offsets[taps[kernel, 2]]
                 start = f + kernel * n_biases[d]
                 end = start + n_biases[d]
                 for g in range(start, end, most):
@@ -174,79 +200,7 @@ def count_windows(windows, ends, plan, biases, counts):  # type: ignore[no-untyp
 
 
 @njit(nogil=True, cache=True)
-def count_interiors(record, stride, n_samples, plan, biases, counts):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
-    """Add to ``counts`` the outputs above each bias where all nine taps are inside the window, for a run of windows.
-
-    The interiors ``[i s + 4 d, i s + T − 4 d)`` of neighbouring windows differ by one stride at each end. So the
-    stretch common to all windows is counted once, and then each stride that leaves or enters.
-
-    Parameters
-    ----------
-    record : (C, (B − 1) s + T) float32
-        Windows ``record[:, i s : i s + T]``, all on the same scale.
-    stride, n_samples : int
-        s and T.
-    plan, biases
-        As for `count_windows`.
-    counts : (B, F) int32
-        Output.
-    """
-    dilations, n_biases, masks, subsets, order, _, taps = plan
-    n_windows = counts.shape[0]
-    n_components, length = record.shape
-    tripled = np.zeros((masks.shape[0], length + LANES), dtype=np.float32)
-    for u in range(masks.shape[0]):
-        whole = tripled[u, :length]
-        _add_components(record, masks[u], whole)
-        whole *= np.float32(3)
-    shared = np.empty((n_components, length), dtype=np.float32)
-    base = np.zeros(length + LANES, dtype=np.float32)
-    leaving = np.empty(n_windows * _MOST, dtype=np.int32)
-    now = np.empty(_MOST, dtype=np.int32)
-    f = 0
-    for d in range(dilations.size):
-        dilation, most = dilations[d], _most(n_biases[d])
-        edge = 4 * dilation
-        interior = n_samples - 2 * edge
-        together = min(n_windows, 1 + interior // stride)  # windows that share a stretch
-        for component in range(n_components):
-            _shared_part(record[component], edge, dilation, shared[component, : length - 2 * edge])
-        current, x = -1, tripled[0]
-        for i in range(N_KERNELS):
-            kernel = order[d, i]
-            subset = subsets[d, kernel]
-            if subset != current:
-                current, x = subset, tripled[subset]
-                _add_components(shared, masks[subset], base[: length - 2 * edge])
-            a, b, c = taps[kernel, 0] * dilation, taps[kernel, 1] * dilation, taps[kernel, 2] * dilation
-            start = f + kernel * n_biases[d]
-            end = start + n_biases[d]
-            for g in range(start, end, most):
-                k = min(most, end - g)
-                for w in range(0, n_windows, together):
-                    last = min(w + together, n_windows) - 1
-                    now[:] = 0
-                    leaving[:] = 0
-                    t = last * stride
-                    _count(k, base, t, x, a + t, b + t, c + t, w * stride + interior - t, biases, g, now, 0)
-                    for v in range(w, last):
-                        t, row = v * stride, v * _MOST
-                        _count(k, base, t, x, a + t, b + t, c + t, stride, biases, g, leaving, row)
-                        for j in range(k):
-                            now[j] += leaving[row + j]
-                    for v in range(w, last):
-                        t, row = v * stride + interior, v * _MOST
-                        for j in range(k):
-                            counts[v, g + j] += now[j]
-                            now[j] -= leaving[row + j]
-                        _count(k, base, t, x, a + t, b + t, c + t, stride, biases, g, now, 0)
-                    for j in range(k):
-                        counts[last, g + j] += now[j]
-        f += N_KERNELS * n_biases[d]
-
-
-@njit(nogil=True, cache=True)
-def _most(n_biases):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+def most_per_pass(n_biases):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
     """Return the number of biases per pass that makes the passes about equal."""
-    n_passes = (n_biases + _MOST - 1) // _MOST
+    n_passes = (n_biases + MOST - 1) // MOST
     return (n_biases + n_passes - 1) // n_passes

@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from seisbench_lcl.extractors.base import FeatureExtractor
 from seisbench_lcl.extractors.stages import Stage
-
-_BLOCK = 256  # windows that pass through a stage at a time
+from seisbench_lcl.extractors.stages.bands import shared_power
+from seisbench_lcl.extractors.stages.base import BLOCK
 
 
 class Staged(FeatureExtractor):
@@ -59,7 +59,7 @@ class Staged(FeatureExtractor):
 
     def _through(self, windows: Tensor) -> Tensor:
         # In blocks, because intermediate results of a stage can be many times as large as the windows.
-        return torch.cat([self.stage(block) for block in windows.split(_BLOCK)])
+        return torch.cat([self.stage(block) for block in windows.split(BLOCK)])
 
 
 class Concatenated(FeatureExtractor):
@@ -117,4 +117,5 @@ class Concatenated(FeatureExtractor):
         return self._extract_at(windows, None)
 
     def _extract_at(self, windows: Tensor, s_arrivals: Tensor | None) -> Tensor:
-        return torch.cat([part(windows, s_arrivals) for part in self._parts], dim=1)
+        with shared_power():
+            return torch.cat([part(windows, s_arrivals) for part in self._parts], dim=1)

@@ -1,6 +1,6 @@
 """MiniRocket: 84 fixed kernels at many dilations, and the proportion of positive values of each output."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, TypeVar, get_args
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from seisbench_lcl.errors import WindowError, check_arguments, check_is_fitted, is_whole
+from seisbench_lcl.extractors import _minirocket_blocks as blocks
 from seisbench_lcl.extractors import _minirocket_kernels as kernels
 from seisbench_lcl.extractors import _minirocket_torch as torch_path
 from seisbench_lcl.extractors._minirocket_kernels import KERNEL_LENGTH, N_KERNELS
@@ -21,7 +22,9 @@ Padding = Literal["alternate", "none"]
 _T = TypeVar("_T")
 
 _CHUNK = 8  # windows per task: large enough to hide the cost of a task, small enough to balance threads
-_RUN = 32  # overlapping windows per task
+_RUN = 32  # overlapping windows per run, or more
+_COLUMNS = 96  # strides per task: their samples stay in the cache
+_SHORTEST = 16  # samples of a stride
 _MAX_SUBSET = 9  # maximum number of summed components, as in the multivariate original
 
 
@@ -167,30 +170,60 @@ class MiniRocket(FeatureExtractor):
             return super()._slide(records, stride)
         plan = self._plan()
         biases, positions = self.biases.float().numpy(), plan.positions(self.in_samples)
-        length = self.in_samples
-        sizes = [(record.shape[1] - length) // stride + 1 for record in records]
+        sizes = [(record.shape[1] - self.in_samples) // stride + 1 for record in records]
         features = np.empty((sum(sizes), self.n_features), dtype=np.float32)
-        runs, first = [], 0
-        for record, size in zip(records, sizes, strict=True):
-            for i in range(0, size, _RUN):
-                n = min(_RUN, size - i)
-                samples = record[:, i * stride : (i + n - 1) * stride + length]
-                runs.append((np.ascontiguousarray(samples.numpy()), features[first + i : first + i + n]))
-            first += size
+        # Strides of a few samples are too short to be counted one by one: every second window, then the others.
+        turns = -(-_SHORTEST // stride)
 
-        def fill(run: tuple[NDArray[np.float32], NDArray[np.float32]]) -> None:
-            record, rows = run
-            windows = np.lib.stride_tricks.sliding_window_view(record, length, axis=1)[:, ::stride].swapaxes(0, 1)
-            counts = np.zeros(rows.shape, dtype=np.int32)
-            alone = len(rows) == 1
-            if not alone:
-                kernels.count_interiors(record, stride, length, plan, biases, counts)
-            if alone or plan.pads.any():
-                kernels.count_windows(np.ascontiguousarray(windows), not alone, plan, biases, counts)
-            np.divide(counts, positions, out=rows, casting="same_kind")
+        def fill(task: list[tuple[NDArray[np.float32], NDArray[np.float32]]]) -> None:
+            rows = [row for _, row in task]
+            counts = np.zeros((sum(map(len, rows)), self.n_features), dtype=np.int32)
+            runs = [np.ascontiguousarray(samples) for samples, _ in task]
+            columns = blocks.Blocks.of(runs, self.in_samples, turns * stride)
+            blocks.count_interiors(columns, self.in_samples, plan, biases, counts)
+            if plan.pads.any():
+                windows = np.concatenate([self._windows(run, turns * stride) for run in runs])
+                kernels.count_windows(windows, True, plan, biases, counts)
+            first = 0
+            for row in rows:
+                np.divide(counts[first : first + len(row)], positions, out=row, casting="same_kind")
+                first += len(row)
 
-        _in_threads(fill, runs)
+        _in_threads(fill, self._tasks([record.numpy() for record in records], sizes, stride, turns, features))
         return torch.from_numpy(features)
+
+    def _windows(self, run: NDArray[np.float32], stride: int) -> NDArray[np.float32]:
+        return np.lib.stride_tricks.sliding_window_view(run, self.in_samples, axis=1)[:, ::stride].swapaxes(0, 1)
+
+    def _tasks(
+        self,
+        records: list[NDArray[np.float32]],
+        sizes: list[int],
+        stride: int,
+        turns: int,
+        features: NDArray[np.float32],
+    ) -> Iterator[list[tuple[NDArray[np.float32], NDArray[np.float32]]]]:
+        """Yield runs of windows that are `turns` strides apart, as samples and rows of features, several to a task."""
+        step = turns * stride
+        behind = self.in_samples // step  # columns of a run besides one for each window
+        most = max(_RUN, _COLUMNS - behind)
+        task: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
+        columns, first = 0, 0
+        for record, size in zip(records, sizes, strict=True):
+            rows = features[first : first + size]
+            first += size
+            for turn in range(min(turns, size)):
+                own = rows[turn::turns]
+                for i in range(0, len(own), most):
+                    run = own[i : i + most]
+                    start = turn * stride + i * step
+                    if task and columns + len(run) + behind > _COLUMNS:
+                        yield task
+                        task, columns = [], 0
+                    task.append((record[:, start : start + (len(run) - 1) * step + self.in_samples], run))
+                    columns += len(run) + behind
+        if task:
+            yield task
 
     def _plan(self) -> kernels.Plan:
         check_is_fitted(self, self.biases, "fit(windows)")

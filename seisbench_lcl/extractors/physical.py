@@ -11,7 +11,8 @@ from seisbench_lcl.errors import ConfigurationError, WindowError, check_is_fitte
 from seisbench_lcl.extractors import discriminants
 from seisbench_lcl.extractors._arrivals import Arrivals
 from seisbench_lcl.extractors.base import FeatureExtractor
-from seisbench_lcl.extractors.stages.bands import BandPower, in_range
+from seisbench_lcl.extractors.stages.bands import BandPower
+from seisbench_lcl.extractors.stages.base import BLOCK
 from seisbench_lcl.waveforms.onset import aic_onset
 from seisbench_lcl.waveforms.resampling import PASSED
 
@@ -19,7 +20,6 @@ GROUPS = tuple(discriminants.groups(1.0, 2.0))
 DEFAULT_GROUPS = tuple(name for name in GROUPS if name != "signal_to_noise")
 
 _POWER_RATE = 20.0  # Hz
-_BLOCK = 64  # windows measured at a time
 
 
 class Physical(FeatureExtractor):
@@ -181,13 +181,13 @@ class Physical(FeatureExtractor):
         return s_arrivals
 
     def _measure(self, windows: Tensor, s_arrivals: Tensor) -> dict[str, Tensor]:
-        windows = in_range(windows.detach(), over=(-2, -1))
+        power, windows = self.power.of_windows(windows.detach())
         vertical = max(self.component_order.find("Z"), 0)
         three = self.in_channels == 3 and "Z" in self.component_order
         arrivals = Arrivals(
             windows=windows,
             sampling_rate=self.sampling_rate,
-            power=self.power(windows),
+            power=power,
             rate=self.power.out_rate,
             horizontals=[row for row in range(3) if row != vertical] if three else [],
             vertical=vertical,
@@ -226,6 +226,6 @@ class Physical(FeatureExtractor):
         if not len(windows):  # Fourier transforms refuse empty batches
             return windows.new_zeros(0, len(self.feature_names))
         # In blocks, because intermediate results are many times as large as the windows.
-        blocks = zip(windows.split(_BLOCK), s_arrivals.split(_BLOCK), strict=True)
+        blocks = zip(windows.split(BLOCK), s_arrivals.split(BLOCK), strict=True)
         parts = [list(self._measure(block, s).values()) for block, s in blocks]
         return torch.cat([torch.stack(columns, dim=1) for columns in parts])

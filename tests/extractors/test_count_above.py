@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from numba.core import cgutils
 
 import seisbench_lcl.extractors
-from seisbench_lcl.extractors import MiniRocket, _count_above, _minirocket_kernels
+from seisbench_lcl.extractors import MiniRocket, _count_above, _minirocket_blocks, _minirocket_kernels
 
 STRIDE, LENGTH = 40, 300
 RECORD = np.random.default_rng(0).normal(size=(3, LENGTH + 4 * STRIDE)).astype(np.float32)
@@ -28,11 +28,12 @@ def model():
     return MiniRocket(3, LENGTH, max_features=84 * 40, max_dilations=5).fit(torch.from_numpy(WINDOWS))
 
 
-def count(kernels, plan, biases):
+def count(kernels, blocks, plan, biases):
     """Count all outputs of the windows; Python runs the outer loops, which would take long to compile."""
     counts = np.zeros((2, len(WINDOWS), len(biases)), dtype=np.int32)
     kernels.count_windows.py_func(WINDOWS, False, plan, biases, counts[0])
-    kernels.count_interiors.py_func(RECORD, STRIDE, LENGTH, plan, biases, counts[1])
+    columns = blocks.Blocks.of([RECORD[:, : LENGTH + STRIDE], RECORD[:, 2 * STRIDE :]], LENGTH, STRIDE)
+    blocks.count_interiors.py_func(columns, LENGTH, plan, biases, counts[1])
     kernels.count_windows.py_func(WINDOWS, True, plan, biases, counts[1])
     return counts
 
@@ -40,10 +41,10 @@ def count(kernels, plan, biases):
 def imported_again(monkeypatch, tmp_path):
     """Import the kernels as a new process would, without compiled code from the cache."""
     monkeypatch.setattr(numba.config, "CACHE_DIR", str(tmp_path))
-    for name in ("_count_above_vectors", "_count_above", "_minirocket_kernels"):
+    for name in ("_count_above_vectors", "_count_above", "_minirocket_kernels", "_minirocket_blocks"):
         monkeypatch.delitem(sys.modules, f"seisbench_lcl.extractors.{name}", raising=False)
         monkeypatch.setattr(seisbench_lcl.extractors, name, None, raising=False)
-    return import_module("seisbench_lcl.extractors._minirocket_kernels")
+    return [import_module(f"seisbench_lcl.extractors.{name}") for name in ("_minirocket_kernels", "_minirocket_blocks")]
 
 
 def test_the_installed_numba_has_the_fast_kernel():
@@ -53,7 +54,7 @@ def test_the_installed_numba_has_the_fast_kernel():
 
 @settings(deadline=None)  # the first call compiles
 @given(
-    st.integers(1, 8), st.integers(0, 200), st.lists(st.integers(0, 150), min_size=4, max_size=4), st.integers(0, 99)
+    st.integers(1, 6), st.integers(0, 200), st.lists(st.integers(0, 150), min_size=4, max_size=4), st.integers(0, 99)
 )
 def test_both_kernels_count_the_same(k, n, offsets, seed):
     rng = np.random.default_rng(seed)
@@ -68,6 +69,55 @@ def test_both_kernels_count_the_same(k, n, offsets, seed):
     np.testing.assert_array_equal(found, expected)
 
 
+@settings(deadline=None)
+@given(
+    st.integers(1, 6),
+    st.integers(0, 30),
+    st.integers(0, 30),
+    st.lists(st.integers(0, 150), min_size=4, max_size=4),
+    st.integers(0, 99),
+)
+def test_both_kernels_count_the_same_in_columns(k, part, more, offsets, seed):
+    rng = np.random.default_rng(seed)
+    pitch, width = 19, _count_above.COLUMNS
+    base, x = rng.normal(size=(2, 200 + 62 * pitch)).astype(np.float32)
+    biases = rng.normal(size=12).astype(np.float32)
+    biases[3] = base[offsets[0]] + x[offsets[1]] + x[offsets[2]] + x[offsets[3]]  # a tie in the first sample
+    found, expected = np.full((2, 4 + 16 * 40), 77, dtype=np.int32)
+    given_ = base, offsets[0], x, *offsets[1:], pitch, part, part + more, biases, 3
+    _minirocket_blocks._count(k, *given_, found, 4, 40)
+    outputs = [
+        [sum(a[o + t * pitch + i] for a, o in zip((base, x, x, x), offsets, strict=True)) for i in range(width)]
+        for t in range(part + more)
+    ]
+    above = np.reshape(np.float32(outputs), (-1, width))[:, None] > biases[3 : 3 + k, None]
+    for j in range(k):
+        for half, rows in enumerate((above[:part, j], above[:, j])):
+            start = 4 + (2 * j + half) * 40
+            expected[start : start + width] = rows.sum(axis=0)
+    np.testing.assert_array_equal(found, expected)
+    found[:] = 77
+    _count_above.count_columns_plain(k, *given_, found, 4, 40)
+    start = 4 + 40 * np.arange(2 * k)[:, None] + np.arange(8)
+    np.testing.assert_array_equal(found[start], expected[start])
+
+
+@settings(deadline=None)
+@given(st.sets(st.integers(0, 9), min_size=1), st.integers(0, 400), st.integers(0, 40), st.integers(0, 99))
+def test_components_are_summed_in_order(members, n, first, seed):
+    parts = np.random.default_rng(seed).normal(size=(10, 480)).astype(np.float32)
+    mask = np.isin(np.arange(10), list(members))
+    rows, sizes = _minirocket_kernels.members_of(mask[None])
+    found, expected = np.zeros((2, 500), dtype=np.float32)
+    scale = np.float32(3)
+    _minirocket_kernels.sum_components(parts.ravel(), first, 480, rows[0], sizes[0], scale, found, 7, n)
+    total = np.zeros(n, dtype=np.float32)
+    for row in parts[mask, first : first + n]:
+        total += row
+    expected[7 : 7 + n] = total * scale
+    np.testing.assert_array_equal(found, expected)
+
+
 @pytest.mark.parametrize("missing", ["module", "name", "tested release"])
 def test_without_the_private_names_of_numba_the_plain_kernel_is_used(monkeypatch, tmp_path, missing):
     with monkeypatch.context() as hidden:
@@ -77,18 +127,20 @@ def test_without_the_private_names_of_numba_the_plain_kernel_is_used(monkeypatch
             hidden.delattr(cgutils, "if_unlikely")
         else:
             hidden.setattr(numba, "__version__", "0.99.0rc1")
-        plain = imported_again(hidden, tmp_path)
+        plain, blocks = imported_again(hidden, tmp_path)
     assert plain.LANES == 0
     assert plain.count_above.__name__ == "count_plain"
+    assert plain.sum_rows.__name__ == "sum_rows_plain"
+    assert blocks.count_columns.__name__ == "count_columns_plain"
     assert _minirocket_kernels.count_above is _count_above.count_above
 
 
 def test_the_plain_kernel_gives_the_same_features(model, monkeypatch, tmp_path):
     with monkeypatch.context() as hidden:
         hidden.delattr(cgutils, "if_unlikely")
-        plain = imported_again(hidden, tmp_path)
+        plain, blocks = imported_again(hidden, tmp_path)
     plan = model._plan()
-    windows, slid = count(plain, plan, model.biases.numpy())
+    windows, slid = count(plain, blocks, plan, model.biases.numpy())
     features = (windows / plan.positions(LENGTH)).astype(np.float32)
     np.testing.assert_array_equal(features, model(torch.from_numpy(WINDOWS)))
     np.testing.assert_array_equal(slid, windows)

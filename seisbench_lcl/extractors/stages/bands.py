@@ -1,7 +1,9 @@
 """Power over time in frequency bands, at a low sampling rate."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from itertools import pairwise
 
 import torch
@@ -117,11 +119,58 @@ class BandPower(nn.Module):
             return windows.new_zeros(0, windows.shape[1], len(self.bands), self.out_samples)
         spectrum = torch.fft.rfft(pad(windows, self._margins, mode="reflect"))
         n = self._tapers.shape[-1]
-        spectrum = pad(spectrum, (0, n))
-        parts = torch.stack([spectrum[..., first : first + n] for first in self._first], dim=-2)
-        analytic = torch.fft.ifft(parts * self._tapers)
+        parts = spectrum.new_zeros(*spectrum.shape[:-1], len(self.bands), n)
+        for i, first in enumerate(self._first):
+            within = min(n, spectrum.shape[-1] - first)
+            torch.mul(spectrum[..., first : first + within], self._tapers[i, :within], out=parts[..., i, :within])
         first = self._margins[0] // self.step
-        return (analytic.real.square() + analytic.imag.square())[..., first : first + self.out_samples]
+        analytic = torch.fft.ifft(parts)[..., first : first + self.out_samples]
+        return analytic.real.square() + analytic.imag.square()
+
+    def of_components(self, windows: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the power of components that are multiplied by a power of two each, so that squares do not overflow.
+
+        Within `shared_power`, extractors with the same bands compute it once.
+
+        Parameters
+        ----------
+        windows : (B, C, T) Tensor
+
+        Returns
+        -------
+        power : (B, C, bands, out_samples) Tensor
+        factors : (B, C, 1) Tensor
+            By which the components were multiplied.
+        """
+        known = _KNOWN.get()
+        key = (*self.bands, self.rate, windows.data_ptr(), windows.shape, windows.stride())
+        if known is None or key not in known:
+            factors = range_factors(windows, over=(-1,))
+            found = windows, self(windows * factors), factors
+            if known is None:
+                return found[1:]
+            known[key] = found  # with the windows, so that no others can take their place in memory
+        return known[key][1:]
+
+    def of_windows(self, windows: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the power of windows that are multiplied by a power of two each, and these windows (B, C, T)."""
+        power, own = self.of_components(windows)
+        factors = own.amin(dim=-2, keepdim=True)  # that of the largest component
+        return power * (factors / own).square()[..., None], windows * factors
+
+
+_Found = dict[tuple[object, ...], tuple[Tensor, Tensor, Tensor]]
+_KNOWN: ContextVar[_Found | None] = ContextVar("_KNOWN", default=None)
+
+
+@contextmanager
+def shared_power() -> Iterator[None]:
+    """Remember the power of windows while several extractors work on the same ones."""
+    token = _KNOWN.set({})
+    try:
+        yield
+    finally:
+        _KNOWN.reset(token)
 
 
 def in_range(windows: Tensor, over: tuple[int, ...]) -> Tensor:
@@ -129,18 +178,28 @@ def in_range(windows: Tensor, over: tuple[int, ...]) -> Tensor:
 
     This rounds nothing, so later results do not depend on units.
     """
+    return windows * range_factors(windows, over)
+
+
+def range_factors(windows: Tensor, over: tuple[int, ...]) -> Tensor:
+    """Return the powers of two by which `in_range` multiplies windows."""
     peak = windows.abs().amax(dim=over, keepdim=True).clamp(torch.finfo(windows.dtype).tiny, 2.0**125)
-    return windows * torch.exp2(-peak.log2().floor())
+    return torch.exp2(-peak.log2().floor())
 
 
 def running_mean(values: Tensor, n: int) -> Tensor:
     """Average non-negative values (..., T) over n samples, i − ⌊n/2⌋ to i − ⌊n/2⌋ + n − 1; fewer at the ends."""
     if n == 1:
         return values
+    length = values.shape[-1]
     total = pad(values.double().cumsum(dim=-1), (1, 0))
-    samples = torch.arange(values.shape[-1], device=values.device)
-    first, last = (samples - n // 2).clamp_min(0), (samples - n // 2 + n).clamp_max(values.shape[-1])
-    return ((total[..., last] - total[..., first]) / (last - first)).clamp_min(0).to(values.dtype)
+    # Constant beyond both ends, so that two slices hold the sums before and after each n samples.
+    before, behind = n // 2, n - 1 - n // 2
+    ends = total[..., :1].expand(*total.shape[:-1], before), total[..., -1:].expand(*total.shape[:-1], behind)
+    total = torch.cat([ends[0], total, ends[1]], dim=-1)
+    samples = torch.arange(length, device=values.device)
+    count = (samples - before + n).clamp_max(length) - (samples - before).clamp_min(0)
+    return total[..., n:].sub(total[..., :length]).div_(count).clamp_min_(0).to(values.dtype)
 
 
 def _octaves(lowest: float, highest: float) -> list[tuple[float, float]]:

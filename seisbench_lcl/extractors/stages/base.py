@@ -5,6 +5,10 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+BLOCK = 64
+"""Windows at a time, because intermediate results are many times as large as the windows; the same for all extractors,
+so that these can share what they have in common."""
+
 
 class Stage(nn.Module, ABC):
     """Windows in, windows out, by a fixed formula: there is nothing to fit.

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from seisbench_lcl.errors import ConfigurationError
-from seisbench_lcl.extractors.stages.bands import BandPower, in_range, running_mean
+from seisbench_lcl.extractors.stages.bands import BandPower, running_mean
 from seisbench_lcl.extractors.stages.base import Stage
 
 DYNAMIC_RANGE = 8.0  # decades of power below the maximum of a channel; silence would be −∞
@@ -96,7 +96,7 @@ class Envelope(Stage):
 
     def forward(self, windows: Tensor) -> Tensor:
         """Return log envelopes (B, C × bands, out_samples), each of mean zero; all zero for a dead component."""
-        power = self.power(in_range(windows, over=(-1,)))
+        power, _ = self.power.of_components(windows)
         power = running_mean(power, max(1, round(self.width * self.out_rate)))
         floor = (power.amax(dim=-1, keepdim=True) * 10**-DYNAMIC_RANGE).clamp_min(_ROUNDING)
         logarithm = torch.maximum(power, floor).log10()

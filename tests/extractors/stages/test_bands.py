@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seisbench_lcl.errors import ConfigurationError, WindowError
-from seisbench_lcl.extractors.stages.bands import BandPower, in_range, running_mean
+from seisbench_lcl.extractors.stages.bands import BandPower, in_range, running_mean, shared_power
 
 
 def gaussian(*shape, seed=0, scale=1.0):
@@ -166,3 +166,20 @@ def test_in_range_multiplies_by_a_power_of_two(power, seed):
             assert ((peak > 0) == (x.abs().amax(dim=over) > 0)).all()
             assert peak.max() <= 4
     assert not in_range(torch.zeros(1, 1, 5), (-1,)).any()
+
+
+def test_power_that_extractors_share_is_that_of_the_same_windows():
+    generator = torch.Generator().manual_seed(0)
+    windows = torch.randn(6, 3, 2000, generator=generator) * torch.tensor([1e-20, 1.0, 1e15])[:, None]
+    models = [BandPower(2000, 100), BandPower(2000, 100), BandPower(2000, 100, [(2, 9)])]
+    alone = [model(in_range(windows, over=(-2, -1))) for model in models]
+    with shared_power():
+        for _ in range(3):  # windows made here may lie where others lay before
+            for rows in (slice(0, 3), slice(3, 6), slice(0, 6)):
+                for model, expected in zip(models, alone, strict=True):
+                    power, scaled = model.of_windows(windows[rows].clone())
+                    assert torch.equal(power, expected[rows])
+                    assert torch.equal(scaled, in_range(windows, over=(-2, -1))[rows])
+        first, again = (model.of_components(windows)[0] for model in models[:2])
+        assert first is again
+    assert models[0].of_components(windows)[0] is not first
