@@ -165,7 +165,7 @@ def run(
     stride : float
         Seconds between windows.
     threshold : float
-        Smallest probability of a detection.
+        Smallest probability of the label of a window in a detection.
     limits : mapping, optional
         Further arguments of `classify`, such as ``{"max_novelty": None}``.
     windows : "none", "top" or "all"
