@@ -60,9 +60,9 @@ def separate_runs(
 
     A run begins with a window of any wanted label. Windows that end soon after an onset see an emergent signal,
     whatever it is, so those decide whose P position is close to the onset: see `_DECIDING`. The run goes on through all
-    windows that begin before the onset, and through later ones of its label. It takes the windows of other labels that overlap
-    its last one, such as those of a coda; what then remains is a run of its own. Of windows at arrivals, the most
-    probable one that overlaps the first decides.
+    windows that begin before the onset, and through later ones of its label. It takes the windows of other labels that
+    overlap its last one, such as those of a coda; what then remains is a run of its own. Of windows at arrivals, the
+    most probable one that overlaps the first decides.
 
     Parameters
     ----------
