@@ -3,11 +3,11 @@
     python benchmarks/archive_recall.py --data ../data
     python benchmarks/archive_recall.py --data ../data --weights MiniRocketRidge/mixed-3c-fast --split train
 
-Events are records of mixed_3c at 100 Hz with a signal-to-noise ratio of 15 dB or more, at most `--each` of an event; the
-weights have not seen those of dev. Each is scaled and added to 90 s of a record of `continuous` from which the listed
-occurrences are left out: P after 40 s, tapered from 3 s before P on. An archive is decided on three times. Prints, for
-each label, which fraction is detected, P in a window of a detection, as an event, and with the right label; and how many
-detections are elsewhere, which are false or of small events in the noise.
+Events are records of mixed_3c at 100 Hz with a signal-to-noise ratio of 15 dB or more, at most `--each` of an event;
+the weights have not seen those of dev. Each is scaled and added to 90 s of a record of `continuous` from which the
+listed occurrences are left out: P after 40 s, tapered from 3 s before P on. An archive is decided on three times.
+Prints, for each label, which fraction is detected, P in a window of a detection, as an event, and with the right label;
+and how many detections are elsewhere, which are false or of small events in the noise.
 """
 
 import argparse
