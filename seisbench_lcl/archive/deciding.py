@@ -14,6 +14,7 @@ from obspy import UTCDateTime
 from seisbench_lcl.archive.picking import edge_pad, pick, picks_between
 from seisbench_lcl.archive.plan import MARGIN
 from seisbench_lcl.archive.reading import read_span
+from seisbench_lcl.archive.renamed import under_one_name
 from seisbench_lcl.archive.settings import Reach, Settings, ignored_labels, least_coverage, time_of
 from seisbench_lcl.archive.units import SECOND, Unit
 from seisbench_lcl.errors import ConfigurationError, EmptyStreamError, WaveformError
@@ -90,6 +91,8 @@ def decide(unit: Unit, model: Model, settings: Settings) -> Decided:
                 settings.service,
             )
         problems |= dict.fromkeys(lost)
+        if settings.limits.get("flexible_horizontal_components", True):
+            stream = under_one_name(stream)
         for part in _instruments(stream) if settings.picker else [stream]:
             if settings.picker:
                 with _timed(parts, "picking"):
