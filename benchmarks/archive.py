@@ -1,8 +1,11 @@
 """How long an archive takes, from miniSEED on disk to Parquet on disk, and where the time goes.
 
     python benchmarks/archive.py                             # an archive of noise with earthquakes, 100 Hz
-    python benchmarks/archive.py --recall                    # what deciding at picks misses
+    python benchmarks/archive.py --picked                    # only a station-day with a picker first
+    python benchmarks/archive.py --recall                    # what deciding at picks misses of one earthquake
     python benchmarks/archive.py --hours 6 --weights MiniRocketRidge/mixed-3c-fast --scaling 8
+
+Of many recorded events in recorded noise, see archive_recall.py; of a month with kills, archive_month.py.
 
 Each measurement is a process of its own with one thread. Seconds are those of the processor; a busy machine makes wall
 seconds longer, which are printed beside them. The scaling compares one and two local workers on station-days.
@@ -170,6 +173,7 @@ def main() -> None:
     parser.add_argument("--days", type=int, default=1)
     parser.add_argument("--weights", nargs="+", default=[*WEIGHTS])
     parser.add_argument("--picker", default=PICKER, help="also picker first, with the last weights; '' leaves it out")
+    parser.add_argument("--picked", action="store_true", help="only: picker first, with the last weights")
     parser.add_argument("--scaling", type=int, default=0, help="station-hours for one and two workers; 0 leaves it out")
     parser.add_argument("--recall", action="store_true", help="only: what deciding at picks misses")
     parser.add_argument("--single", help=argparse.SUPPRESS)
@@ -190,6 +194,7 @@ def main() -> None:
         print("| weights | windows kept | CPU s | wall s | per core and hour | peak MB | kB a day |")
         print("| --- | --- | ---: | ---: | ---: | ---: | ---: |")
         cases = [(weights, "", "none") for weights in given.weights] + [(given.weights[0], "", "all")]
+        cases = [] if given.picked else cases
         cases += [(given.weights[-1], given.picker, "none")] if given.picker else []
         found = {}
         for weights, picker, windows in cases:

@@ -4,15 +4,17 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
 import obspy
 from obspy import UTCDateTime
 
-from seisbench_lcl.archive.picking import pick
+from seisbench_lcl.archive.picking import edge_pad, pick, picks_between
 from seisbench_lcl.archive.plan import MARGIN
 from seisbench_lcl.archive.reading import read_span
+from seisbench_lcl.archive.renamed import under_one_name
 from seisbench_lcl.archive.settings import Reach, Settings, ignored_labels, least_coverage, time_of
 from seisbench_lcl.archive.units import SECOND, Unit
 from seisbench_lcl.errors import ConfigurationError, EmptyStreamError, WaveformError
@@ -23,7 +25,6 @@ from seisbench_lcl.models.station_windows import StationWindows
 
 _BLOCK = 4 * 3600 * SECOND  # which bounds the memory
 _PICKED_BLOCK = 2 * 3600 * SECOND  # SeisBench's pickers need more of it
-_AGAIN = SECOND  # two picks of one arrival
 
 
 @dataclass
@@ -75,7 +76,7 @@ def decide(unit: Unit, model: Model, settings: Settings) -> Decided:
     near: list[StationWindows] = []
     at_picks = settings.picker is not None or unit.arrivals is not None
     cut = _Cut.of(model, at_picks)
-    latest: dict[str, int] = {}  # pick of each instrument
+    pad = edge_pad() if settings.picker else 0.0
     block = _PICKED_BLOCK if settings.picker else _BLOCK
     for start, end in _blocks(unit, block, 0 if at_picks else MARGIN):
         arrivals = None if unit.arrivals is None else [ns for ns in unit.arrivals if start <= ns < end]
@@ -84,34 +85,34 @@ def decide(unit: Unit, model: Model, settings: Settings) -> Decided:
         with _timed(parts, "reading"):
             stream, lost = read_span(
                 unit,
-                start - round(reach.before * SECOND),
-                end + round(reach.after * SECOND),
+                start - round(max(reach.before, pad) * SECOND),
+                end + round(max(reach.after, pad) * SECOND),
                 settings.instruments,
                 settings.service,
             )
         problems |= dict.fromkeys(lost)
+        if settings.limits.get("flexible_horizontal_components", True):
+            stream = under_one_name(stream)
         for part in _instruments(stream) if settings.picker else [stream]:
             if settings.picker:
                 with _timed(parts, "picking"):
-                    found = pick(part, settings.picker, settings.picker_args)
-                name = f"{part[0].stats.location}.{part[0].stats.channel[:-1]}"
-                arrivals = [ns for ns in found if max(start, latest.get(name, 0) + _AGAIN) <= ns < end]
+                    found = partial(pick, picker=settings.picker, arguments=settings.picker_args)
+                    arrivals = picks_between(part, start, end, found)
                 if not arrivals:
                     continue
-                latest[name] = arrivals[-1]
             with _timed(parts, "deciding"):
                 blocks, reason = _classified(model, part, settings, arrivals)
             problems |= dict.fromkeys(reason)
             near += [own for block in blocks for own in cut(block, start, end)]
     with _timed(parts, "detecting"):
         blocks = _joined(near)
-        windows = _list(model, blocks)
+        windows = _list(model, blocks, at_picks)
         found_detections = windows.detections(settings.threshold, ignore=ignored_labels(model))
         first, last = time_of(unit.start), time_of(unit.end)
         own = LabelledDetectionList(one for one in found_detections if first <= one.start_time < last)
         inside = [part for block in blocks for part in cut(block, unit.start, unit.end)]
     coverage = None if at_picks else _coverage(unit, inside, model, settings)
-    return Decided(_list(model, inside), own, list(problems), coverage, parts)
+    return Decided(_list(model, inside, at_picks), own, list(problems), coverage, parts)
 
 
 def _blocks(unit: Unit, block: int, margin: int) -> Iterator[tuple[int, int]]:
@@ -224,7 +225,7 @@ def _joined(blocks: Sequence[StationWindows]) -> list[StationWindows]:
     return joined
 
 
-def _list(model: Model, blocks: Sequence[StationWindows]) -> WindowList:
+def _list(model: Model, blocks: Sequence[StationWindows], at_picks: bool) -> WindowList:
     order, origin = model.preprocessing.component_order, model.weights_origin
     assert origin is not None  # `Weights.of` refuses others
     return WindowList(
@@ -234,6 +235,7 @@ def _list(model: Model, blocks: Sequence[StationWindows]) -> WindowList:
         event_types=model.event_types,
         component="Z" if "Z" in order else order[0],
         weights=f"{origin.model}/{origin.name}.v{origin.version} {origin.sha256[:12]}",
+        at_arrivals=at_picks,
     )
 
 

@@ -8,6 +8,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
+from seisbench_lcl.archive.fence import Fence
 from seisbench_lcl.archive.plan import Task
 from seisbench_lcl.archive.settings import Settings
 from seisbench_lcl.archive.worker import ATTEMPTS, Outcome, execute, failed
@@ -34,11 +35,11 @@ def check_distributed() -> None:
         )
 
 
-def run_here(tasks: Sequence[Task], settings: Settings, folder: str, done: Done) -> None:
+def run_here(tasks: Sequence[Task], settings: Settings, fence: Fence, done: Done) -> None:
     """Do tasks one by one in this process; raises as `execute`."""
     for task in tasks:
         try:
-            outcome = execute(task, settings, folder, one_thread=False)
+            outcome = execute(task, settings, fence, one_thread=False)
         except SeisBenchLCLError:
             raise
         except Exception as error:  # of one batch, such as a damaged file of results
@@ -105,7 +106,7 @@ def opened_client(workers: int | None, address: str | None, lifetime: float | No
         yield stack.enter_context(client)
 
 
-def run_on(client: Any, tasks: Sequence[Task], settings: Settings, folder: str, done: Done) -> None:
+def run_on(client: Any, tasks: Sequence[Task], settings: Settings, fence: Fence, done: Done) -> None:
     """Do tasks on a cluster, two for each worker at a time; results of others are not waited for.
 
     If a batch kills three workers, its days are done one by one; a day that kills three again has failed.
@@ -115,8 +116,8 @@ def run_on(client: Any, tasks: Sequence[Task], settings: Settings, folder: str, 
     client : distributed.Client
     tasks : sequence of Task
     settings : Settings
-    folder : str
-        Of the results, which all workers must see.
+    fence : Fence
+        Of the run and its folder, which all workers must see.
     done : callable
 
     Raises
@@ -132,7 +133,7 @@ def run_on(client: Any, tasks: Sequence[Task], settings: Settings, folder: str, 
     finished = distributed.as_completed()
 
     def submit(task: Task, after: list[Task]) -> None:
-        future = client.submit(execute, task, settings, folder, pure=False)
+        future = client.submit(execute, task, settings, fence, pure=False)
         pending[future.key] = future, task, after
         finished.add(future)
 

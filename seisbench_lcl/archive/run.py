@@ -15,6 +15,7 @@ from obspy import UTCDateTime
 
 from seisbench_lcl._version import __version__
 from seisbench_lcl.archive.engine import check_distributed, opened_client, run_here, run_on
+from seisbench_lcl.archive.fence import Fence
 from seisbench_lcl.archive.listing import Listing, Wanted, list_files, list_sds, list_service
 from seisbench_lcl.archive.manifest import Entry, Manifest
 from seisbench_lcl.archive.picking import check_picks
@@ -165,7 +166,7 @@ def run(
     stride : float
         Seconds between windows.
     threshold : float
-        Smallest probability of a detection.
+        Smallest probability of the label of a window in a detection.
     limits : mapping, optional
         Further arguments of `classify`, such as ``{"max_novelty": None}``.
     windows : "none", "top" or "all"
@@ -236,12 +237,13 @@ def run(
         raise OutputError(f"cannot make the folder {folder}: {error.strerror}") from error
     with Manifest.locked(folder) as manifest:
         _check_head(folder, settings, loaded)
+        fence = Fence.begin(folder)
         listing = _listed(waveforms, wanted, folder, indexing)
         planned = plan(units_of(listing, wanted, Reach.of(loaded), arrivals), manifest, settings.digest)
         if not planned.units:
             raise WaveformError(_nothing(listing, wanted, arrivals is not None))
         _remove_unfinished(folder)
-        told = _work(planned, settings, manifest, folder, workers, dask, lifetime, progress)
+        told = _work(planned, settings, manifest, fence, workers, dask, lifetime, progress)
         lost = [entry for entry in manifest.entries if entry.status == "failed"]
     return Report(told, lost, listing.ignored, listing.problems)
 
@@ -256,7 +258,7 @@ def _work(
     planned: Plan,
     settings: Settings,
     manifest: Manifest,
-    folder: Path,
+    fence: Fence,
     workers: int | None,
     dask: str | None,
     lifetime: float | None,
@@ -276,14 +278,14 @@ def _work(
         progress(told)
     elif workers == 0:
         progress(told)
-        run_here(planned.tasks, settings, str(folder), done)
+        run_here(planned.tasks, settings, fence, done)
     else:
         local = min(workers or os.cpu_count() or 1, len(planned.tasks))
         with opened_client(local, dask, lifetime) as client:
             told.dashboard = client.dashboard_link or ""
             progress(told)
             begin = monotonic()
-            run_on(client, planned.tasks, settings, str(folder), done)
+            run_on(client, planned.tasks, settings, fence, done)
     return told
 
 

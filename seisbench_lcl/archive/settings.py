@@ -100,7 +100,7 @@ class Settings:
     stride : int
         Samples between windows.
     threshold : float
-        Smallest probability of a detection.
+        Smallest probability of the label of a window in a detection.
     limits : mapping
         Further arguments of `classify`; those that are absent are as in the weights.
     instruments : tuple of str

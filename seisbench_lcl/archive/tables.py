@@ -17,6 +17,7 @@ from seisbench_lcl.models.decision_list import PROBABILITY
 from seisbench_lcl.models.detections import LabelledDetectionList
 from seisbench_lcl.models.results import WindowList
 from seisbench_lcl.storage import write_file
+from seisbench_lcl.storage.files import Guard
 from seisbench_lcl.waveforms.station import StationId
 
 _TEXT = "dictionary<values=string, indices=int32, ordered=0>"
@@ -122,7 +123,7 @@ class Layout:
         return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def write_batch(path: Path, parts: Mapping[str, Any], kept: Sequence[str], schema: Any) -> int:
+def write_batch(path: Path, parts: Mapping[str, Any], kept: Sequence[str], schema: Any, guard: Guard) -> int:
     """Write the tables of days into one file, with those of other days that it holds; return its size in bytes.
 
     The file is complete or unchanged. Rows are in order of days, so a file depends on what it holds alone, not on the
@@ -135,6 +136,8 @@ def write_batch(path: Path, parts: Mapping[str, Any], kept: Sequence[str], schem
     kept : sequence of str
         Days whose rows are taken from the present file.
     schema : pyarrow schema
+    guard : callable
+        As in `seisbench_lcl.storage.replace`.
 
     Raises
     ------
@@ -150,7 +153,7 @@ def write_batch(path: Path, parts: Mapping[str, Any], kept: Sequence[str], schem
             tables[day] = _cast(rows, schema)
     joined = pa.concat_tables([schema.empty_table(), *(tables[day] for day in sorted(tables))])
     joined = joined.unify_dictionaries().combine_chunks()
-    write_file(path, lambda file: parquet.write_table(joined, file, compression="zstd", store_schema=True))
+    write_file(path, lambda file: parquet.write_table(joined, file, compression="zstd", store_schema=True), guard)
     return path.stat().st_size
 
 

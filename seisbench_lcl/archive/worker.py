@@ -14,6 +14,7 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from seisbench_lcl.archive.deciding import Decided, decide
+from seisbench_lcl.archive.fence import Fence
 from seisbench_lcl.archive.manifest import Entry, Status
 from seisbench_lcl.archive.plan import Task
 from seisbench_lcl.archive.settings import Settings
@@ -50,7 +51,7 @@ class Outcome:
     parts: dict[str, float] = field(default_factory=dict)
 
 
-def execute(task: Task, settings: Settings, folder: str, one_thread: bool = True) -> Outcome:
+def execute(task: Task, settings: Settings, fence: Fence, one_thread: bool = True) -> Outcome:
     """Decide on the units of a task, and write the files of its batch.
 
     A unit that fails three times is an entry with its reason, and stops no other. Its files may change while they are
@@ -60,8 +61,8 @@ def execute(task: Task, settings: Settings, folder: str, one_thread: bool = True
     ----------
     task : Task
     settings : Settings
-    folder : str
-        Of the results.
+    fence : Fence
+        Of the run and its folder.
     one_thread : bool
         Whether to limit this process to one thread.
 
@@ -70,7 +71,7 @@ def execute(task: Task, settings: Settings, folder: str, one_thread: bool = True
     OutputError
         If the results cannot be written.
     ArchiveError
-        If this machine has other weights.
+        If this machine has other weights, or a later run has begun.
     """
     if one_thread:
         _limit_threads()
@@ -81,6 +82,7 @@ def execute(task: Task, settings: Settings, folder: str, one_thread: bool = True
     parts: dict[str, float] = {}
     with _quiet(), torch.no_grad():
         for unit in task.units:
+            fence.check()
             entry, found = _attempted(unit, model, settings)
             entries.append(entry)
             if found is None:
@@ -96,7 +98,7 @@ def execute(task: Task, settings: Settings, folder: str, one_thread: bool = True
     files = {}
     for name, days in tables.items():
         path = f"{name}/{task.batch}.parquet"
-        files[path] = write_batch(Path(folder, path), days, task.kept, layout.schema(name))
+        files[path] = write_batch(Path(fence.folder, path), days, task.kept, layout.schema(name), fence.passed)
     parts["writing"] = parts.get("writing", 0.0) + time.perf_counter() - begin
     return Outcome(task, entries, files, parts)
 

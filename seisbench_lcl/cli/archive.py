@@ -17,7 +17,18 @@ from seisbench_lcl.archive.results import StationStatus
 from seisbench_lcl.archive.run import LIFETIME
 from seisbench_lcl.archive.settings import Kept
 from seisbench_lcl.cli.common import check_writable, complain, console, errors, parse_time, progress, remark, say
-from seisbench_lcl.cli.options import Channels, Weights, parse_channels
+from seisbench_lcl.cli.options import (
+    Channels,
+    MaxNovelty,
+    MinCoverage,
+    ModelClass,
+    RejectBelow,
+    Stride,
+    Threshold,
+    Weights,
+    parse_channels,
+    without_omitted,
+)
 from seisbench_lcl.errors import ConfigurationError, DatasetError
 from seisbench_lcl.events.detected import detected_catalog
 from seisbench_lcl.events.tables import check_tables, write_tables
@@ -56,22 +67,18 @@ def run(
     start: Annotated[str, typer.Option(help="decide from this time on (UTC)")],
     end: Annotated[str, typer.Option(help="decide before this time (UTC)")],
     out: Annotated[Path, typer.Option(help="folder of the results; it belongs to one model")],
-    model: Annotated[str | None, typer.Option(help="class of the weights; by default EnvelopePhysicalRidge")] = None,
+    model: ModelClass = None,
     station: Annotated[
         list[str] | None, typer.Option(help="station as NET.STA; * and ? are wildcards (repeatable)")
     ] = None,
     instruments: Annotated[
         str, typer.Option(help="band and instrument codes to use; an empty text takes every channel")
     ] = ",".join(INSTRUMENTS),
-    stride: Annotated[float, typer.Option(help="seconds between windows")] = 1.0,
-    threshold: Annotated[float, typer.Option(help="smallest probability of a detection")] = 0.5,
-    min_coverage: Annotated[
-        float | None, typer.Option(help="smallest fraction of samples in each component of a window (0.95)")
-    ] = None,
-    max_novelty: Annotated[
-        float | None, typer.Option(help="abstain above this novelty; 1 is the limit of the weights (1)")
-    ] = None,
-    reject_below: Annotated[float | None, typer.Option(help="abstain if no label is as probable as this (0)")] = None,
+    stride: Stride = 1.0,
+    threshold: Threshold = None,
+    min_coverage: MinCoverage = None,
+    max_novelty: MaxNovelty = None,
+    reject_below: RejectBelow = None,
     channels: Channels = None,
     windows: Annotated[
         Kept, typer.Option(help="windows to keep: none, top (probability of the label), all (float16 of each label)")
@@ -103,12 +110,12 @@ def run(
 
     Exit status 0: all station-days were dealt with; 1: some failed three times; 2: the run could not go on.
     """
-    limits = {
-        "min_coverage": min_coverage,
-        "max_novelty": max_novelty,
-        "reject_below": reject_below,
-        "channels": parse_channels(channels),
-    }
+    limits = without_omitted(
+        min_coverage=min_coverage,
+        max_novelty=max_novelty,
+        reject_below=reject_below,
+        channels=parse_channels(channels),
+    )
     if pick_threshold is not None and picker is None:
         raise ConfigurationError("--pick-threshold needs --picker")
     with _told(as_json) as tell:
@@ -122,8 +129,7 @@ def run(
             stations=station or (),
             instruments=tuple(code.strip() for code in instruments.split(",") if code.strip()),
             stride=stride,
-            threshold=threshold,
-            limits={name: value for name, value in limits.items() if value is not None},
+            limits=limits,
             windows=windows,
             picks=picks,
             picker=picker,
@@ -133,6 +139,7 @@ def run(
             lifetime=lifetime or None,
             progress=tell,
             indexing=progress("indexing"),
+            **without_omitted(threshold=threshold),
         )
     for path, problem in list(report.problems.items())[:_SHOWN]:
         complain(f"{path}: {problem}")

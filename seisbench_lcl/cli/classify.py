@@ -24,7 +24,20 @@ from seisbench_lcl.cli.common import (
     say,
     select_stations,
 )
-from seisbench_lcl.cli.options import Channels, Device, Threads, Weights, parse_channels
+from seisbench_lcl.cli.options import (
+    Channels,
+    Device,
+    MaxNovelty,
+    MinCoverage,
+    ModelClass,
+    RejectBelow,
+    Stride,
+    Threads,
+    Threshold,
+    Weights,
+    parse_channels,
+    without_omitted,
+)
 from seisbench_lcl.errors import ConfigurationError, OutputError, WaveformError
 from seisbench_lcl.events.detected import detected_catalog
 from seisbench_lcl.events.tables import check_tables, write_tables
@@ -45,22 +58,18 @@ def classify(
         typer.Argument(help="miniSEED, SAC or any other format that ObsPy reads; of a folder, all files below it"),
     ],
     weights: Weights,
-    model: Annotated[str | None, typer.Option(help="class of the weights; by default EnvelopePhysicalRidge")] = None,
+    model: ModelClass = None,
     station: Annotated[
         list[str] | None,
         typer.Option(help="station as NET.STA or NET.STA.LOC.CHA; * and ? are wildcards (repeatable)"),
     ] = None,
     start: Annotated[str | None, typer.Option(help="use samples from this time on (UTC)")] = None,
     end: Annotated[str | None, typer.Option(help="use samples up to this time (UTC)")] = None,
-    stride: Annotated[float, typer.Option(help="seconds between windows")] = 1.0,
-    threshold: Annotated[float | None, typer.Option(help="smallest probability of a detection (0.5)")] = None,
-    min_coverage: Annotated[
-        float | None, typer.Option(help="smallest fraction of samples in each component of a window (0.95)")
-    ] = None,
-    max_novelty: Annotated[
-        float | None, typer.Option(help="abstain above this novelty; 1 is the limit of the weights (1)")
-    ] = None,
-    reject_below: Annotated[float | None, typer.Option(help="abstain if no label is as probable as this (0)")] = None,
+    stride: Stride = 1.0,
+    threshold: Threshold = None,
+    min_coverage: MinCoverage = None,
+    max_novelty: MaxNovelty = None,
+    reject_below: RejectBelow = None,
     channels: Channels = None,
     out: Annotated[Path | None, typer.Option(help="CSV table of all windows; - is standard output")] = None,
     detections: Annotated[
@@ -103,15 +112,14 @@ def classify(
         if stream and station:
             stream, undecided = select_stations(stream, station)
         if stream:
-            asked = {
-                "threshold": threshold,
-                "min_coverage": min_coverage,
-                "max_novelty": max_novelty,
-                "reject_below": reject_below,
-                "travel_time": travel_time,
-                "channels": parse_channels(channels),
-            }
-            limits = {name: value for name, value in asked.items() if value is not None}  # others as in the weights
+            limits = without_omitted(
+                threshold=threshold,
+                min_coverage=min_coverage,
+                max_novelty=max_novelty,
+                reject_below=reject_below,
+                travel_time=travel_time,
+                channels=parse_channels(channels),
+            )
             windows = classify_stream(discriminator, stream, stride, limits, out, detections, events, plot)
             undecided += _undecided(windows)
     finally:

@@ -22,6 +22,16 @@ Channels = Annotated[
         help="channel of each component, for names that do not tell it, such as Z=C00,N=C01,E=C02",
     ),
 ]
+ModelClass = Annotated[str | None, typer.Option(help="class of the weights; by default EnvelopePhysicalRidge")]
+Stride = Annotated[float, typer.Option(help="seconds between windows")]
+Threshold = Annotated[
+    float | None, typer.Option(help="smallest probability of the label of a window in a detection (0.5)")
+]
+MinCoverage = Annotated[
+    float | None, typer.Option(help="smallest fraction of samples in each component of a window (0.95)")
+]
+MaxNovelty = Annotated[float | None, typer.Option(help="abstain above this novelty; 1 is the limit of the weights (1)")]
+RejectBelow = Annotated[float | None, typer.Option(help="abstain if no label is as probable as this (0)")]
 LabelColumn = Annotated[str, typer.Option(help="metadata column with the class")]
 GroupColumn = Annotated[str, typer.Option(help="metadata column with the event")]
 SplitColumn = Annotated[str, typer.Option(help="metadata column with the split")]
@@ -107,6 +117,11 @@ def parse_channels(text: str | None) -> dict[str, str] | None:
         If it has another form, or names a component twice.
     """
     return None if text is None else parse_pairs([pair.strip() for pair in text.split(",")], "--channels")
+
+
+def without_omitted(**arguments: Any) -> dict[str, Any]:
+    """Return the arguments that are not None: for others, the values stored with the weights hold."""
+    return {name: value for name, value in arguments.items() if value is not None}
 
 
 def read_dataset(

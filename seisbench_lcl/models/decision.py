@@ -23,8 +23,7 @@ class StationDecision:
     p_time : UTCDateTime
         P arrival that the window was cut at.
     p_source : str
-        "pick", "predicted", "refined", or "detection": then it is the window with the highest probability that stood
-        there, which may be seconds off.
+        "pick", "predicted", "refined", or "detection": then it is the onset of a detection, which may be seconds off.
     probabilities : mapping from label to float
         Empty if the model abstained.
     reason : str

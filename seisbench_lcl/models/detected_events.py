@@ -24,9 +24,8 @@ def detected_events(
 ) -> DecisionList:
     """Join detections of several stations that overlap within the travel time, and decide on each event.
 
-    A station's part is its window with the highest probability of the detection's label; the event has the mean of
-    their probabilities. It has no origin. Of detections by several instruments of a station at a time, one counts:
-    broadband before short-period before strong motion.
+    A station's part has the probabilities of its detection; the event has their mean. It has no origin. Of detections
+    by several instruments of a station at a time, one counts: broadband before short-period before strong motion.
 
     Parameters
     ----------

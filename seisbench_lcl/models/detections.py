@@ -43,18 +43,19 @@ class LabelledDetection(Detection):
     end_time : UTCDateTime
         P position of the last window, and one step to the window after it; at most the end of the last window.
     peak_value : float
-        Highest probability of the label.
+        Probability of the label, as in `probabilities`.
     label : str
     onset : UTCDateTime
-        P position of the window with the highest probability: an estimate of the P arrival, which may be seconds off.
+        P position of the most probable window of those that decided (of all, if the record begins with the run): an
+        estimate of the P arrival, which may be seconds off.
     mean_probability : float
-        Mean probability of the label over the windows.
+        Mean probability of the label over all windows.
     n_windows : int
-        Windows with this label.
+        Windows of an event, of any label.
     probabilities : mapping from label to float, optional
-        Of all labels, in the window with the highest probability.
+        Of all labels, the mean over the windows that decided: those with P close to the onset.
     coverage, novelty : float
-        Of that window; NaN if unknown.
+        Of the window at the onset; NaN if unknown.
     event_type : str, optional
         QuakeML type of the label; None for what is no event.
     component : str
@@ -96,7 +97,7 @@ class LabelledDetection(Detection):
 
     @property
     def probability(self) -> float:
-        """Highest probability of the label."""
+        """Probability of the label close to the onset."""
         return self.peak_value
 
     def to_event(self) -> Event:
@@ -176,7 +177,7 @@ class LabelledDetectionList(DetectionList):
     def to_dataframe(self) -> pd.DataFrame:
         """Return one row per detection.
 
-        The columns are station, onset, start_time, end_time (UTC), label, probability (the highest), mean_probability
+        The columns are station, onset, start_time, end_time (UTC), label, probability, mean_probability
         and n_windows; `LabelledDetection` describes them.
         """
         rows: list[dict[str, Any]] = [

@@ -309,9 +309,10 @@ class MixedEnsemble(Ensemble):
                     list_of.append(StationWindows(stretch.station, own_start, step, model.seconds, *own_found))
                 blocks.append(self._vote_on(stretch, one, found, reject_below))
         blocks += [block for station, times in left.items() for block in self._uncovered(station, times.values())]
-        result = self._window_list(blocks)
+        at_arrivals = placing.arrivals is not None
+        result = self._window_list(blocks, at_arrivals=at_arrivals)
         for name, member, own_blocks in zip(self.member_names, self._members, of_members, strict=True):
-            result.votes[name] = member._window_list(own_blocks)
+            result.votes[name] = member._window_list(own_blocks, at_arrivals=at_arrivals)
             result.votes[name].weights = f"{name} in {result.weights}"
         return result
 

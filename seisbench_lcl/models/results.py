@@ -58,6 +58,8 @@ class WindowList(Sequence[Window]):
         Weights of the model, such as "MiniRocketRidge/mixed-3c.v1 a3714976ddd3".
     votes : mapping from name of a member to WindowList, optional
         What each member of a `MixedEnsemble` decided for itself, with its own classes, windows and reasons.
+    at_arrivals : bool
+        Whether the P positions of windows are arrivals, not every stride.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class WindowList(Sequence[Window]):
         component: str = "Z",
         weights: str = "",
         votes: "Mapping[str, WindowList] | None" = None,
+        at_arrivals: bool = False,
     ) -> None:
         self.labels = list(labels)
         self.blocks = list(blocks)
@@ -78,6 +81,7 @@ class WindowList(Sequence[Window]):
         self.component = component
         self.weights = weights
         self.votes = dict(votes or {})
+        self.at_arrivals = at_arrivals
         self._ends = np.cumsum([len(block) for block in self.blocks])
 
     def __len__(self) -> int:
@@ -146,16 +150,18 @@ class WindowList(Sequence[Window]):
         return pd.concat(frames, ignore_index=True)
 
     def detections(self, threshold: float, ignore: Sequence[str] = ()) -> LabelledDetectionList:
-        """Merge windows into detections, one label at a time at each station.
+        """Merge windows into detections at each station.
 
-        Windows of one label that overlap or follow each other form a run. Where windows of runs of different labels
-        overlap, the run with the most evidence keeps its own: that of the highest probability, of equal ones that with
-        more windows. What remains of the others makes detections of its own.
+        Windows that overlap or follow each other form a run, whatever their labels. Those whose P position is close to
+        the onset decide on its label, as training windows are placed: those from three quarters of the time between P
+        and the end of a window after the first window, to that time after it. The run goes on as long as windows have
+        that label, and takes windows of other labels that overlap its last one. What remains makes detections of its
+        own. Of windows at arrivals, the most probable of a run decides.
 
         Parameters
         ----------
         threshold : float
-            Smallest probability of a window's label.
+            Smallest probability of the label of a window in a run. That of a detection, a mean, may be lower.
         ignore : sequence of str
             Labels without detections, such as noise.
 
@@ -171,7 +177,7 @@ class WindowList(Sequence[Window]):
         found = [
             self._detection(station, run)
             for station, blocks in stations.items()
-            for run in separate_runs(blocks, wanted, threshold)
+            for run in separate_runs(blocks, wanted, threshold, None if self.at_arrivals else self.before)
         ]
         return LabelledDetectionList(sorted(found, key=lambda d: (d.start_time, d.trace_id)))
 
@@ -182,12 +188,12 @@ class WindowList(Sequence[Window]):
             station,
             run.first + self.before,
             run.last + min(self.before + run.step, run.length),
-            run.peak,
+            float(run.probabilities[run.code]),
             label,
-            onset=run.best + self.before,
+            onset=run.onset + self.before,
             mean_probability=run.mean,
             n_windows=run.n_windows,
-            probabilities=window.probabilities,
+            probabilities=dict(zip(self.labels, run.probabilities.tolist(), strict=True)),
             coverage=window.coverage,
             novelty=window.diagnostics.get("novelty", float("nan")),
             event_type=self.event_types[label],

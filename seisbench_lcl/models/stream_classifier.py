@@ -80,7 +80,7 @@ class StreamClassifier(PretrainedModel):
         "strict": ("If true, no sample may be missing: the same as min_coverage=1", False),
         "flexible_horizontal_components": PretrainedModel._annotate_args["flexible_horizontal_components"],
         "channels": (f"Channel of each component, such as {EXAMPLE}; None goes by their names", None),
-        "threshold": ("Smallest probability of a detection (classify)", 0.5),
+        "threshold": ("Smallest probability of the label of a window in a detection (classify)", 0.5),
         "inventory": ("Stations, through which P takes the longest time between two of an event (classify)", None),
         "travel_time": ("That time in s; None goes by the inventory, or else means 20 (classify)", None),
         "max_novelty": ("Abstain above this novelty; 1 is the limit of the weights, None turns it off", 1.0),
@@ -131,7 +131,7 @@ class StreamClassifier(PretrainedModel):
         **kwargs
             Those of `annotate`, and
 
-            - ``threshold``, the smallest probability of a detection;
+            - ``threshold``, the smallest probability of the label of a window in a detection;
             - ``travel_time``, the longest time in s that P takes from one station to another: detections of several
               stations that overlap within it are one event. By default it follows from the ``inventory``
               (`obspy.Inventory`), or is 20 s.

@@ -64,7 +64,7 @@ class StreamModel(StreamClassifier):
         blocks += [self._abstain(part) for part in unusable]
         for part in unusable:
             logger.warning("%s abstained: %s", part.station, part.reason)
-        return self._window_list(blocks)
+        return self._window_list(blocks, at_arrivals=placing.arrivals is not None)
 
     def _classify_record(
         self, record: Record, placing: Placing, stride: int, batch_size: int, limits: Limits

@@ -2,14 +2,17 @@
 
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from seisbench_lcl.errors import OutputError
 
+Guard = Callable[[], AbstractContextManager[None]]
 
-def replace(target: Path, write: Callable[[Path], Any]) -> None:
+
+def replace(target: Path, write: Callable[[Path], Any], guard: Guard = nullcontext) -> None:
     """Let `write` fill a temporary file in the target's folder, sync it, and rename it to the target.
 
     Links are followed. A pipe, device or other special file is written to directly.
@@ -20,6 +23,8 @@ def replace(target: Path, write: Callable[[Path], Any]) -> None:
         A missing folder is created.
     write : callable
         Called with the path of the temporary file, which has the target's suffix.
+    guard : callable
+        Returns a context in which the file is renamed; what it raises leaves the target as it was.
 
     Raises
     ------
@@ -43,7 +48,8 @@ def replace(target: Path, write: Callable[[Path], Any]) -> None:
     try:
         write(temporary)
         sync(temporary)
-        os.replace(temporary, target)
+        with guard():
+            os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -59,7 +65,7 @@ def write_text(target: Path, text: str) -> None:
     write_file(target, lambda file: file.write_text(text, encoding="utf-8"))
 
 
-def write_file(target: Path, write: Callable[[Path], Any]) -> None:
+def write_file(target: Path, write: Callable[[Path], Any], guard: Guard = nullcontext) -> None:
     """Let `write` fill a file as `replace` does.
 
     Raises
@@ -68,7 +74,7 @@ def write_file(target: Path, write: Callable[[Path], Any]) -> None:
         If the folder is not writable.
     """
     try:
-        replace(target, write)
+        replace(target, write, guard)
     except OSError as error:
         raise OutputError(f"cannot write {target}: {error}") from error
 

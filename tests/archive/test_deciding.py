@@ -6,11 +6,12 @@ import numpy as np
 import obspy
 import pandas as pd
 import pytest
-from sds_archive import MIDNIGHT, WEIGHTS, recorded, write_sds
+from sds_archive import MIDNIGHT, WEIGHTS, assert_same_rows, recorded, write_sds
 
 import seisbench_lcl as lcl
 from seisbench_lcl import archive
 from seisbench_lcl.archive import deciding
+from seisbench_lcl.archive.manifest import Manifest
 from seisbench_lcl.archive.units import SECOND
 
 KEY = ["station", "start_time"]
@@ -75,3 +76,26 @@ def test_a_missing_component_is_one_row_for_each_day(tmp_path: Path, monkeypatch
     assert list(found["reason"].str[:19]) == ["component E missing"] * 2
     assert list(found["start_time"]) == [(MIDNIGHT - 180).datetime, (MIDNIGHT - 2).datetime]
     assert list(found["end_time"]) == [(MIDNIGHT - 2).datetime, (MIDNIGHT + 178).datetime]
+
+
+def renamed(stream: obspy.Stream, overlap: float) -> obspy.Stream:
+    """Return a record whose horizontal components have other names from midnight on, and both for some seconds."""
+    found = obspy.Stream()
+    for trace in stream:
+        old, new = trace.slice(endtime=MIDNIGHT + overlap - 0.005), trace.slice(MIDNIGHT)
+        new.stats.channel = trace.stats.channel.replace("N", "1").replace("E", "2")
+        found += obspy.Stream([trace] if trace.id == new.id else [old, new])
+    return found
+
+
+def test_a_change_of_names_costs_nothing_but_two_pairs_at_a_time_are_refused(tmp_path: Path) -> None:
+    stream, span = recorded(2, events=(-50, -4, 40)), {"start": MIDNIGHT - 120, "end": MIDNIGHT + 120}
+    for name, overlap in (("same", None), ("changed", 0), ("overlap", 10), ("both", 90)):
+        given = stream if overlap is None else renamed(stream, overlap)
+        root = write_sds(tmp_path / name / "sds", given)
+        archive.run(root, WEIGHTS, tmp_path / name / "out", **span, windows="top", workers=0)
+    for name in ("changed", "overlap"):
+        assert_same_rows(tmp_path / name / "out", tmp_path / "same" / "out", "detections", "windows")
+    found = Manifest(tmp_path / "both" / "out").entries
+    assert [entry.status for entry in found] == ["empty", "empty"]
+    assert all("HH1, HH2, HHE, HHN, HHZ, two of which are equivalent" in entry.reason for entry in found)

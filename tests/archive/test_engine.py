@@ -18,6 +18,7 @@ from sds_archive import MIDNIGHT, WEIGHTS, assert_same_rows, recorded, write_sds
 from seisbench_lcl import archive
 from seisbench_lcl.archive import engine
 from seisbench_lcl.archive.engine import opened_client, run_on
+from seisbench_lcl.archive.fence import Fence
 from seisbench_lcl.archive.manifest import Manifest
 from seisbench_lcl.archive.plan import Task
 from seisbench_lcl.archive.settings import Settings, Weights
@@ -88,7 +89,7 @@ def settings() -> Settings:
     return Settings(Weights("nothing", None, "Model/name", "1", "0" * 64), stride=100)
 
 
-def kills(task: Task, settings: Settings, folder: str) -> Outcome:
+def kills(task: Task, settings: Settings, fence: Fence) -> Outcome:
     """Stand in for `execute`: a day that no process survives, as the scheduler says after three of them."""
     for unit in task.units:
         if unit.start == 3:
@@ -109,7 +110,7 @@ def test_a_day_that_kills_three_workers_fails_alone(tmp_path: Path, monkeypatch:
         return ("kept",)
 
     with distributed.Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as client:
-        run_on(client, tasks, settings(), str(tmp_path), done)
+        run_on(client, tasks, settings(), Fence(str(tmp_path), ""), done)
     assert {key for key, reason in found.items() if "3 workers were killed" in reason} == {("B", 3)}
     assert sorted(found) == [("A", 1), ("B", 2), ("B", 3), ("C", 4)]
 
@@ -117,7 +118,7 @@ def test_a_day_that_kills_three_workers_fails_alone(tmp_path: Path, monkeypatch:
 DAYS = (("A", (1,)), ("B", (2, 3)), ("C", (4,)))
 
 
-def waits(task: Task, settings: Settings, folder: str) -> Outcome:
+def waits(task: Task, settings: Settings, fence: Fence) -> Outcome:
     time.sleep(60)
     raise AssertionError("the scheduler should have gone")
 
@@ -147,7 +148,7 @@ def test_a_scheduler_that_goes_away_or_is_not_there_ends_the_run(
             task = Task("A", (Unit(Site("XX", "A"), 1, 2),))
             client.loop.call_later(1.0, scheduler.kill)
             with pytest.raises(ArchiveError, match="run the same command again"):
-                run_on(client, [task], settings(), str(tmp_path), lambda outcome: ())
+                run_on(client, [task], settings(), Fence(str(tmp_path), ""), lambda outcome: ())
     finally:
         scheduler.kill()
         scheduler.wait()

@@ -246,7 +246,7 @@ def test_detections_and_annotations_have_the_p_position(mixed: lcl.MixedEnsemble
     (detection,) = out.detections
     assert (detection.label, detection.event_type) == ("earthquake", "earthquake")
     (best,) = [window for window in out.windows if window.start_time + 1 == detection.onset]
-    assert best.probabilities["earthquake"] == pytest.approx(detection.probability)
+    assert best.probabilities["earthquake"] == pytest.approx(detection.probability, abs=1e-3)  # the mean of some
     assert START + 10 < detection.onset < START + 30
     assert mixed.annotate(stream)[0].stats.starttime == START + 1
     assert str(out.windows).startswith("31 windows of 1 station")

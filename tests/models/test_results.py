@@ -46,31 +46,38 @@ def window_lists(draw):
 
 
 def slow_runs(windows, threshold, ignore):
-    """Take the best run of what is left, then drop all windows that overlap it, until nothing is left."""
+    """Follow the events of each station window by window."""
     found = []
     for station in {b.station for b in windows.blocks}:
         blocks = [b for b in windows.blocks if b.station == station and b.decided.any()]
-        left = [
-            (b.start - T0 + i * b.step, max(row), LABELS[int(np.argmax(row))])
+        left = sorted(
+            (b.start - T0 + i * b.step, LABELS[int(np.argmax(row))], dict(zip(LABELS, row, strict=True)))
             for b in blocks
             for i, row in enumerate(b.probabilities.tolist())
             if not np.isnan(row[0]) and max(row) >= threshold and LABELS[int(np.argmax(row))] not in ignore
-        ]
+        )
+        decided = [b.start - T0 + i * b.step for b in blocks for i in np.flatnonzero(b.decided)]
         length, step = (max((getattr(b, name) for b in blocks), default=0) for name in ("length", "step"))
+        after = length - windows.before
         while left:
-            runs = []
-            for window in sorted(left, key=lambda w: (w[2], w[0])):
-                last = runs[-1][-1] if runs else None
-                if last and last[2] == window[2] and window[0] - last[0] <= max(length, step) + 1e-6:
-                    runs[-1].append(window)
-                else:
-                    runs.append([window])
-            best = min(runs, key=lambda run: (-max(w[1] for w in run), -len(run), run[0][0]))
-            first, last = best[0][0], best[-1][0]
-            onset = max(best, key=lambda w: w[1])[0]
-            found.append((str(station), first, last, onset, max(w[1] for w in best), best[0][2], len(best)))
-            left = [w for w in left if not first - length + 1e-6 < w[0] < last + length - 1e-6]
-    return sorted(found)
+            first = left[0][0]
+            near = [w for w in left if w[0] - first <= after + 1e-6]
+            deciding = [w for w in near if w[0] - first >= 0.75 * after - 1e-6] or near[-1:]
+            if windows.at_arrivals:
+                near = [w for w in left if w[0] - first < length - 1e-6]
+                deciding = [max(near, key=lambda w: max(w[2].values()))]
+            mean = {label: sum(w[2][label] for w in deciding) / len(deciding) for label in LABELS}
+            label = max((name for name in LABELS if name not in ignore), key=mean.__getitem__)
+            last = near[-1][0]
+            for start, own, _ in left:
+                if own == label and last < start <= last + max(length, step) + 1e-6:
+                    last = start
+            earlier = [start for start in decided if first - after - 1e-6 <= start < first - 1e-6]
+            onset = max(deciding if earlier or windows.at_arrivals else near, key=lambda w: w[2][label])[0]
+            inside = [w[2][label] for w in left if w[0] <= last]
+            found.append((str(station), first, last, onset, mean[label], label, sum(inside) / len(inside), len(inside)))
+            left = [w for w in left if w[0] > last and w[0] >= last + length - 1e-6]
+    return found
 
 
 # Windows -----------------------------------------------------------------------------------------------------------
@@ -193,38 +200,56 @@ def test_square_brackets_are_shown_as_they_are():
 # Detections --------------------------------------------------------------------------------------------------------
 
 
-@given(window_lists(), st.sampled_from([0.0, 0.5, 0.65, 0.7, 0.9, 1.0]), st.sampled_from([(), ("noise",)]))
-def test_detections_agree_with_a_slow_search(windows, threshold, ignore):
+@given(
+    window_lists(),
+    st.sampled_from([0.0, 0.5, 0.65, 0.7, 0.9, 1.0]),
+    st.sampled_from([(), ("noise",)]),
+    st.sampled_from([0.0, 2.0]),
+    st.booleans(),
+)
+def test_detections_agree_with_a_slow_search(windows, threshold, ignore, before, at_arrivals):
     threshold = float(np.float32(threshold))
+    windows = WindowList(LABELS, windows.blocks, before=before, at_arrivals=at_arrivals)
     found = windows.detections(threshold, ignore)
-    rows = [(d.trace_id, d.start_time, d.onset, d.probability, d.label, d.n_windows) for d in found]
     slow = [
-        (station, T0 + first, T0 + onset, peak, label, n)
-        for station, first, _, onset, peak, label, n in slow_runs(windows, threshold, ignore)
+        (station, T0 + first + before, T0 + onset + before, label, n, pytest.approx([probability, mean], rel=1e-6))
+        for station, first, _, onset, probability, label, mean, n in slow_runs(windows, threshold, ignore)
     ]
-    assert sorted(rows) == slow
-    assert rows == sorted(rows, key=lambda row: (row[1], row[0]))
+    rows = [
+        (d.trace_id, d.start_time, d.onset, d.label, d.n_windows, [d.probability, d.mean_probability]) for d in found
+    ]
+    assert rows == sorted(slow, key=lambda row: (row[1], row[0]))
     assert not any(d.label in ignore for d in found)
     for d in found:
-        same = [w for w in windows if w.station == d.trace_id and w.start_time == d.onset and w.label == d.label]
-        assert d.probabilities in [w.probabilities for w in same]
+        assert d.probability == d.probabilities[d.label] == max(d.probabilities[x] for x in LABELS if x not in ignore)
+        assert sum(d.probabilities.values()) == pytest.approx(1, abs=1e-6)
         assert d.start_time <= d.onset < d.end_time
-        assert threshold <= d.mean_probability <= d.probability + 1e-6
     for station in ("XX.AAA..HH", "XX.BBB.00.HN"):
         spans = [(d.start_time, d.end_time) for d in found if d.trace_id == station]
         assert all(end <= start + 1e-6 for (_, end), (start, _) in itertools.pairwise(spans))
 
 
-def test_an_event_has_one_label_an_onset_and_a_short_span():
-    """The windows before the onset see the event too, those after it see its coda, with another label."""
-    rows = [NOISE] * 10 + [EQ] * 12 + [SURE] * 2 + [SLIDE] * 15 + [NOISE] * 20 + [SLIDE] * 3
+def test_the_windows_at_the_onset_decide_on_an_event():
+    """Windows that end soon after the onset, and those of the coda, have another label, and are surer."""
+    sure = [0.02, 0.03, 0.95]
+    rows = [NOISE] * 10 + [sure] * 12 + [EQ] * 8 + [SURE] * 2 + [EQ] + [SLIDE] * 15 + [NOISE] * 20 + [SLIDE] * 3
     windows = WindowList(LABELS, [block(rows, step=1.0)], before=2.0)
     quake, slide = windows.detections(0.5, ["noise"])
     assert (quake.label, slide.label) == ("earthquake", "slide")
-    assert [t - T0 for t in (quake.start_time, quake.onset, quake.end_time)] == [12, 24, 26]
-    assert (quake.probability, quake.mean_probability) == (pytest.approx(0.9), pytest.approx((12 * 0.7 + 2 * 0.9) / 14))
-    assert quake.n_windows == 14
-    assert [t - T0 for t in (slide.start_time, slide.end_time)] == [61, 64]
+    assert [t - T0 for t in (quake.start_time, quake.onset, quake.end_time)] == [12, 26, 35]
+    # From 13.5 to 18 s after the first window.
+    assert quake.probabilities == pytest.approx(dict(zip(LABELS, EQ, strict=True)))
+    assert (quake.probability, quake.n_windows) == (pytest.approx(0.7), 23)
+    assert quake.mean_probability == pytest.approx((12 * 0.02 + 9 * 0.7 + 2 * 0.9) / 23)
+    assert [t - T0 for t in (slide.start_time, slide.end_time)] == [70, 73]
+
+
+def test_the_most_probable_of_windows_at_arrivals_decides():
+    at = [block([row], start=start, step=1.0) for start, row in ((0, SLIDE), (6, SURE), (15, EQ), (36, SLIDE))]
+    quake, slide = WindowList(LABELS, at, before=2.0, at_arrivals=True).detections(0.5, ["noise"])
+    assert (quake.label, quake.onset - T0, quake.n_windows) == ("earthquake", 8, 3)
+    assert (slide.label, slide.onset - T0, slide.n_windows) == ("slide", 38, 1)
+    assert slide.start_time - T0 == 38
 
 
 def test_the_end_is_within_the_last_window():
@@ -232,14 +257,10 @@ def test_the_end_is_within_the_last_window():
     assert (found.start_time - T0, found.end_time - T0) == (2, 20)
 
 
-def test_what_a_stronger_run_leaves_is_a_detection_of_its_own():
-    windows = WindowList(LABELS, [block([SLIDE] * 30 + [SURE] + [SLIDE] * 30, step=1.0)])
+def test_what_follows_the_coda_of_an_event_is_a_detection_of_its_own():
+    windows = WindowList(LABELS, [block([EQ] * 30 + [SLIDE] * 30, step=1.0)])
     found = windows.detections(0.5)
-    assert [(d.label, d.start_time - T0, d.end_time - T0) for d in found] == [
-        ("slide", 0, 11),
-        ("earthquake", 30, 31),
-        ("slide", 50, 61),
-    ]
+    assert [(d.label, d.start_time - T0, d.end_time - T0) for d in found] == [("earthquake", 0, 30), ("slide", 49, 60)]
 
 
 def test_abstention_breaks_a_run_unless_the_windows_around_it_overlap():
@@ -268,7 +289,7 @@ def test_selection_keeps_the_type(detections):
     slides = detections.select(label="slide")
     assert isinstance(slides, LabelledDetectionList)
     assert [d.label for d in slides] == ["slide", "slide"]
-    assert [d.trace_id for d in detections.select(r"XX\.B\.B.*", min_confidence=0.8)] == ["XX.B.B.10.HN"]
+    assert [d.trace_id for d in detections.select(r"XX\.B\.B.*", min_confidence=0.65)] == ["XX.B.B.10.HN"]
     assert list(detections.select()) == list(detections)
 
 
