@@ -115,7 +115,12 @@ def _scores(
                 value = paper.values.get(model, {}).get(metric) if paper else None
                 cells.append("" if value is None else _short(value, 4))
         rows.append(cells)
-    return header, rows, "Means over the runs; brackets are 95 % intervals over events."
+    remark = "Means over the runs; brackets are 95 % intervals over events."
+    if len({cells[1] for cells in rows} - {""}) > 1:
+        remark += (
+            " Models with fewer runs were tested on the first deals alone, so that their rows are on other events."
+        )
+    return header, rows, remark
 
 
 def _spread(
@@ -216,9 +221,9 @@ def _order(spec: TableSpec, scores: Scores, paper: Paper | None) -> str:
         counts = table["holds"].value_counts()
         holds, reverse, still = (counts.get(verdict, 0) for verdict in ("yes", "no", "open"))
         sentence = (
-            f"The paper ranks {counted(len(table), 'pair')} of models by {name_of(metric)}. Here {holds} hold, "
-            f"{reverse} are reversed, and {still} stay open, as the interval over events holds 0. The table has the "
-            "neighbours in its ranking."
+            f"The paper ranks {counted(len(table), 'pair')} of models by {name_of(metric)}. Here {holds} hold; "
+            f"reversed: {reverse}; open, as the interval over events holds 0: {still}. The table has the neighbours in "
+            "its ranking."
         )
         blocks += [sentence, "\n".join(to_markdown([("", header, rows)]).splitlines()[2:])]
     if paper:

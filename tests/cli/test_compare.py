@@ -43,7 +43,7 @@ def test_a_comparison_resumes_and_its_tables_never_train(
     assert "| accuracy (paper, other data) |" in text
     assert "| .9000 |" in text
     assert "“paper, other data”: Someone (1999), Table 1, on other windows." in text
-    assert "The paper ranks 1 pair of models by accuracy. Here 1 hold, 0 are reversed" in text
+    assert "The paper ranks 1 pair of models by accuracy. Here 1 hold; reversed: 0; open" in text
     assert text.count(f"| {BASELINE} |") == 5
     assert "- broken: 3 runs failed" in text
     figures = {file.name: file.read_bytes() for file in (out / "figures").iterdir()}
