@@ -21,7 +21,7 @@ from seisbench_lcl.models.seeds import with_seed
 from seisbench_lcl.training import TrainingRequest
 
 _MOST_CLUSTERS = 12
-_REFERENCES = 5  # of the gap statistic
+_REFERENCES = {"gap": 10}  # of the gap statistic, which no other criterion needs
 _LEAST = 1e-6  # smallest probability before the logarithm
 
 
@@ -98,7 +98,7 @@ def chosen_number(run: Run, request: TrainingRequest, lesson: Lesson) -> tuple[i
         head_args={},
     )
     model, seconds = taught(unfitted(run, plain, [])[0], [lesson])
-    tried = partial(cluster_numbers, n_references=_REFERENCES, seed=run.seed)
+    tried = partial(cluster_numbers, n_references=_REFERENCES.get(str(run.entry.clusters), 2), seed=run.seed)
     found, more = timed(lambda: tried(model.features(lesson.windows), range(2, _MOST_CLUSTERS + 1)))
     seconds.add(more)
     return int(found.attrs["suggested"][run.entry.clusters]), seconds
