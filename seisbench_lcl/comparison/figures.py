@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from numpy.typing import NDArray
 
 from seisbench_lcl.comparison.plan import Plan
 from seisbench_lcl.comparison.predictions import Predictions
@@ -33,6 +35,8 @@ def draw(plan: Plan, spec: FigureSpec, scores: Scores, predictions: Predictions)
     models = [title for title in spec.models or [entry.title for entry in plan.models] if title in shown]
     if spec.kind == "map":
         return _map(spec, models, predictions)
+    if spec.kind == "clusters":
+        return _clusters(spec, models, predictions)
     if spec.kind == "deviations":
         return _deviations(spec, scores, models)
     if spec.kind == "pareto":
@@ -95,20 +99,54 @@ def _map(spec: FigureSpec, models: Sequence[str], predictions: Predictions) -> F
     for axes, (title, labels) in zip(panels, columns.items(), strict=False):
         for k, label in enumerate(predictions.labels):
             rows = labels == label
-            look = {"marker": _MARKERS[k % len(_MARKERS)], "color": COLOURS[k % len(COLOURS)]}
-            axes.scatter(places["x"][rows], places["y"][rows], s=12, lw=0, alpha=0.85, **look)
+            _scatter(axes, places, rows, k)
         if title != "Truth":
             title = f"{title}: {np.mean(labels == truth):.0%} as in truth"
         axes.set_title(title, loc="left", fontsize="medium")
-        axes.set(xticks=[], yticks=[])
     for axes in panels[n:]:
         axes.set_visible(False)
+    _key(figure, predictions.labels)
+    return figure
+
+
+def _clusters(spec: FigureSpec, models: Sequence[str], predictions: Predictions) -> Figure:
+    """Draw, after Figures 3 and 4 of O'Boyle et al., the features of each model by its clusters, and by truth below."""
+    if absent := [model for model in models if model not in predictions.maps]:
+        raise ConfigurationError(
+            f"the figure {spec.name!r} needs a map of the features of {absent[0]}: set map = true for it, and run the "
+            "predictions of its first deal"
+        )
+    figure = Figure(figsize=(2.7 * len(models) + 0.4, 6), layout="constrained")
+    panels = figure.subplots(2, len(models), squeeze=False)
+    for column, model in zip(panels.T, models, strict=True):
+        found = predictions.first[model].query("shift == 0")[["window", "cluster"]]
+        places = predictions.maps[model].merge(found, on="window").merge(predictions.targets, on="window")
+        clusters = places["cluster"].to_numpy(dtype=int)
+        for cluster in np.unique(clusters):
+            _scatter(column[0], places, clusters == cluster, int(cluster))
+        for k, label in enumerate(predictions.labels):
+            _scatter(column[1], places, places["label"].to_numpy(dtype=str) == label, k)
+        column[0].set_title(f"{model}: {counted(len(np.unique(clusters)), 'cluster')}", loc="left", fontsize="small")
+    panels[0, 0].set_ylabel("by cluster")
+    panels[1, 0].set_ylabel("by truth")
+    figure.suptitle(spec.title, fontsize="medium")
+    _key(figure, predictions.labels)
+    return figure
+
+
+def _scatter(axes: Axes, places: pd.DataFrame, rows: NDArray[np.bool_], k: int) -> None:
+    look = {"marker": _MARKERS[k % len(_MARKERS)], "color": COLOURS[k % len(COLOURS)]}
+    axes.scatter(places["x"][rows], places["y"][rows], s=12, lw=0, alpha=0.85, **look)
+    axes.set(xticks=[], yticks=[])
+
+
+def _key(figure: Figure, labels: Sequence[str]) -> None:
+    """Draw the marker of each class below all panels."""
     handles = [
         Line2D([], [], ls="", marker=_MARKERS[k % len(_MARKERS)], color=COLOURS[k % len(COLOURS)], label=label)
-        for k, label in enumerate(predictions.labels)
+        for k, label in enumerate(labels)
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
-    return figure
 
 
 def _pareto(spec: FigureSpec, scores: Scores, models: Sequence[str]) -> Figure:
@@ -188,7 +226,7 @@ def _by_events(axes: Axes, plan: Plan, table: Mapping[str, Mapping[str, float]],
     families: dict[str, list[tuple[float, str]]] = {}
     for entry in plan.models:
         if entry.title in models and entry.title in table:
-            families.setdefault(entry.name, []).append((entry.events or np.inf, entry.title))
+            families.setdefault(entry.curve or entry.name, []).append((entry.events or np.inf, entry.title))
     most = max((n for family in families.values() for n, _ in family if np.isfinite(n)), default=1.0)
     for k, (family, members) in enumerate(families.items()):
         members.sort()

@@ -1,11 +1,10 @@
 """Train a model without the windows that it is tested on, and predict these."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,17 +13,16 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from seisbench_lcl.comparison.baseline import metadata_alone
-from seisbench_lcl.comparison.building import learnt_numbers, names_of, request_for, unfitted
+from seisbench_lcl.comparison.building import chosen_number, learnt_numbers, names_of, request_for, together, unfitted
 from seisbench_lcl.comparison.plan import BASELINE, Data, Entry
 from seisbench_lcl.comparison.runs import Run
+from seisbench_lcl.comparison.sharing import Lesson, Seconds, taught, timed
 from seisbench_lcl.comparison.windows import UNKNOWN, Cut, read_cut, read_for, rows_of, rows_to_learn
 from seisbench_lcl.errors import ConfigurationError, TrainingError
 from seisbench_lcl.evaluation.arrays import rows_to_one
 from seisbench_lcl.models.lookup import find_model
 from seisbench_lcl.models.model import Model
 from seisbench_lcl.plotting.embedding import reduce_to_plane
-
-T = TypeVar("T")
 
 _PERPLEXITY = 30.0
 
@@ -43,6 +41,8 @@ class Measured:
         Windows and events learnt from, and windows predicted; sums over the folds.
     parameters : int
         Learnt numbers.
+    clusters : int
+        0 for a model without.
     epochs : list of int
         Of each training by gradients.
     """
@@ -54,6 +54,7 @@ class Measured:
     events: int = 0
     tested: int = 0
     parameters: int = 0
+    clusters: int = 0
     epochs: list[int] = field(default_factory=list)
 
 
@@ -134,7 +135,8 @@ def one_thread() -> Iterator[None]:
 
 def _baseline(targets: pd.DataFrame, tested: pd.Series, labels: list[str], measured: Measured) -> pd.DataFrame:
     learn = ~targets["event"].isin(targets.loc[tested, "event"]) & (targets["label"] != UNKNOWN)
-    found, measured.fit, _ = _timed(lambda: metadata_alone(targets[learn], targets[tested], labels))
+    found, spent = timed(lambda: metadata_alone(targets[learn], targets[tested], labels))
+    measured.fit += spent.cpu
     return _table(targets.loc[tested, "window"].to_numpy(), 0.0, found, labels)
 
 
@@ -150,21 +152,28 @@ def _by_training(
     cut = read_cut(data, dataset, run.entry.copies, run.seed)
     request = request_for(run.entry, data, len(labels))
     learns = request.traits.needs_labels
-    learn = rows_to_learn(
-        cut.data, targets, tested, events=run.entry.events, without=run.entry.without, labelled=learns
-    )
-    known = sorted(set(cut.data.labels[learn].tolist()) - {UNKNOWN})
+    lessons = _lessons(run.entry, cut, targets, tested, learns)
+    windows, texts = lessons[0].windows, lessons[0].labels
+    known = sorted(set(texts.tolist()) - {UNKNOWN})
     if len(known) < 2:
         raise TrainingError(f"the training needs two classes of two events each, but has {', '.join(known) or 'none'}")
-    model = unfitted(run, request, known)
-    windows, texts, groups = cut.at(learn), cut.data.labels[learn], cut.data.groups[learn]
-    _, seconds, wall = _timed(lambda: model.fit(windows, texts if model.learns_from_labels else None, groups))
+    spent = Seconds()
+    if isinstance(run.entry.clusters, str) and request.clusters:
+        n_clusters, spent = chosen_number(run, request, lessons[0])
+        request = replace(request, clusters=n_clusters)
+    members = []
+    for member in unfitted(run, request, known):
+        fitted, seconds = taught(member, lessons)
+        members.append(fitted)
+        spent.add(seconds)
+    model = together(members, run.entry.best, lessons[-1].labels)
     names = names_of(model, windows, texts)
-    measured.fit += seconds
-    measured.fit_wall += wall
-    measured.windows += len(learn)
-    measured.events += len(set(groups.tolist()))
+    measured.fit += spent.cpu
+    measured.fit_wall += spent.wall
+    measured.windows += sum(len(lesson.labels) for lesson in lessons)
+    measured.events += len({group for lesson in lessons for group in lesson.groups.tolist()})
     measured.parameters = learnt_numbers(model)
+    measured.clusters = len(model.clusters)
     measured.epochs += [len(history.train) for member in model.members for history in member.histories]
     rows = np.flatnonzero(np.isin(rows_of(cut.data), targets.loc[tested, "window"]) & (cut.data.shifts == 0))
     found = pd.concat([_predict_at(model, names, cut, rows, shift, labels, measured) for shift in _shifts(data)])
@@ -173,6 +182,23 @@ def _by_training(
     features = model.features(cut.at(rows)).numpy()
     x, y = reduce_to_plane(features, "tsne", max(1.0, min(_PERPLEXITY, len(rows) / 3 - 1)), 0).T
     return found, pd.DataFrame({"window": rows_of(cut.data)[rows], "x": x, "y": y})
+
+
+def _lessons(entry: Entry, cut: Cut, targets: pd.DataFrame, tested: pd.Series, labelled: bool) -> list[Lesson]:
+    """Return what a model learns from, and what it then is fine-tuned on."""
+    found = []
+    for tuning in (False, True) if entry.fine_tune else (False,):
+        rows = rows_to_learn(
+            cut.data,
+            targets,
+            tested,
+            events=0 if entry.fine_tune and not tuning else entry.events,
+            without=entry.without,
+            labelled=labelled or tuning,
+            where="target" if tuning else entry.learn,
+        )
+        found.append(Lesson(cut.at(rows), cut.data.labels[rows], cut.data.groups[rows], tuning))
+    return found
 
 
 def without_each(
@@ -191,9 +217,9 @@ def without_each(
     cut = read_cut(data, dataset, 0, 0)
     rows = rows_to_learn(cut.data, targets, targets["window"] < 0, events=0, without=None, labelled=True)
     windows, texts, groups = cut.at(rows), cut.data.labels[rows], cut.data.groups[rows]
-    model: Any = unfitted(run, request_for(run.entry, data, len(labels)), labels)
-    _, seconds, wall = _timed(lambda: model.fit(windows, texts, groups))
-    measured.fit, measured.fit_wall = seconds, wall
+    model: Any = unfitted(run, request_for(run.entry, data, len(labels)), labels)[0]
+    _, spent = timed(lambda: model.fit(windows, texts, groups))
+    measured.fit, measured.fit_wall = spent.cpu, spent.wall
     measured.windows, measured.events = len(rows), len(set(groups.tolist()))
     measured.parameters = learnt_numbers(model)
     if run.entry.how == "closed form":
@@ -208,9 +234,9 @@ def without_each(
         test = torch.from_numpy(fold == name)
         head = type(model.head)(model.head.n_features, model.head.n_classes, **model.head.config())
         learn = ~test
-        _, seconds, wall = _timed(partial(head.fit, features[learn], truth[learn], events[learn]))
-        measured.fit += seconds
-        measured.fit_wall += wall
+        _, spent = timed(partial(head.fit, features[learn], truth[learn], events[learn]))
+        measured.fit += spent.cpu
+        measured.fit_wall += spent.wall
         found[test.numpy()] = head(features[test]).numpy()
     return _table(rows_of(cut.data)[rows], 0.0, found, model.labels)
 
@@ -227,15 +253,15 @@ def _predict_at(
     windows = cut.at(rows, shift)
     novelty = cluster = None
     if model.clusters:
-        given, seconds, _ = _timed(lambda: model.cluster_proba(windows))
+        given, spent = timed(lambda: model.cluster_proba(windows))
         cluster = given.argmax(axis=1)
     else:
-        detailed, seconds, _ = _timed(lambda: model.predict_detailed(windows))
+        detailed, spent = timed(lambda: model.predict_detailed(windows))
         given = detailed.probabilities.numpy()
         if "novelty" in detailed.diagnostics:
             novelty = detailed.diagnostics["novelty"].numpy()
     if shift == 0:
-        measured.predict += seconds
+        measured.predict += spent.cpu
         measured.tested += len(rows)
     shares = np.zeros((len(rows), len(labels)))
     for output, name in names.items():
@@ -265,8 +291,8 @@ def _by_weights(
             f"the labels of {entry.weights} ({', '.join(model.labels)}) are none of {', '.join(labels)}: say with "
             "relabel what they are here"
         )
-    detailed, seconds, _ = _timed(lambda: model.predict_detailed(np.asarray(windows.windows)[rows]))
-    measured.predict += seconds
+    detailed, spent = timed(lambda: model.predict_detailed(np.asarray(windows.windows)[rows]))
+    measured.predict += spent.cpu
     measured.tested += len(rows)
     shares = np.zeros((len(rows), len(labels)))
     for output, label in enumerate(meant):
@@ -295,9 +321,3 @@ def _table(
     table["cluster"] = -1 if cluster is None else cluster.astype(np.int16)
     table["novelty"] = np.nan if novelty is None else novelty.astype(np.float32)
     return table
-
-
-def _timed(function: Callable[[], T]) -> tuple[T, float, float]:
-    cpu, wall = time.process_time(), time.perf_counter()
-    found = function()
-    return found, time.process_time() - cpu, time.perf_counter() - wall

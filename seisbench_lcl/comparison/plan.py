@@ -52,6 +52,8 @@ class Data(Part):
     shifts : list of float
         Errors of P in s at which test windows are cut as well; 0 is always there. Windows are only used where all
         shifts fit into the trace.
+    relabel : dict
+        Class of the comparison for labels of the dataset, such as one class for all events; "" leaves a label out.
     """
 
     dataset: Text
@@ -66,6 +68,7 @@ class Data(Part):
     metadata_columns: list[Text] = ["origin_sampling_rate_hz", "station_network_code"]
     unlabelled: bool = False
     shifts: list[float] = []
+    relabel: dict[Text, str] = {}
 
     @model_validator(mode="before")
     @classmethod
@@ -86,8 +89,11 @@ class Split(Part):
 
     Attributes
     ----------
-    by : {"events", "region", "event"}
-        Whole events at random, each region in turn, or each event in turn (leave one out).
+    by : {"events", "region", "event", "targets"}
+        Whole events at random, each region in turn, each event in turn (leave one out), or events of each target region
+        in turn, at random.
+    targets : list of str
+        The target regions.
     folds : int
         Parts that the events of each class are dealt into.
     test : int
@@ -99,7 +105,8 @@ class Split(Part):
         Number of seeds with which the first deal is learnt again, to tell chance in training from chance in data.
     """
 
-    by: Literal["events", "region", "event"] = "events"
+    by: Literal["events", "region", "event", "targets"] = "events"
+    targets: list[Text] = []
     folds: Annotated[int, Field(ge=2)] = 10
     test: Whole = 3
     repeats: Annotated[int, Field(ge=1)] = 5
@@ -109,16 +116,25 @@ class Split(Part):
     def _leaves_some(self) -> Self:
         if self.test >= self.folds:
             raise ValueError(f"test = {self.test} parts of folds = {self.folds} leave none to learn from")
+        if bool(self.targets) != (self.by == "targets"):
+            raise ValueError('targets, a list of regions, and by = "targets" belong together')
+        if self.targets and not self.test:
+            raise ValueError("test must be 1 or more: of a target region, some events are learnt from")
         return self
+
+    @property
+    def anew(self) -> bool:
+        """Whether each repeat deals the events anew."""
+        return self.by in ("events", "targets")
 
     def deal(self, repeat: int) -> int:
         """Return the number of the deal of a repeat."""
-        return repeat if self.by == "events" else 0
+        return repeat if self.anew else 0
 
     @property
     def n_deals(self) -> int:
         """Number of deals."""
-        return self.repeats if self.by == "events" else 1
+        return self.repeats if self.anew else 1
 
 
 class Entry(Part):
@@ -136,14 +152,26 @@ class Entry(Part):
         Fewer of them than the split has, for slow models.
     members : int
         Number of models with different seeds whose probabilities are averaged.
-    clusters : int, optional
-        By default as many as there are classes.
+    best : bool
+        Whether to take the best of the members instead: the one with the lowest log loss of the windows that its own
+        training held out.
+    learn : {"all", "elsewhere", "target"}
+        Windows to learn from, of those that are not tested: all, those of other regions than the tested windows, or
+        those of the same.
+    fine_tune : bool
+        Whether the model then is fine-tuned on the windows of the same region.
+    clusters : int or {"silhouette", "bic", "gap"}, optional
+        By default as many as there are classes. A criterion chooses from 2 to 12
+        (`seisbench_lcl.evaluation.cluster_numbers`), by the features before any clustering.
     normalisation, extractor_args, head_args
         As in `seisbench_lcl.Discriminator`.
     copies : int
         Copies of each training window with P moved by up to 1 s.
     events : int
-        Number of training events, taken from the classes in turn; 0 means all.
+        Number of training events, taken from the classes in turn; 0 means all. Of a model that is fine-tuned, those of
+        the target region.
+    curve : str
+        Curve of a figure "events" that the model is a point of; by default its name.
     without : str, optional
         Class that the model does not learn, as a kind of event that is unknown to it. Its windows count only in the
         metrics of what is unknown.
@@ -163,12 +191,16 @@ class Entry(Part):
     repeats: Annotated[int, Field(ge=1)] | None = None
     seeds: Whole | None = None
     members: Annotated[int, Field(ge=1)] = 1
-    clusters: Annotated[int, Field(ge=2)] | None = None
+    best: bool = False
+    learn: Literal["all", "elsewhere", "target"] = "all"
+    fine_tune: bool = False
+    clusters: Annotated[int, Field(ge=2)] | Literal["silhouette", "bic", "gap"] | None = None
     normalisation: Text | None = None
     extractor_args: dict[str, Any] = {}
     head_args: dict[str, Any] = {}
     copies: Whole = 0
     events: Whole = 0
+    curve: str = ""
     without: Text | None = None
     how: Literal["train", "closed form", "heads"] = "train"
     relabel: dict[str, str] = {}
@@ -223,6 +255,12 @@ class Plan(Part):
         titles = [entry.title for entry in self.models]
         if twice := sorted({title for title in titles if titles.count(title) > 1}):
             raise ValueError(f"two models are called {twice[0]!r}: give one of them another name with shown")
+        if self.split.by not in ("region", "targets"):
+            for entry in self.models:
+                if entry.learn != "all" or entry.fine_tune:
+                    raise ValueError(f'{entry.title}: learn and fine_tune need a split by = "targets"')
+        if self.split.by == "region" and any(entry.learn == "target" or entry.fine_tune for entry in self.models):
+            raise ValueError('nothing of a region that is held out can be learnt: use a split by = "targets"')
         known = {BASELINE, *titles}
         patterns = any(set("*?[") & set(entry.name) for entry in self.models)
         wanted_by = [*(spec.models for spec in self.tables), *(spec.models for spec in self.figures)]

@@ -45,7 +45,7 @@ class Run:
             Digests of the dataset and of the targets.
         """
         # Without defaults, so that a setting which later versions add leaves what is done as it is.
-        settings = self.entry.model_dump(exclude={"repeats", "seeds", "shown"}, exclude_defaults=True)
+        settings = self.entry.model_dump(exclude={"repeats", "seeds", "shown", "curve"}, exclude_defaults=True)
         known: list[Any] = [settings, data.model_dump(exclude_defaults=True), digest, split, self.deal, self.seed]
         return sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
 
@@ -64,12 +64,12 @@ def runs_of(plan: Plan, repeats: int | None = None) -> Iterator[Run]:
     seen = set()
     for number in range(min(split.repeats, repeats or split.repeats)):
         for entry in entries:
-            once = bool(entry.weights) or (entry.name == BASELINE and split.by != "events")
-            if number < (entry.repeats or split.repeats) and not (once and number and split.by != "events"):
+            once = bool(entry.weights) or entry.name == BASELINE
+            if number < (entry.repeats or split.repeats) and not (once and number and not split.anew):
                 run = Run(entry, split.deal(number), number)
                 seen.add((entry.title, run.deal, run.seed))
                 yield run
-    if split.by != "events":  # the repeats are seeds already
+    if not split.anew:  # the repeats are seeds already
         return
     for seed in range(split.seeds if repeats is None else min(split.seeds, repeats)):
         for entry in entries:

@@ -51,7 +51,10 @@ class FigureSpec(Part):
     ----------
     name : str
         Of the file, without suffix.
-    kind : {"deviations", "map", "pareto", "reliability", "parts", "events"}
+    kind : {"deviations", "map", "clusters", "pareto", "reliability", "parts", "events"}
+        Each run minus the median of its model; the features of one model, coloured by truth and by labels of others;
+        the features of each model, coloured by its own clusters and by truth; a score against time; accuracy against
+        confidence; a score by parts of the windows, or by the number of training events.
     title : str
     level, metrics, part, models
         As in `TableSpec`.
@@ -60,7 +63,7 @@ class FigureSpec(Part):
     """
 
     name: Annotated[str, Field(pattern=r"^[\w-]+$")]
-    kind: Literal["deviations", "map", "pareto", "reliability", "parts", "events"]
+    kind: Literal["deviations", "map", "clusters", "pareto", "reliability", "parts", "events"]
     title: str = ""
     level: Level = "station"
     metrics: list[Text] = ["accuracy"]

@@ -98,7 +98,7 @@ def mean_intervals(runs: Sequence[Rows], labels: Sequence[str]) -> dict[str, Int
     return {metric: Interval.from_draws(float(values[0]), values[1:]) for metric, values in draws.items()}
 
 
-def summary(metrics: pd.DataFrame, intervals: Intervals, by: str) -> pd.DataFrame:
+def summary(metrics: pd.DataFrame, intervals: Intervals, anew: bool) -> pd.DataFrame:
     """Return a row for each model, part, level and metric.
 
     Parameters
@@ -107,8 +107,8 @@ def summary(metrics: pd.DataFrame, intervals: Intervals, by: str) -> pd.DataFram
         As `seisbench_lcl.comparison.metrics.metric_table` returns it.
     intervals : Intervals
         Of the repeats.
-    by : {"events", "region", "event"}
-        What was dealt.
+    anew : bool
+        Whether each repeat dealt the events anew.
 
     Returns
     -------
@@ -123,7 +123,7 @@ def summary(metrics: pd.DataFrame, intervals: Intervals, by: str) -> pd.DataFram
         (*key, metric): interval for key, found in intervals.items() for metric, interval in found.items()
     }
     rows = []
-    repeats = metrics if by != "events" else metrics[metrics["deal"] == metrics["seed"]]
+    repeats = metrics[metrics["deal"] == metrics["seed"]] if anew else metrics
     first = {key: part["value"].dropna() for key, part in metrics[metrics["deal"] == 0].groupby(keys, sort=False)}
     # A part that a repeat lacks, such as a region without a tested event, has fewer runs.
     for key, part in repeats.groupby(keys, sort=False):
@@ -135,7 +135,7 @@ def summary(metrics: pd.DataFrame, intervals: Intervals, by: str) -> pd.DataFram
                 "low": interval.low,
                 "high": interval.high,
                 "runs": len(part),
-                "spread": values.std(ddof=1) if by == "events" else np.nan,
+                "spread": values.std(ddof=1) if anew else np.nan,
                 "seeds": len(seeds),
                 "seed_spread": seeds.std(ddof=1),
                 "windows": int(part["windows"].median()),

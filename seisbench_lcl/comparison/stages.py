@@ -155,7 +155,7 @@ class Comparison:
         if metrics.empty:
             raise ConfigurationError(f"{self.out} has no predictions of this plan: run the stage predictions first")
         _write(self.out / METRICS, metrics)
-        _write(self.out / SCORES, summary(metrics, intervals, self.plan.split.by))
+        _write(self.out / SCORES, summary(metrics, intervals, self.plan.split.anew))
         models = list(dict.fromkeys(metrics["model"]))
         orders = [
             order_table(self._papers[spec.paper], intervals, models, spec.level, metric)
@@ -192,7 +192,7 @@ class Comparison:
                 yield run, read_table(self.setting.file(run, ".parquet"))
 
     def _is_repeat(self, run: Run) -> bool:
-        return self.plan.split.by != "events" or run.deal == run.seed
+        return not self.plan.split.anew or run.deal == run.seed
 
     def _cards(self) -> pd.DataFrame:
         rows = []
@@ -214,6 +214,7 @@ class Comparison:
                     "events": measured.get("events"),
                     "parameters": measured.get("parameters"),
                     "epochs": sum(epochs) / len(epochs) if epochs else None,
+                    "clusters": measured.get("clusters") or None,
                     "error": card["error"],
                     "data": card["data"],
                     "split": card["split"],

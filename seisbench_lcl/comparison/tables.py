@@ -178,6 +178,8 @@ def _cost(
     header = ["model", "s to train", "ms a window", "learnt numbers", "epochs", "windows learnt from"]
     printed = bool(paper and any("seconds" in row for row in paper.values.values()))
     header += [f"s ({PAPER})"] if printed else []
+    chosen = scores.cards.get("clusters", pd.Series(dtype=float)).notna().any()
+    header += ["clusters"] if chosen else []
     good = scores.cards[scores.cards["error"].isna()]
     rows = []
     for model in models:
@@ -194,6 +196,9 @@ def _cost(
         if printed and paper:
             value = paper.values.get(model, {}).get("seconds")
             cells.append("" if value is None else f"{value:.0f}")
+        if chosen:
+            numbers = sorted(set(own["clusters"].dropna().astype(int)))
+            cells.append(", ".join(map(str, numbers)))
         rows.append(cells)
     hardware = ", ".join(sorted(set(good["processor"].dropna())))
     return header, rows, f"Medians of processor time on one thread ({hardware})."

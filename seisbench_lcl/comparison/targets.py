@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from seisbench_lcl.comparison.files import read_table, write_table
-from seisbench_lcl.comparison.plan import Data, Plan
+from seisbench_lcl.comparison.plan import Data, Plan, Split
 from seisbench_lcl.comparison.windows import UNKNOWN, read_cut, rows_of
 from seisbench_lcl.datasets import LabelledWindows
 from seisbench_lcl.errors import ConfigurationError, DatasetError
@@ -85,7 +85,7 @@ def make(plan: Plan, dataset: Path | str) -> pd.DataFrame:
         }
     )
     for deal in range(plan.split.n_deals):
-        if plan.split.by == "region":
+        if plan.split.by in ("region", "targets"):
             if column is None:
                 raise DatasetError(
                     "the split is by region, which the dataset does not tell: set region_column in [data]"
@@ -94,6 +94,8 @@ def make(plan: Plan, dataset: Path | str) -> pd.DataFrame:
             # A class of one region alone can be learnt by no model that lacks it: it is learnt from, but not tested.
             elsewhere = known_elsewhere(truth, found, known.groups, n_classes=len(labels))
             found = np.where(elsewhere[np.arange(len(truth)), truth], found, UNKNOWN)
+            if plan.split.targets:
+                found = np.where(_dealt_in_targets(known, found, plan.split, deal), found, UNKNOWN)
         elif plan.split.by == "event":
             found = known.groups.astype(str)
         else:
@@ -105,6 +107,19 @@ def make(plan: Plan, dataset: Path | str) -> pd.DataFrame:
         folds[labelled] = found
         table[f"deal {deal}"] = folds
     return table
+
+
+def _dealt_in_targets(known: LabelledWindows, regions: NDArray[np.str_], split: Split, deal: int) -> NDArray[np.bool_]:
+    """Return which windows are tested: those of some events of each target region."""
+    tested = np.zeros(len(known), dtype=bool)
+    for target in split.targets:
+        rows = np.flatnonzero(regions == target)
+        if not len(rows):
+            there = sorted(set(regions.tolist()) - {UNKNOWN})
+            raise DatasetError(f"no window can be tested in the region {target!r}; {suggestion(target, there)}")
+        parts = event_folds(known.select(rows), split.folds, deal)
+        tested[rows] = np.isin(parts, [f"fold {k + 1}" for k in range(split.test)])
+    return tested
 
 
 def digest_of(table: pd.DataFrame) -> str:
@@ -170,7 +185,10 @@ def _known(data: LabelledWindows, settings: Data) -> NDArray[np.object_]:
 
 
 def _described(plan: Plan) -> str:
-    data, split = plan.data.model_dump(exclude_defaults=True), plan.split.model_dump(exclude={"seeds"})
+    data, split = (
+        plan.data.model_dump(exclude_defaults=True),
+        plan.split.model_dump(exclude={"seeds", *([] if plan.split.targets else ["targets"])}),
+    )
     return json.dumps(data | split, sort_keys=True)
 
 

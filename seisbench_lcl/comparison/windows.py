@@ -1,7 +1,8 @@
 """The windows that a model learns from and is tested on, matched to the targets."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,8 @@ from seisbench_lcl.waveforms import Preprocessing
 
 UNKNOWN = ""
 """Label of a window that nobody labelled, and fold of a window that is never tested."""
+
+Where = Literal["all", "elsewhere", "target"]
 
 _ENOUGH = 2  # events of a class, so that a model can hold one of them out
 
@@ -65,14 +68,16 @@ def read_cut(data: Data, dataset: str, copies: int, seed: int) -> Cut:
     """
     preprocessing = data.preprocessing()
     own = seed if copies else 0
-    labelled = _read(dataset, preprocessing, data.label_column, data.group_column, data.unlabelled, copies, own)
+    columns, meant = (data.label_column, data.group_column), tuple(sorted(data.relabel.items()))
+    labelled = _read(dataset, preprocessing, *columns, data.unlabelled, copies, own, meant)
     first = round(-min([0.0, *data.shifts]) * data.sampling_rate)
     return Cut(labelled, first, round(data.length * data.sampling_rate), data.sampling_rate)
 
 
 def read_for(preprocessing: Preprocessing, data: Data, dataset: str) -> LabelledWindows:
     """Read windows as trained weights want them, which may be other ones than those of the comparison."""
-    return _read(dataset, preprocessing, data.label_column, data.group_column, False, 0, 0, every_class=False)
+    columns, meant = (data.label_column, data.group_column), tuple(sorted(data.relabel.items()))
+    return _read(dataset, preprocessing, *columns, False, 0, 0, meant, every_class=False)
 
 
 @lru_cache(maxsize=2)
@@ -84,9 +89,10 @@ def _read(
     unlabelled: bool,
     copies: int,
     seed: int,
+    meant: tuple[tuple[str, str], ...],
     every_class: bool = True,
 ) -> LabelledWindows:
-    return read_windows(
+    found = read_windows(
         open_dataset(dataset, preprocessing.component_order),
         preprocessing,
         label_column=label_column,
@@ -95,10 +101,23 @@ def _read(
         every_class=every_class,
         cuts=Cuts(1.0, copies, seed=seed) if copies else Cuts(),
     )
+    if not meant:
+        return found
+    names = dict(meant)
+    labels = np.array([names.get(label, label) for label in found.labels.tolist()])
+    found = replace(found, labels=labels)
+    return found if unlabelled else found.select(labels != UNKNOWN)
 
 
 def rows_to_learn(
-    data: LabelledWindows, targets: pd.DataFrame, tested: pd.Series, *, events: int, without: str | None, labelled: bool
+    data: LabelledWindows,
+    targets: pd.DataFrame,
+    tested: pd.Series,
+    *,
+    events: int,
+    without: str | None,
+    labelled: bool,
+    where: Where = "all",
 ) -> NDArray[np.int64]:
     """Choose the windows to learn from: of targets, of no tested event, and of classes with two or more events.
 
@@ -114,6 +133,8 @@ def rows_to_learn(
         Class that is not learnt.
     labelled : bool
         Whether windows need a label.
+    where : {"all", "elsewhere", "target"}
+        Of which regions: all, others than those of the tested windows, or the same.
 
     Returns
     -------
@@ -121,6 +142,10 @@ def rows_to_learn(
     """
     held_out = targets.loc[tested, "event"]
     usable = np.isin(rows_of(data), targets["window"]) & ~np.isin(data.groups, held_out)
+    if where != "all":
+        region = targets.set_index("window")["region"].reindex(rows_of(data)).to_numpy(dtype=object)
+        same = np.isin(region.astype(str), targets.loc[tested, "region"].astype(str))
+        usable &= same if where == "target" else ~same
     if without is not None:
         usable &= data.labels != without
     if labelled:

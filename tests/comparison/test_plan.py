@@ -19,6 +19,15 @@ def test_a_plan_says_what_is_wrong(tmp_path: Path) -> None:
         r"split: .* test = 4 parts of folds = 4 leave none": {"split": {"folds": 4, "test": 4}},
         r"two models are called 'DEC': give one of them another name": {"models": [{"name": "DEC"}] * 2},
         r"needs either name, to be trained, or weights": {"models": [{"shown": "x"}]},
+        "targets, a list of regions, and by = .* belong together": {"split": {"by": "targets"}},
+        "of a target region, some events are learnt from": {
+            "split": {"by": "targets", "targets": ["north"], "folds": 2, "test": 0}
+        },
+        'DEC: learn and fine_tune need a split by = "targets"': {"models": [{"name": "DEC", "learn": "elsewhere"}]},
+        "nothing of a region that is held out can be learnt": {
+            "split": {"by": "region"},
+            "models": [{"name": "DEC", "fine_tune": True}],
+        },
         r"no model is called 'WaveformKMean'; .*did you mean 'WaveformKMeans'": {
             "tables": [{"title": "t", "models": ["WaveformKMean"]}]
         },

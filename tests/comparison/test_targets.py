@@ -102,3 +102,14 @@ def test_the_digest_of_a_dataset_is_taken_again_when_a_file_changes(tmp_path: Pa
     (folder / "metadata.csv").write_text("a")
     assert digest_of_dataset(folder, memo) == first
     assert digest_of_dataset("ETHZ", memo) == "ETHZ"
+
+
+def test_a_target_region_must_exist_and_labels_may_be_joined(dataset_folder: Path) -> None:
+    split = {"by": "targets", "targets": ["norht"], "folds": 2, "test": 1}
+    with pytest.raises(DatasetError, match="no window can be tested in the region 'norht'; did you mean 'north'"):
+        make(Plan.model_validate(PLAN | {"split": split}), dataset_folder)
+    relabel = {"low": "deep", "high": ""}
+    table = make(Plan.model_validate(PLAN | {"data": PLAN["data"] | {"relabel": relabel}}), dataset_folder)
+    metadata = open_dataset(dataset_folder).metadata
+    assert set(table["label"]) == {"deep"}
+    assert table["window"].tolist() == np.flatnonzero(metadata["source_type"] == "low").tolist()
