@@ -19,7 +19,7 @@ _ED25519 = b"Ed"
 _PREHASHED = b"ED"  # Ed25519 of the hash; old programs signed the file itself, which is not accepted here
 _SCRYPT, _PLAIN, _BLAKE2B = b"Sc", b"\0\0", b"B2"
 _OPERATIONS, _MEMORY = 1 << 25, 1 << 30  # what minisign spends on a password: seconds, and 1 GiB
-_MOST_MEMORY = 1 << 31  # more would be a damaged or malicious key
+_MOST_MEMORY = (1 << 31) - 2  # bytes that OpenSSL may take; a key that asks for more is damaged, or an attack
 _COMMENT, _TRUSTED = "untrusted comment: ", "trusted comment: "
 
 
@@ -243,7 +243,7 @@ def _mixed(content: bytes, stream: bytes) -> bytes:
 
 def _stream(password: str, salt: bytes, operations: int, memory: int) -> bytes:
     """Return 104 bytes from a password, with the parameters of scrypt that libsodium chooses (its ``pickparams``)."""
-    if not 0 < memory <= _MOST_MEMORY or operations > 1 << 32:
+    if not 0 < memory <= _MEMORY or operations > 1 << 32:
         raise HubError("the secret key asks for too much memory: it is damaged")
     operations = max(operations, 32768)
     blocks = 8
@@ -254,5 +254,5 @@ def _stream(password: str, salt: bytes, operations: int, memory: int) -> bytes:
         cost *= 2
     parallel = 1 if scarce else max(1, min(operations // 4 // cost, 0x3FFFFFFF) // blocks)
     return scrypt(
-        password.encode(), salt=salt, n=cost, r=blocks, p=parallel, dklen=104, maxmem=_MOST_MEMORY + (1 << 26)
+        password.encode(), salt=salt, n=cost, r=blocks, p=parallel, dklen=104, maxmem=_MOST_MEMORY
     )
