@@ -12,6 +12,11 @@ import tempfile
 import time
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
+
+import obspy
+
+import seisbench_lcl as lcl
 
 WEIGHTS = (
     "AutoencoderGMM/mixed-3c",
@@ -23,6 +28,7 @@ WEIGHTS = (
     "SimCLRKMeans/mixed-3c",
     "SpectrogramCNN/mixed-3c",
 )
+Windows = dict[str, list[dict[str, Any]]]  # by weights: for each window, probability by label, and "label"
 TOLERANCE = 2e-3  # of a probability; single precision and other versions of filters move it by less
 
 
@@ -57,31 +63,27 @@ def main() -> None:
     print(f"{found['python']} {found['versions']} {found['seconds']}; farthest from the reference: {farthest:.1e}")
 
 
-def windows() -> dict[str, list[dict[str, object]]]:
+def windows() -> Windows:
     """Return what each kind of weights says about ObsPy's example."""
-    import obspy
-
-    import seisbench_lcl as lcl
-
     found = {}
     for name in WEIGHTS:
         model = lcl.from_pretrained(name)
         table = model.classify(obspy.read(), stride=200).windows.to_dataframe()
-        rows = table[[*model.labels, "label"]].to_dict("records")
-        found[name] = [{k: v if isinstance(v, (str, float)) and v == v else None for k, v in row.items()} for row in rows]
-        if not any(row["label"] for row in found[name]):
+        if not table["label"].notna().any():
             sys.exit(f"{name} decides on no window")
+        found[name] = json.loads(table[[*model.labels, "label"]].to_json(orient="records", double_precision=9))
     return found
 
 
-def compare(found: dict[str, list[dict[str, object]]], reference: dict[str, list[dict[str, object]]]) -> float:
+def compare(found: Windows, reference: Windows) -> float:
     """Return the largest difference of a probability, or exit if it or a label differs too much."""
     farthest = 0.0
     for name, rows in reference.items():
         for number, (row, other) in enumerate(zip(found[name], rows, strict=True)):
-            differences = [abs(row[k] - other[k]) for k in row if isinstance(row[k], float)]
-            farthest = max(farthest, *differences, 0.0)
-            if row["label"] != other["label"] or max(differences, default=0.0) > TOLERANCE:
+            labels = [label for label in row if label != "label" and None not in (row[label], other[label])]
+            difference = max((abs(row[label] - other[label]) for label in labels), default=0.0)
+            farthest = max(farthest, difference)
+            if row["label"] != other["label"] or difference > TOLERANCE:
                 sys.exit(f"{name}, window {number}: {row} instead of {other}")
     return farthest
 

@@ -25,8 +25,8 @@ from seisbench_lcl.hub.published import pull as pull_published
 from seisbench_lcl.hub.pulling import pull as pull_weights
 from seisbench_lcl.hub.pulling import read_card
 from seisbench_lcl.hub.pulling import remove as remove_weights
+from seisbench_lcl.hub.signing import key_files, write_key
 from seisbench_lcl.hub.signing import sign as sign_registry
-from seisbench_lcl.hub.signing import write_key
 from seisbench_lcl.models.lookup import describe_weights, load, model_class, model_classes, publishers
 from seisbench_lcl.wording import counted, suggestion
 
@@ -240,6 +240,7 @@ def keygen(
     ] = False,
 ) -> None:
     """Make a pair of keys that sign a hub, in the format of minisign."""
+    key_files(out)  # before a password is asked for
     key = SecretKey.new()
     password = "" if without_password else typer.prompt("password", hide_input=True, confirmation_prompt=True)
     public = write_key(key, out, password)

@@ -253,6 +253,4 @@ def _stream(password: str, salt: bytes, operations: int, memory: int) -> bytes:
     while cost <= most // 2:
         cost *= 2
     parallel = 1 if scarce else max(1, min(operations // 4 // cost, 0x3FFFFFFF) // blocks)
-    return scrypt(
-        password.encode(), salt=salt, n=cost, r=blocks, p=parallel, dklen=104, maxmem=_MOST_MEMORY
-    )
+    return scrypt(password.encode(), salt=salt, n=cost, r=blocks, p=parallel, dklen=104, maxmem=_MOST_MEMORY)

@@ -77,17 +77,29 @@ def sign(folder: Path, key: SecretKey) -> Path:
     return folder / SIGNATURE
 
 
+def key_files(file: Path) -> tuple[Path, Path]:
+    """Return the paths of a secret and its public key.
+
+    Raises
+    ------
+    OutputError
+        If one of them exists, because a lost key cannot be had again.
+    """
+    files = file, file.with_name(f"{file.stem}.pub")
+    for present in filter(Path.exists, files):
+        raise OutputError(f"{present} exists: choose another name, because a key that is overwritten is lost")
+    return files
+
+
 def write_key(key: SecretKey, file: Path, password: str = "") -> Path:
     """Write a secret key for its owner's eyes only, and beside it the public key, whose path is returned.
 
     Raises
     ------
     OutputError
-        If one of the files exists, because a lost key cannot be had again; or if they cannot be written.
+        If one of the files exists, or they cannot be written.
     """
-    public = file.with_name(f"{file.stem}.pub")
-    for present in filter(Path.exists, (file, public)):
-        raise OutputError(f"{present} exists: choose another name, because a key that is overwritten is lost")
+    file, public = key_files(file)
     text = key.to_text(password)
 
     def write(temporary: Path) -> None:
