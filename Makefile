@@ -38,9 +38,12 @@ test-all: $(VENV)/.extra-test ## run all tests, with many examples of each prope
 plugins: $(VENV)/.plugins ## run the tests of the plugins in plugins/
 	set -e; for plugin in $(PLUGINS); do (cd $$plugin && $(CURDIR)/$(BIN)/python -m pytest $(ARGS)); done
 
-lint: $(VENV)/.extra-lint ## ruff: rules and format
+lint: $(VENV)/.extra-lint ## ruff: rules and format; schemas of the files for GitHub
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-issue-forms .github/ISSUE_TEMPLATE/[!c]*.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.citation-file-format CITATION.cff
 
 types: $(VENV)/.extra-lint ## mypy, strict
 	$(BIN)/mypy

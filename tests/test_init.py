@@ -5,17 +5,21 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 import seisbench_lcl as lcl
+from seisbench_lcl import _lazy, events, models
 
 ORDER = """
 import sys
 import seisbench_lcl as lcl
 assert {"torch", "seisbench", "obspy"}.isdisjoint(sys.modules)
+from seisbench_lcl.events import DecisionList, read_tables
+assert {"torch", "seisbench", "numba"}.isdisjoint(sys.modules)
 import seisbench.models as m
-assert "seisbench_lcl.models" not in sys.modules
+assert "seisbench_lcl.models.named" not in sys.modules
 assert m.MiniRocketRidge is lcl.MiniRocketRidge and m.DiscriminatorEnsemble is lcl.DiscriminatorEnsemble
 assert {"MiniRocketRidge", "PhaseNet"} <= {*dir(m)} and not hasattr(m, "hookimpl") and not hasattr(m, "errors")
 assert m.PhaseNet.__module__ == "seisbench.models.phasenet"
@@ -23,34 +27,45 @@ from seisbench_lcl.records import read_stream  # moved since version 0.1
 """
 
 
-def test_each_name_is_the_one_that_type_checkers_see() -> None:
-    (block,) = (node for node in ast.parse(Path(lcl.__file__).read_text()).body if _is_for_type_checkers(node))
+@pytest.mark.parametrize("package", [lcl, models, events])
+def test_each_name_is_the_one_that_type_checkers_see(package: ModuleType) -> None:
+    (block,) = (node for node in ast.parse(Path(package.__file__).read_text()).body if _is_for_type_checkers(node))
     seen = {name.name: node.module for node in block.body for name in node.names}
-    assert sorted([*seen, "SeisBenchLCLError", "__version__"]) == sorted(lcl.__all__)
+    at_once = ["SeisBenchLCLError", "__version__"] if package is lcl else []
+    assert sorted([*seen, *at_once]) == sorted(package.__all__)
+    files = {path.stem for path in Path(package.__file__).parent.iterdir()}
+    assert files.isdisjoint(seen)  # a module, once imported, would take the place of its namesake
     for name, module in seen.items():
-        assert getattr(lcl, name) is getattr(import_module(module), name)
-        assert name in dir(lcl)
+        vars(package).pop(name, None)
+        assert getattr(package, name) is getattr(import_module(module), name)
+        assert name in dir(package)
 
 
 def _is_for_type_checkers(node: ast.stmt) -> bool:
     return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
 
 
-def test_subpackages_are_attributes_and_other_names_are_not() -> None:
-    assert lcl.extractors is import_module("seisbench_lcl.extractors")
-    with pytest.raises(AttributeError, match="module 'seisbench_lcl' has no attribute 'nothing'"):
-        lcl.nothing  # noqa: B018
+@pytest.mark.parametrize(("package", "module"), [(lcl, "extractors"), (models, "seeds"), (events, "doubtful")])
+def test_modules_are_attributes_and_other_names_are_not(package: ModuleType, module: str) -> None:
+    assert getattr(package, module) is import_module(f"{package.__name__}.{module}")
+    with pytest.raises(AttributeError, match=f"module '{package.__name__}' has no attribute 'nothing'"):
+        package.nothing  # noqa: B018
 
 
-@pytest.mark.parametrize("name", ["load", "evaluation"])
-def test_an_import_error_is_not_hidden(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+@pytest.mark.parametrize(
+    ("package", "caller", "name"),
+    [(lcl, lcl, "load"), (lcl, lcl, "evaluation"), (models, _lazy, "Discriminator"), (events, _lazy, "doubtful")],
+)
+def test_an_import_error_is_not_hidden(
+    monkeypatch: pytest.MonkeyPatch, package: ModuleType, caller: ModuleType, name: str
+) -> None:
     def fail(module: str) -> None:
         raise ModuleNotFoundError(f"{module} needs torch", name="torch")
 
-    monkeypatch.delitem(vars(lcl), name, raising=False)
-    monkeypatch.setattr(lcl, "import_module", fail)
+    monkeypatch.delitem(vars(package), name, raising=False)
+    monkeypatch.setattr(caller, "import_module", fail)
     with pytest.raises(ModuleNotFoundError, match="needs torch"):
-        getattr(lcl, name)
+        getattr(package, name)
 
 
 @pytest.mark.slow

@@ -17,13 +17,16 @@ from seisbench_lcl.hub import weights as weights_files
 from seisbench_lcl.hub.card import Card
 from seisbench_lcl.hub.card_view import render
 from seisbench_lcl.hub.hubs import Hub, Offer, known_hubs
-from seisbench_lcl.hub.names import REGISTRY
+from seisbench_lcl.hub.minisign import SecretKey
+from seisbench_lcl.hub.names import REGISTRY, SIGNATURE
 from seisbench_lcl.hub.published import Published, installed
 from seisbench_lcl.hub.published import install as install_published
 from seisbench_lcl.hub.published import pull as pull_published
 from seisbench_lcl.hub.pulling import pull as pull_weights
 from seisbench_lcl.hub.pulling import read_card
 from seisbench_lcl.hub.pulling import remove as remove_weights
+from seisbench_lcl.hub.signing import key_files, write_key
+from seisbench_lcl.hub.signing import sign as sign_registry
 from seisbench_lcl.models.lookup import describe_weights, load, model_class, model_classes, publishers
 from seisbench_lcl.wording import counted, suggestion
 
@@ -36,7 +39,9 @@ app = typer.Typer(
 _HubOption = Annotated[
     list[str] | None,
     typer.Option(
-        "--hub", help="folder or address of a hub (repeatable); by default the package and all configured hubs"
+        "--hub",
+        help="folder or address of a hub, or ADDRESS#KEY for one that must be signed (repeatable); by default the "
+        "package and all configured hubs",
     ),
 ]
 _What = Annotated[str, typer.Argument(metavar="[MODEL/]NAME", help="such as MiniRocketRidge/mixed-3c")]
@@ -156,13 +161,18 @@ def remove(
 
 @app.command()
 def verify(hub: _HubOption = None) -> None:
-    """Check digests, tensors and cards of all weights on hubs and in SeisBench's cache.
+    """Check signatures of hubs, and digests, tensors and cards of all weights on hubs and in SeisBench's cache.
+
+    A signature is checked where the address of the hub holds the public key, as ADDRESS#KEY.
 
     Weights that name a pretrained SeisBench model are not checked where it is missing.
     """
     hubs = _hubs(hub)
     offers = [offer for place in hubs for offer in place.offers()]
     wrong = sum(place.error is not None for place in hubs)
+    for place in hubs:
+        if place.key:
+            _tell(f"{place.address}: registry, signed with the key {place.key}", None)
     for offer in offers:
         try:
             publishing.verify(model_class(offer.model), offer)
@@ -193,6 +203,8 @@ def add(
     model, source = weights_files.origin(path, version)
     offer = publishing.add(model_class(model, source), path, version, card, hub, mirror or [])
     say(f"{model}/{path.name} is in {hub} already" if offer is None else f"added {model}/{offer.name} to {hub}")
+    if offer:
+        _ask_to_sign(hub)
 
 
 @app.command()
@@ -209,6 +221,7 @@ def export(
     unique = {(offer.model, offer.name, offer.version): offer for offer in reversed(offers)}
     count = publishing.export(unique.values(), out)
     say(f"copied {counted(count, 'set')} of weights to {out}")
+    _ask_to_sign(out)
     for backbone, copied in publishing.export_backbones(out).items():
         if copied:
             say(f"copied {backbone}, which they need, to {out / 'backbones'}")
@@ -217,6 +230,37 @@ def export(
             name = f"{backbone.model}/{backbone.weights} --version {backbone.version}"
             say(f"{backbone} is not in SeisBench's cache: run seisbench-lcl backbone {name}, and export again", errors)
     say("to use them on another machine, copy this folder there, and set SEISBENCH_LCL_HUBS to its path")
+
+
+@app.command()
+def keygen(
+    out: Annotated[Path, typer.Option(help="file of the secret key; the public key is put beside it, as .pub")],
+    without_password: Annotated[
+        bool, typer.Option("--without-password", help="do not encrypt the secret key: for programs that sign")
+    ] = False,
+) -> None:
+    """Make a pair of keys that sign a hub, in the format of minisign."""
+    key_files(out)  # before a password is asked for
+    key = SecretKey.new()
+    password = "" if without_password else typer.prompt("password", hide_input=True, confirmation_prompt=True)
+    public = write_key(key, out, password)
+    say(f"wrote {out}, which only you should have, and {public}\nusers of your hub write ADDRESS#{key.public}")
+
+
+@app.command()
+def sign(
+    folder: Annotated[Path, typer.Argument(help="folder of the hub")],
+    key: Annotated[Path, typer.Option(help="file of the secret key, from hub keygen or minisign")],
+) -> None:
+    """Sign the registry of a hub in a folder; repeat this whenever it changes."""
+    try:
+        text = key.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise HubError(f"cannot read the secret key {key}: {error}; make one with seisbench-lcl hub keygen") from error
+    password = typer.prompt("password", hide_input=True) if SecretKey.is_encrypted(text) else ""
+    secret = SecretKey.parse(text, password)
+    written = sign_registry(folder, secret)
+    say(f"wrote {written}\nusers of this hub write ADDRESS#{secret.public}")
 
 
 @app.command()
@@ -239,6 +283,12 @@ def serve(
             server.serve_forever()
         except KeyboardInterrupt:
             say("stopped", errors)
+
+
+def _ask_to_sign(folder: Path) -> None:
+    """Say that the signature of a hub belongs to its former content."""
+    if (folder / SIGNATURE).exists():
+        say(f"{folder} has changed: sign it again, with seisbench-lcl hub sign {folder} --key FILE", errors)
 
 
 def _hubs(addresses: list[str] | None) -> list[Hub]:

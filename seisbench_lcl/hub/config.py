@@ -51,4 +51,10 @@ def _from_file(file: Path) -> list[str]:
     addresses = content.get("hubs")
     if set(content) != {"hubs"} or not isinstance(addresses, list) or not all(isinstance(a, str) for a in addresses):
         raise HubError(f'{file} must contain hubs = ["https://…", …] and nothing else, but has {sorted(content)}')
-    return [a if "://" in a or a.startswith("~") else str(file.parent / a) for a in addresses]
+    return [_placed(address, file.parent) for address in addresses]
+
+
+def _placed(address: str, folder: Path) -> str:
+    """Return an address with an absolute path; its key may hold "//", which is no path."""
+    place, separator, key = address.partition("#RW")
+    return address if "://" in place or place.startswith("~") else f"{folder / place}{separator}{key}"

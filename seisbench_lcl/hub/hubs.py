@@ -11,7 +11,8 @@ from seisbench_lcl.hub.config import hubs
 from seisbench_lcl.hub.download import read
 from seisbench_lcl.hub.names import REGISTRY
 from seisbench_lcl.hub.schema import LARGEST_REGISTRY, Entry, HubRegistry
-from seisbench_lcl.hub.sources import FileSource, source
+from seisbench_lcl.hub.signing import check_registry, split_key
+from seisbench_lcl.hub.sources import FileSource, WebSource, source
 
 _FRESH = 60.0  # seconds for which a registry is kept
 
@@ -25,12 +26,14 @@ class Hub:
     Attributes
     ----------
     address : str
-        Address without user name and password.
+        Address without user name, password and key.
     source : FileSource or None
     registry : HubRegistry
         Empty if it cannot be read.
     error : HubError or None
-        Why the registry cannot be read.
+        Why the registry cannot be read, or is refused.
+    key : str or None
+        Name of the key that signed the registry; None if the address names no key, and no signature was checked.
 
     Examples
     --------
@@ -44,15 +47,22 @@ class Hub:
     source: FileSource | None
     registry: HubRegistry
     error: HubError | None = None
+    key: str | None = None
 
     @classmethod
     def at(cls, address: str) -> "Hub":
-        """Read the registry of a hub; an error is stored instead of raised."""
+        """Read the registry of a hub; an error is stored instead of raised.
+
+        The registry at ``ADDRESS#KEY``, with a public key of minisign, must be signed with this key.
+        """
         place = None
+        address, key = split_key(address)
         try:
             place = source(address)
             data = read(place, REGISTRY, LARGEST_REGISTRY)
-            return cls(place.address, place, HubRegistry.parse(data, place.address))
+            if key:
+                check_registry(place, data, key)
+            return cls(place.address, place, HubRegistry.parse(data, place.address), key=key.name if key else None)
         except HubError as error:
             shown = place.address if place else address.rpartition("@")[2]  # an address may hold a password
             return cls(shown, None, HubRegistry.empty(), error)
@@ -118,6 +128,24 @@ def offered(model: str | None = None, name: str | None = None) -> dict[tuple[str
 def _warn(address: str, reason: str) -> None:
     """Warn once, although a program may ask for the weights of many classes."""
     logger.warning("the hub %s does not answer: %s", address, reason)
+
+
+def warn_if_unchecked(hub: Hub) -> None:
+    """Warn once that weights come from a web server without a check of who offers them.
+
+    A folder is as safe as the disk, and a commit of the Hugging Face Hub never changes.
+    """
+    if hub.key is None and isinstance(hub.source, WebSource):
+        _warn_unchecked(hub.address)
+
+
+@lru_cache(maxsize=64)
+def _warn_unchecked(address: str) -> None:
+    logger.warning(
+        "nobody's signature vouches for the weights of %s: if the owner of this hub states a public key, add it to the "
+        "address, as ADDRESS#KEY",
+        address,
+    )
 
 
 def forget_registries() -> None:

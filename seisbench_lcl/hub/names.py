@@ -6,6 +6,7 @@ from seisbench_lcl.errors import HubError, WeightsError
 from seisbench_lcl.hub import weights
 
 REGISTRY = "registry.json"
+SIGNATURE = f"{REGISTRY}.minisig"
 HF_REPOSITORY = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*)@([0-9a-f]{40})")
 """A repository of the Hugging Face Hub at one commit; a branch or a short commit could later mean other files."""
 

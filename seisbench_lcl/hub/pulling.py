@@ -14,7 +14,7 @@ from seisbench_lcl.errors import HubError, OutputError, SeisBenchLCLError
 from seisbench_lcl.hub import weights
 from seisbench_lcl.hub.card import Card
 from seisbench_lcl.hub.download import fetch
-from seisbench_lcl.hub.hubs import Offer
+from seisbench_lcl.hub.hubs import Offer, warn_if_unchecked
 from seisbench_lcl.hub.sources import FileSource
 from seisbench_lcl.storage.files import sync
 
@@ -53,6 +53,7 @@ def pull(cls: type[WaveformModel], offer: Offer, folder: Path, progress: bool = 
     """
     if not force:
         _check_unchanged(cls, offer, folder)
+    warn_if_unchecked(offer.hub)
     arriving = folder / f".{uuid4().hex}"
     try:
         arriving.mkdir(parents=True)

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 from seisbench_lcl.errors import HubError
-from seisbench_lcl.hub.names import REGISTRY
+from seisbench_lcl.hub.names import REGISTRY, SIGNATURE
 from seisbench_lcl.hub.publishing import registry_of
 
 
@@ -23,7 +23,7 @@ class _Handler(SimpleHTTPRequestHandler):
     def send_head(self) -> Any:
         path = unquote(urlsplit(self.path).path).lstrip("/")
         try:
-            listed = {REGISTRY, *_listed(self._folder)}
+            listed = {REGISTRY, SIGNATURE, *_listed(self._folder)}
         except HubError:
             self.send_error(500, "the registry cannot be read")
             return None

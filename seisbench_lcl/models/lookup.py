@@ -39,8 +39,8 @@ def model_class(name: str, source: str | None = None) -> type[Any]:
 
 def model_classes() -> dict[str, type[Any]]:
     """Return all model classes by name: the registered ones, and those that a script defines."""
-    found = {cls.__name__: cls for cls in _descendants(StreamClassifier) if not isabstract(cls)}
-    return found | registry().classes.models
+    registered = registry().classes.models  # first, because it imports the classes of this package
+    return {cls.__name__: cls for cls in _descendants(StreamClassifier) if not isabstract(cls)} | registered
 
 
 def publishers() -> dict[str, type[Any]]:

@@ -16,6 +16,8 @@ from seisbench_lcl.extractors import (
     VGG16Encoder,
 )
 from seisbench_lcl.heads import GMM, SCAN, DECHead, Head, KMeans, Linear, NamedSCAN, Ridge, Stack
+from seisbench_lcl.models import ensemble as ensemble  # these two are no pairs, and are found once they are imported
+from seisbench_lcl.models import mixed as mixed
 from seisbench_lcl.models import named as models
 from seisbench_lcl.models.discriminator import Discriminator
 from seisbench_lcl.plugins.hookspecs import PLUGIN_API_VERSION, hookimpl

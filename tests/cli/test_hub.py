@@ -16,6 +16,7 @@ from seisbench_lcl.cli.common import console
 from seisbench_lcl.hub import weights
 from seisbench_lcl.hub.backbones import tensor_digest
 from seisbench_lcl.hub.head import join
+from seisbench_lcl.hub.minisign import PublicKey, SecretKey
 
 
 @pytest.fixture(autouse=True)
@@ -297,3 +298,38 @@ def test_install_refuses_other_names_and_files(run: Callable[..., Done], others:
 def test_a_hub_is_asked_only_for_its_own(run: Callable[..., Done], others: Path, hub: Path) -> None:
     assert "Tiny" not in run("list", "--hub", hub).stdout.replace("WaveformKMeans/tiny", "")
     assert "Version 2, for tests only." in run("show", NAME, "--hub", hub).stdout
+
+
+def test_a_signed_hub(run: Callable[..., Done], hub: Path, tmp_path: Path, cache: Path) -> None:
+    done = run("keygen", "--out", tmp_path / "hub.key", "--without-password")
+    key = (tmp_path / "hub.pub").read_text().split()[-1]
+    assert done.stdout.endswith(f"users of your hub write ADDRESS#{key}")
+    assert "a key that is overwritten is lost" in run("keygen", "--out", tmp_path / "hub.key", expect=2).stderr
+    assert "is not signed, but must be" in run("list", "--hub", f"{hub}#{key}", expect=2).stderr
+    assert "make one with seisbench-lcl hub keygen" in run("sign", hub, "--key", tmp_path / "none", expect=2).stderr
+    assert run("sign", hub, "--key", tmp_path / "hub.key").stdout.endswith(f"users of this hub write ADDRESS#{key}")
+    name = PublicKey.parse(key).name
+    assert f"good {hub}: registry, signed with the key {name}" in run("verify", "--hub", f"{hub}#{key}").stdout
+    path, card = save(tmp_path, "3")
+    added = run("add", "--weights", f"{path}.json.v3", "--card", card, "--hub", hub)
+    assert f"sign it again, with seisbench-lcl hub sign {hub}" in added.stderr
+    refused = run("pull", NAME, "--hub", f"{hub}#{key}", expect=2).stderr
+    assert f"was changed after it was signed with the key {name}" in refused
+    assert not cache.exists()
+
+
+def test_a_key_with_a_password(
+    run: Callable[..., Done], hub: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, object]] = []
+
+    def prompt(text: str, **options: object) -> str:
+        asked.append(options)
+        return "geheim"
+
+    monkeypatch.setattr("seisbench_lcl.cli.hub.typer.prompt", prompt)
+    monkeypatch.setattr(SecretKey.to_text, "__defaults__", ("", 32768, 1 << 20))  # a guess takes milliseconds
+    run("keygen", "--out", tmp_path / "hub.key")
+    run("sign", hub, "--key", tmp_path / "hub.key")
+    assert asked == [{"hide_input": True, "confirmation_prompt": True}, {"hide_input": True}]
+    assert "encrypted" in (tmp_path / "hub.key").read_text()

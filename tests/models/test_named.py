@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import seisbench_lcl as lcl
-from seisbench_lcl.models import registry
+from seisbench_lcl.plugins import registry
 
 SMALL: dict[str, Any] = {"sampling_rate": 50, "in_samples": 500}
 
