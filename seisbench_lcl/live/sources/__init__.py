@@ -1,0 +1,5 @@
+"""Where packets come from."""
+
+from seisbench_lcl.live.sources.base import PacketSource
+
+__all__ = ["PacketSource"]
