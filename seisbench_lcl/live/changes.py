@@ -51,7 +51,7 @@ class Change:
             "id": self.id or self.decision.event,
             "time": str(self.time),
             "latency": None if self.latency is None else round(self.latency, 3),
-            **_plain_decision(self.decision),
+            **plain_decision(self.decision),
         }
 
     @classmethod
@@ -67,7 +67,7 @@ class Change:
             raise ValueError(f"a change is one of {', '.join(KINDS)}, but is {plain['kind']!r}")
         return cls(
             plain["kind"],
-            _decision(plain),
+            decision_from(plain),
             plain["latency"],
             UTCDateTime(plain["time"]),
             int(plain["number"]),
@@ -75,7 +75,8 @@ class Change:
         )
 
 
-def _plain_decision(decision: EventDecision) -> dict[str, Any]:
+def plain_decision(decision: EventDecision) -> dict[str, Any]:
+    """Return a decision as JSON types: what is not known is None."""
     return {
         "event": decision.event,
         "label": decision.label,
@@ -111,7 +112,8 @@ def _plain_origin(origin: Origin | None) -> dict[str, Any] | None:
     return None if origin is None else {**vars(origin), "time": str(origin.time)}
 
 
-def _decision(plain: Mapping[str, Any]) -> EventDecision:
+def decision_from(plain: Mapping[str, Any]) -> EventDecision:
+    """Return a decision from what `plain_decision` gave."""
     origin = plain["origin"]
     return EventDecision(
         event=plain["event"],
