@@ -245,7 +245,8 @@ class Network:
             )
             waited = newest >= closes + round(self.final_after * SECOND)
             lost = clock - event.changed >= self.final_after + self.travel_time
-            if remaining or not (ended or settled or waited or lost):
+            # An earlier event that grows may take over detections of this one, unless that has waited long enough.
+            if not (ended or waited or lost or (settled and not remaining)):
                 remaining.append(event)
                 continue
             self.past.append(PastEvent(group[0].start_time.ns, closes, dict(event.members)))
