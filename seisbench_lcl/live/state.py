@@ -8,6 +8,7 @@ from typing import Any, BinaryIO
 
 from seisbench_lcl.errors import OutputError
 from seisbench_lcl.live.changes import Change, plain_decision
+from seisbench_lcl.live.outputs.json_lines import files
 from seisbench_lcl.storage import replace
 from seisbench_lcl.storage.lock import lock
 
@@ -86,8 +87,7 @@ def told_after(folder: Path, number: int) -> Iterator[Change]:
     A line that a killed process left unfinished is none.
     """
     found: dict[int, Change] = {}
-    files = sorted(folder.glob("decisions*.jsonl"), key=lambda file: file.stat().st_mtime, reverse=True)
-    for file in files:
+    for file in reversed(files(folder)):
         lines = file.read_bytes().split(b"\n")[:-1]
         numbers = []
         for line in reversed(lines):

@@ -120,5 +120,6 @@ def pieces(trace: Trace, seconds: float) -> Iterator[Trace]:
         return
     for first in range(0, len(trace), step):
         header = trace.stats.copy()
+        header.npts = min(step, len(trace) - first)  # ObsPy believes the header, not the samples
         header.starttime = trace.stats.starttime + first * trace.stats.delta
         yield Trace(trace.data[first : first + step], header)
