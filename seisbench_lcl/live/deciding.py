@@ -130,7 +130,7 @@ class Decider:
         geometry = self.geometry
         begin, last = geometry.time(first), geometry.time(end - 1)
         stream = station.cut(begin - geometry.context, last + geometry.after + geometry.margin + _AHEAD)
-        between = UTCDateTime(ns=begin), UTCDateTime(ns=last + 1)
+        between = UTCDateTime(ns=begin), UTCDateTime(ns=last + round(geometry.step / 2))
         return self._classified(stream, stride=self.settings.stride * every, aligned=True, between=between)
 
     def at_picks(self, station: StationBuffer, picks: Sequence[int]) -> tuple[list[StationWindows], str]:

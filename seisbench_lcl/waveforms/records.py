@@ -374,8 +374,8 @@ def _piece(
     flaws = np.zeros(len(conditioned), dtype=np.uint8)
     for code in np.unique(raw[raw > 0]):
         for begin, end in zip(*runs(raw == code), strict=True):
-            on_grid = ceil(max(0.0, begin / rate - offset) * target)
-            flaws[on_grid : max(ceil((end / rate - offset) * target), on_grid + 1)] = code
+            on_grid = ceil(max(0.0, begin / rate - offset) * target - _GRID_TOLERANCE)
+            flaws[on_grid : max(ceil((end / rate - offset) * target - _GRID_TOLERANCE), on_grid + 1)] = code
     fill(conditioned, flaws, round(_SHORTEST_FILLED * target), round(_LONGEST_FILLED * target))
     return _Piece(row, first, conditioned, flaws)
 
