@@ -21,6 +21,7 @@ Site = tuple[str, str]
 
 _REMEMBERED = 86400 * SECOND  # of final events, for stations that are late
 _MOST = 2000
+_LONGEST_GROWTH = 900 * SECOND  # of an event that a station still sees
 
 
 class News(NamedTuple):
@@ -239,11 +240,13 @@ class Network:
         newest = max((front.time for front in fronts.values()), default=0)
         for group, event in zip(groups, self.open, strict=True):
             closes = group[0].end_time.ns + round(self.travel_time * SECOND)
-            settled = not any(id(one) in growing for one in group) and all(
+            grows = any(id(one) in growing for one in group)
+            settled = not grows and all(
                 front.time > closes and (front.first_open is None or front.first_open > closes)
                 for front in fronts.values()
             )
-            waited = newest >= closes + round(self.final_after * SECOND)
+            limit = closes if not grows else group[0].start_time.ns + _LONGEST_GROWTH
+            waited = newest >= limit + round(self.final_after * SECOND)
             lost = clock - event.changed >= self.final_after + self.travel_time
             # An earlier event that grows may take over detections of this one, unless that has waited long enough.
             if not (ended or waited or lost or (settled and not remaining)):

@@ -46,8 +46,9 @@ class WatchSettings:
     wait : float
         Seconds for which late packets are waited for.
     final_after : float
-        Seconds after which an event is final, although a station is late. The time begins when P has passed the whole
-        network.
+        Seconds after which an event is final, although other stations are late or detect something else. The time
+        begins when P has passed the whole network. While one of its stations still detects it, an event stays open,
+        but for no more than 15 minutes.
     min_stations : int
         Events with fewer stations are not told.
     windows : "none" or "all"
