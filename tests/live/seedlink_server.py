@@ -104,13 +104,16 @@ class SeedLinkServer:
         Whether TIME and INFO STREAMS are answered other than by ERROR.
     greeting : bytes
         The answer to HELLO.
+    stalled, mute : bool
+        Whether it sends no packets, or answers nothing at all.
     """
 
     def __init__(self, records: Iterable[bytes] = (), *, first: int = 1) -> None:
         self.commands: list[str] = []
         self.greeting = b"SeedLink v3.1 (loopback) :: SLPROTO:3.1 CAP\r\nTest network\r\n"
         self.knows_time = self.knows_streams = True
-        self.stalled = False
+        self.stalled = False  # sends no packets
+        self.mute = False  # answers nothing any more
         self.port = 0
         self._ring: list[RingEntry] = []
         self._next = first
@@ -187,7 +190,9 @@ class SeedLinkServer:
     async def _shut(self) -> None:
         if self._server is not None:
             self._server.close()
+            await asyncio.sleep(0.01)  # who has just connected is served
             await self._drop()
+            await asyncio.sleep(0.01)  # transports close
             self._server = None
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -199,6 +204,8 @@ class SeedLinkServer:
             self._writers.discard(writer)
             self._sent.discard(writer)
             writer.close()
+            with suppress(ConnectionError):
+                await writer.wait_closed()
 
     async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         wishes: list[Wish] = []
@@ -208,6 +215,8 @@ class SeedLinkServer:
                 self.commands.append(line)
                 word, *rest = line.split()
                 word = word.upper()
+                if self.mute:
+                    continue
                 if word == "HELLO":
                     writer.write(self.greeting)
                 elif word == "BYE":
@@ -250,7 +259,7 @@ class SeedLinkServer:
         self._sent.add(writer)
         begun, place, ring = len(self._ring), 0, self._ring
         while True:
-            while place < len(ring) and not self.stalled:
+            while place < len(ring) and not (self.stalled or self.mute):
                 entry = ring[place]
                 if any(w.has(entry) and (w.start or place >= self._from(w, begun)) for w in wishes):
                     writer.write(f"SL{entry.number:06X}".encode() + entry.record)

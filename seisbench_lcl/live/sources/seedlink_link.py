@@ -65,7 +65,10 @@ class SeedLinkLink:
     """
 
     def __init__(self, host: str, port: int, timeout: float = _ANSWER) -> None:
-        self._socket = socket.create_connection((host, port), timeout)
+        try:
+            self._socket = socket.create_connection((host, port), timeout)
+        except UnicodeError as error:
+            raise OSError(f"{host!r} is no name of a host") from error
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self._rest = b""
         self._buffer: PacketBuffer | None = None

@@ -51,9 +51,11 @@ class PacketBuffer:
         self._bytes += data
         packets = []
         while len(self._bytes) >= _LONGEST:
-            if not _START.match(self._bytes):
+            whole = len(self._bytes) >= _SIZE
+            # Another start within a packet means that the rest of this one is missing.
+            if not _START.match(self._bytes) or (whole and _START.search(self._bytes, 1, _SIZE + _LONGEST - 1)):
                 self._skip()
-            elif len(self._bytes) >= _SIZE:
+            elif whole:
                 packets.append(_packet(bytes(self._bytes[:_SIZE])))
                 del self._bytes[:_SIZE]
             else:
