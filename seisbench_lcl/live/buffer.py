@@ -88,9 +88,7 @@ class ChannelBuffer:
             self.counts["repeated"] += 1
         return parts
 
-    def _without(
-        self, segment: Segment, rate: float, start: int, data: NDArray[Any]
-    ) -> list[tuple[int, NDArray[Any]]]:
+    def _without(self, segment: Segment, rate: float, start: int, data: NDArray[Any]) -> list[tuple[int, NDArray[Any]]]:
         """Return what remains of samples without those that a segment has."""
         place = segment.place(start)
         first = round(place)

@@ -124,9 +124,7 @@ class Decider:
             yield Found(blocks, stop, stop - first - kept, reason)
             first = stop
 
-    def _blocks(
-        self, station: StationBuffer, first: int, end: int, every: int
-    ) -> tuple[list[StationWindows], str]:
+    def _blocks(self, station: StationBuffer, first: int, end: int, every: int) -> tuple[list[StationWindows], str]:
         geometry = self.geometry
         begin, last = geometry.time(first), geometry.time(end - 1)
         stream = station.cut(begin - geometry.context, last + geometry.after + geometry.margin + _AHEAD)

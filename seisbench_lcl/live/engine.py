@@ -140,7 +140,9 @@ class Watcher:
             end = packet.stats.endtime
             if end > limit:
                 self._counts["packets of the future"] += 1
-                self._reporter.say_once(packet.id, f"{packet.id} sends samples of the future, which are left out ({end})")
+                self._reporter.say_once(
+                    packet.id, f"{packet.id} sends samples of the future, which are left out ({end})"
+                )
                 continue
             self._data_clock = max(self._data_clock, end.timestamp)
             for part in gapless(packet):
@@ -229,7 +231,9 @@ class Watcher:
             self._data_clock = content["clock"]
         self._network.resume(content["network"], self._clock)
         self._stations.resume(content["stations"], self._clock)
-        logger.info("going on where the last watcher of %s ended: %s", self._folder, counted(len(self._stations), "station"))
+        logger.info(
+            "going on where the last watcher of %s ended: %s", self._folder, counted(len(self._stations), "station")
+        )
 
     def _since(self) -> dict[str, UTCDateTime]:
         """Return from when on the source should send each channel: windows that come next begin before they end."""

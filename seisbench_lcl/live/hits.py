@@ -153,7 +153,11 @@ class OpenHits:
         closed: list[LabelledDetection] = []
         while self.hits:
             end = next(
-                (i for i in range(1, len(self.hits)) if self.hits[i].start - self.hits[i - 1].start > self._rules.reach),
+                (
+                    i
+                    for i in range(1, len(self.hits))
+                    if self.hits[i].start - self.hits[i - 1].start > self._rules.reach
+                ),
                 len(self.hits),
             )
             own = self.hits[:end]

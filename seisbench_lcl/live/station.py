@@ -96,4 +96,3 @@ class StationBuffer:
         """Forget the samples before a time, in ns since 1970."""
         for own in self.channels.values():
             own.forget(before)
-

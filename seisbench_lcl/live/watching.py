@@ -126,4 +126,3 @@ def watch(
     if started:
         started(watcher)
     watcher.run()
-

@@ -55,7 +55,9 @@ class Placing:
         ):
             raise ConfigurationError(f"between must be two times (UTCDateTime), or None, but is {between!r}")
         if between is not None and arrivals is not None:
-            raise ConfigurationError("between chooses among windows every stride: leave it out where arrivals are given")
+            raise ConfigurationError(
+                "between chooses among windows every stride: leave it out where arrivals are given"
+            )
         return cls(
             bool(aligned),
             None if arrivals is None else [UTCDateTime(ns=ns) for ns in sorted({time.ns for time in arrivals})],
@@ -70,9 +72,7 @@ class Placing:
             first = round(record.start.ns * Fraction(rate) / 10**9) + round(preprocessing.before * rate)
             begin = -first % stride
         if self.between:
-            low, high = (
-                ceil((time - record.start - preprocessing.before - _ROUNDING) * rate) for time in self.between
-            )
+            low, high = (ceil((time - record.start - preprocessing.before - _ROUNDING) * rate) for time in self.between)
             begin += max(0, -(-(low - begin) // stride)) * stride
             end = min(end, high)
         return np.arange(begin, end, stride)
