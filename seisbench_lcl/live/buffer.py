@@ -187,7 +187,7 @@ class ChannelBuffer:
         start, end : int
             In ns since 1970. The first samples may be left out, so that blocks begin where they do in the whole.
         """
-        traces = []
+        traces: list[obspy.Trace] = []
         for segment in self._segments:
             first = max(0, int(np.ceil(segment.place(start))))
             stop = min(segment.length, int(np.ceil(segment.place(end))))

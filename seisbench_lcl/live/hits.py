@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -152,14 +153,8 @@ class OpenHits:
         """
         closed: list[LabelledDetection] = []
         while self.hits:
-            end = next(
-                (
-                    i
-                    for i in range(1, len(self.hits))
-                    if self.hits[i].start - self.hits[i - 1].start > self._rules.reach
-                ),
-                len(self.hits),
-            )
+            gaps = (later.start - one.start for one, later in pairwise(self.hits))
+            end = next((i for i, gap in enumerate(gaps, start=1) if gap > self._rules.reach), len(self.hits))
             own = self.hits[:end]
             following = self.hits[end].start if end < len(self.hits) else front
             if following - own[-1].start <= self._rules.reach and own[-1].start - own[0].start < LONGEST:

@@ -23,10 +23,10 @@ _SPARE = 5 * SECOND
 
 
 class Block(NamedTuple):
-    """A block of one station that can be picked."""
+    """A block of one station that can be picked, by its number since 1970."""
 
     station: StationBuffer
-    index: int
+    number: int
 
 
 @dataclass(frozen=True)

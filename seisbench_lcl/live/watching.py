@@ -102,16 +102,15 @@ def watch(
     ...     len(list(Path(folder, "out", "events").rglob("*.xml")))
     1
     """
-    if isinstance(model, str):
-        model = find_model(model, None)
+    loaded: Model = find_model(model, None) if isinstance(model, str) else model
     backbone = None if picker is None else named_backbone(picker)
     if backbone:
         check_picks(backbone)
     if travel_time is None:
         travel_time = travel_time_across(inventory) if inventory else TRAVEL_TIME
     chosen = WatchSettings(
-        stride=round(stride * model.sampling_rate),
-        margin=default_margin(model) if margin is None else margin,
+        stride=round(stride * loaded.sampling_rate),
+        margin=default_margin(loaded) if margin is None else margin,
         limits=dict(limits or {}),
         travel_time=travel_time,
         picker=backbone,
@@ -122,7 +121,12 @@ def watch(
         source = open_source(source, streams)
     folder = Path(out)
     own: list[Output] = [QuakeMLFolder(folder / "events")] if quakeml else []
-    watcher = Watcher(source, model, folder, chosen, lambda: JsonLines(folder), [*own, *outputs], on_health)
+    try:
+        watcher = Watcher(source, loaded, folder, chosen, lambda: JsonLines(folder), [*own, *outputs], on_health)
+    except BaseException:
+        for output in outputs:
+            output.close()
+        raise
     if started:
         started(watcher)
     watcher.run()

@@ -1,4 +1,4 @@
-"""All windows as lines of JSON, one file for each day; what an interrupted process wrote after its state is taken back."""
+"""All windows as lines of JSON, one file a day; what an interrupted process wrote after its state is taken back."""
 
 import json
 import os
