@@ -46,7 +46,11 @@ class StateFile:
             raise OutputError(
                 f"another watcher writes to {folder}: stop it, or give this one another folder"
             ) from error
-        self.content = self._read()
+        try:
+            self.content = self._read()
+        except OutputError:
+            self.close()
+            raise
 
     def _read(self) -> dict[str, Any]:
         try:
