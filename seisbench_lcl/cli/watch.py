@@ -67,7 +67,7 @@ def watch(
         float, typer.Option(help="seconds after which an event is final though a station is late")
     ] = 60.0,
     behind_after: Annotated[
-        float, typer.Option(help="seconds of windows that may wait, before some are dropped evenly")
+        float, typer.Option(help="seconds by which decisions may fall behind, before windows are dropped evenly")
     ] = 60.0,
     windows: Annotated[Kept, typer.Option(help="write no windows, or all, to OUT/windows")] = "none",
     hook: Annotated[

@@ -153,9 +153,8 @@ class Watcher:
         """Decide on all that is complete, and tell what has changed."""
         clock = self._clock
         everywhere = ended or self._reporter.due("everywhere", _EVERYWHERE)
-        waiting = self._stations.look(clock, ended, everywhere)
-        if self._source.is_live:
-            self._pace.update(waiting)
+        begun = time.monotonic()
+        self._stations.look(clock, ended, everywhere)
         decided = self._stations.decide(self._pace.every, lambda: self._relieve(reader))
         if everywhere:
             self._stations.bound()
@@ -165,6 +164,8 @@ class Watcher:
             fronts = {} if ended else self._stations.fronts(clock)
             changes = self._numbered(self._network.update(closed, self._stations.growing(), fronts, clock, ended))
         self._write(decided, changes, bool(closed))
+        if decided and self._source.is_live:
+            self._pace.update(time.monotonic() - begun)
 
     def _relieve(self, reader: PacketReader) -> None:
         """Take packets while decisions take long, so that the source need not wait."""

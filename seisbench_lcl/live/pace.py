@@ -11,9 +11,12 @@ SPARSEST = 64
 class Pace:
     """How many windows to decide.
 
-    While more than `limit` seconds of windows wait and they become more, only every 2nd, then every 4th, ... window of
-    every station is decided: those whose index since 1970 is a multiple of that number, so that all stations keep the
-    same times. When less than a quarter of the limit waits, the factor is halved again.
+    Each round decides all that became complete during the one before. So where decisions do not keep up, each round
+    takes longer than the last, while a single long one only works off what came at once, as after an outage. When a
+    round takes longer than `limit`, and longer than one before it that took more than half of that, only every 2nd,
+    then every 4th, ... window of every station is decided: those whose index since 1970 is a multiple of that number,
+    so that all stations keep the same times. When a round takes less than a quarter of the limit, the factor is halved
+    again.
 
     Parameters
     ----------
@@ -27,7 +30,7 @@ class Pace:
     """
 
     def __init__(self, limit: float) -> None:
-        self._limit, self._last = limit, float("inf")
+        self._limit, self._last = limit, 0.0
         self.every = 1
 
     @property
@@ -35,25 +38,19 @@ class Pace:
         """Whether windows are left out."""
         return self.every > 1
 
-    def update(self, waiting: float) -> None:
-        """Take notice of how many seconds of windows wait.
-
-        Parameters
-        ----------
-        waiting : float
-            At the station with the most.
-        """
-        if waiting > self._limit and waiting > self._last and self.every < SPARSEST:
+    def update(self, seconds: float) -> None:
+        """Take notice of how long a round took."""
+        if seconds > self._limit and seconds >= self._last > self._limit / 2 and self.every < SPARSEST:
             self.every *= 2
             logger.warning(
-                "decisions are %.0f s behind: only every %d. window of each station is decided until they keep up",
-                waiting,
+                "decisions are %.0f s behind: until they keep up, one window in %d of each station is decided",
+                seconds,
                 self.every,
             )
-        elif waiting < self._limit / 4 and self.behind:
+        elif seconds < self._limit / 4 and self.behind:
             self.every //= 2
             if self.behind:
-                logger.info("decisions catch up: every %d. window is decided", self.every)
+                logger.info("decisions catch up: one window in %d is decided", self.every)
             else:
                 logger.info("decisions keep up again: all windows are decided")
-        self._last = waiting
+        self._last = seconds

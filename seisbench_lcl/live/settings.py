@@ -54,7 +54,7 @@ class WatchSettings:
     windows : "none" or "all"
         Whether all windows are written, or only changes of events.
     behind_after : float
-        Seconds of windows that may wait for their decision, before some are dropped.
+        Seconds by which decisions may fall behind, before windows are dropped (`seisbench_lcl.live.pace.Pace`).
     quiet_after : float
         Seconds without data after which a station is called quiet.
     buffer : float

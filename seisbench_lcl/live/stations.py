@@ -103,8 +103,8 @@ class Stations:
 
     # Decisions ------------------------------------------------------------------------------------------------------
 
-    def look(self, clock: float, ended: bool, everywhere: bool) -> float:
-        """Find out what can be decided, and return how many seconds of windows wait at the station with the most.
+    def look(self, clock: float, ended: bool, everywhere: bool) -> None:
+        """Find out what can be decided.
 
         Parameters
         ----------
@@ -117,7 +117,6 @@ class Stations:
         """
         tool = self._picking or self._decider
         chosen = self._known if everywhere else self._touched
-        most = 0
         for station in chosen:
             watched = self._known[station]
             ready = tool.ready(watched.buffer, clock, ended)
@@ -125,9 +124,7 @@ class Stations:
                 continue
             if self._begins(watched, ready, clock) and watched.next is not None and watched.next < ready:
                 self._ready[station] = ready
-                most = max(most, ready - watched.next)
         self._touched.clear()
-        return float(most * (BLOCK if self._picking else self._geometry.step) / SECOND)
 
     def decide(self, every: int, between: Callable[[], None]) -> list[StationWindows]:
         """Decide on what `look` found, and return the windows.

@@ -13,7 +13,7 @@ import obspy
 import pandas as pd
 import pytest
 from network_record import START, WEIGHTS, ListedSource, changes_in, damaged, packets_of, recorded, windows_in
-from obspy import Trace, UTCDateTime
+from obspy import UTCDateTime
 from seedlink_server import LOOPBACK, SeedLinkServer, records_of
 from seisbench.util import ClassifyOutput
 
@@ -21,6 +21,7 @@ import seisbench_lcl as lcl
 from seisbench_lcl.errors import OutputError
 from seisbench_lcl.live import Change, Health, Watcher, engine, watch
 from seisbench_lcl.live.outputs import JsonLines
+from seisbench_lcl.live.pace import Pace
 from seisbench_lcl.live.sources import SeedLinkSource, StreamSelection
 from seisbench_lcl.live.state import StateFile
 from seisbench_lcl.live.window_lines import WindowLines
@@ -160,7 +161,13 @@ def test_a_stopped_watcher_writes_what_it_knows_and_the_next_goes_on(
     monkeypatch.setattr("seisbench_lcl.live.reporting._VIEW", 0.0)
     for _ in range(2):
         watch(
-            ListedSource(packets), fast, tmp_path, windows="all", on_health=stopping, started=hands.append, quakeml=False
+            ListedSource(packets),
+            fast,
+            tmp_path,
+            windows="all",
+            on_health=stopping,
+            started=hands.append,
+            quakeml=False,
         )
     assert stops[0] <= 0
     assert_same_windows(windows_in(tmp_path), whole)
@@ -198,9 +205,7 @@ def test_a_full_disk_stops_no_decision_and_loses_no_change(
     assert any("can be written again" in one.getMessage() for one in caplog.records)
 
 
-def test_a_folder_belongs_to_one_watcher_and_one_choice_of_settings(
-    fast: Model, tmp_path: Path
-) -> None:
+def test_a_folder_belongs_to_one_watcher_and_one_choice_of_settings(fast: Model, tmp_path: Path) -> None:
     source = ListedSource(packets_of(recorded(40, ["AAA"])))
     second: list[str] = []
 
@@ -245,48 +250,44 @@ def test_samples_of_the_future_and_stations_with_one_component_are_named_once(
 def test_a_slow_model_drops_windows_evenly_says_so_and_catches_up(
     fast: Model, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each step is as slow as more and more windows: 10 s of them wait, then 20, 40 ..., and in the end none."""
-    packets = packets_of(recorded(300, ["AAA"]), seed=5)
-    sizes = [20, 30, 50, 80, 60, 6, 4, 4, 4, 4, 4, 4, 4, 10**6]
+    rounds = [8.0, 12.0, 15.0, 30.0, 9.0, 1.0, 1.0, 1.0]  # s that each takes
+    factors: list[int] = []
 
-    class Slow(ListedSource):
-        pass
+    def update(pace: Pace, _: float) -> None:
+        original(pace, rounds.pop(0) if rounds else 0.0)
+        factors.append(pace.every)
 
-    def take(reader: Any, timeout: float, most: int) -> list[Trace]:
-        if timeout == 0:
-            return []
-        time.sleep(0.01)
-        count, waiting = sizes.pop(0) if sizes else 10**6, []
-        while len(waiting) < count and not reader.ended:
-            waiting += original(reader, 0, count - len(waiting))
-        return waiting
-
-    original = engine.PacketReader.take
-    monkeypatch.setattr(engine.PacketReader, "take", take)
+    original = Pace.update
+    monkeypatch.setattr(Pace, "update", update)
+    monkeypatch.setattr(engine, "_TAKEN", 25)
     health: list[Health] = []
+    packets = packets_of(recorded(300, ["AAA"]), seed=5)
+    source = ListedSource(packets, is_live=True)
     with caplog.at_level(logging.INFO):
         watch(
-            Slow(packets, is_live=True),
+            source,
             fast,
             tmp_path,
             windows="all",
-            behind_after=10,
-            wait=1000.0,
+            behind_after=10.0,
             buffer=2000.0,
             on_health=lambda one, _: health.append(one),
         )
+    assert factors[:8] == [1, 2, 4, 8, 8, 4, 2, 1]
     said = [one.getMessage() for one in caplog.records]
-    assert any("only every 2. window of each station is decided" in text for text in said)
-    assert any("decisions keep up again: all windows are decided" in text for text in said)
+    assert [text for text in said if "until they keep up, one window in 2 of each station is decided" in text]
+    assert "decisions keep up again: all windows are decided" in said
     (station,) = health[-1].stations
     found = windows_in(tmp_path)
+    expected = fast.classify(recorded(300, ["AAA"]), aligned=True).windows.to_dataframe()
     assert station.dropped > 20
     assert station.windows == len(found)
-    expected = fast.classify(recorded(300, ["AAA"]), aligned=True).windows.to_dataframe()
     assert station.windows + station.dropped == len(expected)
-    thinned = found.merge(expected, on=["station", "start_time"])
-    assert len(thinned) == len(found)
-    np.testing.assert_allclose(thinned["noise_x"].astype(float), thinned["noise_y"].astype(float), atol=TOLERANCE)
+    steps = found["start_time"].diff().dt.total_seconds()
+    assert {1.0, 2.0, 4.0} <= {*steps.dropna()} <= {*np.arange(1.0, 9.0)}
+    both = found.merge(expected, on=["station", "start_time"])
+    assert len(both) == len(found)
+    np.testing.assert_allclose(both["noise_x"].astype(float), both["noise_y"].astype(float), atol=TOLERANCE)
 
 
 def test_a_real_server_that_breaks_off_gives_the_windows_of_the_record(
@@ -329,9 +330,7 @@ def test_a_real_server_that_breaks_off_gives_the_windows_of_the_record(
         last = START + 300 - 20 - 4
         table = table[table["start_time"] <= np.datetime64(last.datetime)]
         expected = len(table)
-        watch(
-            source, fast, tmp_path, windows="all", on_health=look, started=hands.append, wait=30.0, quakeml=False
-        )
+        watch(source, fast, tmp_path, windows="all", on_health=look, started=hands.append, wait=30.0, quakeml=False)
     found = windows_in(tmp_path)
     found = found[found["coverage"] > 0].merge(table, on=["station", "start_time"], how="outer", indicator=True)
     assert {*found["_merge"]} == {"both"}
