@@ -189,8 +189,8 @@ class SeedLinkServer:
 
     async def _shut(self) -> None:
         if self._server is not None:
+            await asyncio.sleep(0.02)  # who has just connected is served
             self._server.close()
-            await asyncio.sleep(0.01)  # who has just connected is served
             await self._drop()
             await asyncio.sleep(0.01)  # transports close
             self._server = None

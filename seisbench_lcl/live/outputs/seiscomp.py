@@ -5,6 +5,7 @@ The route, with what SeisComP must be told, is in docs/seiscomp.md. It was not t
 
 import logging
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 
@@ -122,7 +123,11 @@ class SeisComPComments(QueuedOutput):
                 _log.info("%s cannot be read now: %s", path, error)
                 continue
             best = {event.id: self._best(event, decisions) for event in events}
-            named = {event: decision for event, decision in best.items() if decision and only in (None, decision)}
+            named = {
+                event: replace(decision, event=event)
+                for event, decision in best.items()
+                if decision and only in (None, decision)
+            }
             if named:
                 self._write(path, named)
 

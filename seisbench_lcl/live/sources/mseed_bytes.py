@@ -15,6 +15,7 @@ _HEADER = re.compile(rb"[0-9 \0]{6}[DRQM][ \0][A-Za-z0-9 _-]{12}.{4}[\0-\x17][\0
 _HEADER_LENGTH = 27
 _FIXED = 48  # bytes of the fixed header
 _LONGEST = 1 << 16  # bytes of a record
+_KEPT = ("network", "station", "location", "channel", "sampling_rate")
 
 
 class Decoded(NamedTuple):
@@ -63,7 +64,8 @@ def _runs(data: bytes) -> tuple[list[tuple[int, list[int]]], int, int]:
         length = record_length(data, place) if _HEADER.match(data, place) else 0
         if length is None or place + length > len(data):
             break
-        if length:
+        # Another header within a record means that the rest of this one is missing.
+        if length and not _HEADER.search(data, place + 1, place + length + _HEADER_LENGTH - 1):
             if runs and runs[-1][1][-1] == place:
                 runs[-1][1].append(place + length)
             else:
@@ -118,8 +120,7 @@ def pieces(trace: Trace, seconds: float) -> Iterator[Trace]:
     if len(trace) <= step:
         yield trace
         return
+    header = {name: trace.stats[name] for name in _KEPT}
     for first in range(0, len(trace), step):
-        header = trace.stats.copy()
-        header.npts = min(step, len(trace) - first)  # ObsPy believes the header, not the samples
-        header.starttime = trace.stats.starttime + first * trace.stats.delta
-        yield Trace(trace.data[first : first + step], header)
+        start = trace.stats.starttime + first / trace.stats.sampling_rate
+        yield Trace(trace.data[first : first + step], {**header, "starttime": start})

@@ -130,7 +130,7 @@ class SeedLinkSource:
         with SeedLinkLink(self._host, self._port) as link:
             try:
                 return link.streams()
-            except LinkError:
+            except (LinkError, OSError):
                 return None
 
     def _subscribe(self, link: SeedLinkLink, known: set[StreamId] | None, ends: Mapping[str, UTCDateTime]) -> None:
