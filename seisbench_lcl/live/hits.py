@@ -87,18 +87,20 @@ class Rules:
 
     def detections(self, station: StationId, hits: Sequence[Hit]) -> list[LabelledDetection]:
         """Return the detections of some hits of a station."""
+        step = round(self.step * SECOND)
+        edges = [i for i, (one, later) in enumerate(pairwise(hits), start=1) if abs(later.start - one.start - step) > 1]
         blocks = [
             StationWindows(
                 station,
-                UTCDateTime(ns=hit.start),
+                UTCDateTime(ns=hits[first].start),
                 self.step,
                 self.length,
-                np.array([hit.probabilities], dtype=np.float32),
-                np.array([hit.coverage], dtype=np.float32),
-                np.array([""], dtype=object),
-                {"novelty": np.array([hit.novelty], dtype=np.float32)},
+                np.array([hit.probabilities for hit in hits[first:end]], dtype=np.float32),
+                np.array([hit.coverage for hit in hits[first:end]], dtype=np.float32),
+                np.full(end - first, "", dtype=object),
+                {"novelty": np.array([hit.novelty for hit in hits[first:end]], dtype=np.float32)},
             )
-            for hit in hits
+            for first, end in pairwise([0, *edges, len(hits)])
         ]
         windows = WindowList(
             self.labels,

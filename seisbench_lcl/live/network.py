@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 from obspy import UTCDateTime
 
 from seisbench_lcl.live.changes import Kind, decision_from, plain_decision
-from seisbench_lcl.live.hits import Rules
+from seisbench_lcl.live.hits import LONGEST, Rules
 from seisbench_lcl.live.segment import SECOND
 from seisbench_lcl.models.decision import EventDecision
-from seisbench_lcl.models.detected_events import decide_group, group_detections
+from seisbench_lcl.models.detected_events import by_one_instrument, decide_group, group_detections
 from seisbench_lcl.models.detections import LabelledDetection
 from seisbench_lcl.waveforms.station import StationId
 
@@ -101,19 +101,18 @@ class PastEvent:
     closes: int
     members: dict[Site, tuple[int, int]]
 
-    def takes(self, found: LabelledDetection) -> str:
-        """Return "known" for a detection that belongs to it, "late" for one that would have, and "" for others."""
+    def has(self, found: LabelledDetection) -> bool:
+        """Whether a detection is that of a member, or by another of its instruments at the time."""
         site, start, end = found.station.site, found.start_time.ns, found.end_time.ns
-        if site in self.members:
-            first, last = self.members[site]
-            if first <= end and start <= last:
-                self.members[site] = min(first, start), max(last, end)
-                return "known"
-            return ""
-        if self.start <= start <= self.closes:
-            self.members[site] = start, end
-            return "late"
-        return ""
+        first, last = self.members.get(site, (end + 1, start - 1))
+        if not (first <= end and start <= last):
+            return False
+        self.members[site] = min(first, start), max(last, end)
+        return True
+
+    def would_have(self, found: LabelledDetection) -> bool:
+        """Whether a detection would be of this event, had it come before the event was final."""
+        return found.station.site not in self.members and self.start <= found.start_time.ns <= self.closes
 
 
 @dataclass
@@ -168,21 +167,25 @@ class Network:
             Whether nothing more will come: then all events are final.
         """
         self.closed += closed
-        self.closed = [one for one in self.closed if not self._is_past(one)]
-        growing = [one for one in growing if not self._is_past(one)]
-        groups = group_detections([*self.closed, *growing], self.travel_time)
+        growing = list(growing)
+        chosen = by_one_instrument([*self.closed, *growing])
+        past = {id(one) for one in chosen if self._is_past(one)}
+        groups = group_detections([one for one in chosen if id(one) not in past], self.travel_time)
+        self.closed = [one for one in self.closed if id(one) not in past]
         news = self._matched(groups, clock)
-        still = {id(one) for one in growing}
-        news += self._finals(groups, still, fronts, clock, ended)
+        news += self._finals(groups, growing, fronts, clock, ended)
+        slowest = min((front.time for front in fronts.values()), default=0)
+        self.closed = [one for one in self.closed if one.end_time.ns > slowest - LONGEST]
         return news
 
     def _is_past(self, found: LabelledDetection) -> bool:
+        if any(event.has(found) for event in self.past):
+            return True
         for event in self.past:
-            how = event.takes(found)
-            if how == "late":
+            if event.would_have(found):
+                event.members[found.station.site] = found.start_time.ns, found.end_time.ns
                 self.late += 1
                 logger.warning("%s detected an event at %s after it was final", found.trace_id, found.start_time)
-            if how:
                 return True
         return False
 
@@ -229,7 +232,7 @@ class Network:
     def _finals(
         self,
         groups: Sequence[Sequence[LabelledDetection]],
-        growing: set[int],
+        growing: Sequence[LabelledDetection],
         fronts: Mapping[StationId, Front],
         clock: float,
         ended: bool,
@@ -238,11 +241,16 @@ class Network:
         news: list[News] = []
         remaining: list[OpenEvent] = []
         newest = max((front.time for front in fronts.values()), default=0)
+        still = {id(one) for one in growing}
+        everything = [*self.closed, *growing]
         for group, event in zip(groups, self.open, strict=True):
             closes = group[0].end_time.ns + round(self.travel_time * SECOND)
-            grows = any(id(one) in growing for one in group)
+            grows = any(id(one) in still for one in group)
+            # An instrument that is preferred may take the place of what began by then, as long as it lasts.
+            last = max(one.end_time.ns for one in everything if one.start_time.ns <= closes)
+            beyond = max(closes, last)
             settled = not grows and all(
-                front.time > closes and (front.first_open is None or front.first_open > closes)
+                front.time > beyond and (front.first_open is None or front.first_open > beyond)
                 for front in fronts.values()
             )
             limit = closes if not grows else group[0].start_time.ns + _LONGEST_GROWTH

@@ -40,21 +40,23 @@ def detected_events(
     weights : str
         As in `EventDecision`.
     """
-    groups = group_detections(detections, travel_time)
+    groups = group_detections(by_one_instrument(detections), travel_time)
     decisions = [decide_group(group, labels, event_types, weights) for group in groups]
     return DecisionList(sorted(decisions, key=lambda decision: decision.stations[0].p_time))
 
 
 def group_detections(detections: Iterable[LabelledDetection], travel_time: float) -> list[list[LabelledDetection]]:
-    """Return the detections of each event, by one instrument of each station; that which starts first comes first.
+    """Return the detections of each event; that which starts first comes first.
 
     Parameters
     ----------
-    detections, travel_time
+    detections : iterable of LabelledDetection
+        `by_one_instrument` of each station.
+    travel_time : float
         As in `detected_events`.
     """
     return arriving_together(
-        _one_instrument(detections),
+        detections,
         travel_time,
         site=lambda found: found.station.site,
         start=lambda found: found.start_time,
@@ -62,7 +64,7 @@ def group_detections(detections: Iterable[LabelledDetection], travel_time: float
     )
 
 
-def _one_instrument(detections: Iterable[LabelledDetection]) -> list[LabelledDetection]:
+def by_one_instrument(detections: Iterable[LabelledDetection]) -> list[LabelledDetection]:
     """Leave out detections that overlap one of a preferred instrument at their station."""
     kept: dict[tuple[str, str], list[LabelledDetection]] = defaultdict(list)
     for found in sorted(detections, key=_preference):
