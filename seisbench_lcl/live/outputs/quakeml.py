@@ -17,7 +17,14 @@ class QuakeMLFolder:
     Parameters
     ----------
     folder : path
+
+    Attributes
+    ----------
+    repeatable : bool
+        A change that is written twice leaves the same file, so it may be, after a process was killed.
     """
+
+    repeatable = True
 
     def __init__(self, folder: str | Path) -> None:
         self._folder = Path(folder)

@@ -22,8 +22,8 @@ _log = logging.getLogger(__name__)
 def in_order(paths: Iterable[Path], gate: Gate, since: Mapping[str, UTCDateTime], packet: float) -> Iterator[Trace]:
     """Yield the wanted samples of files as packets, the one that ends first before the others.
 
-    Of miniSEED, a part of each file that is open is in memory; other files are read whole when their time comes. Within
-    one file, packets come as they lie in it.
+    Of miniSEED, a part of each file that is open is in memory; other files are read whole when their time comes. A file
+    that holds one channel after the other is read once for each; within a channel, packets come as they lie in it.
 
     Parameters
     ----------
@@ -39,8 +39,10 @@ def in_order(paths: Iterable[Path], gate: Gate, since: Mapping[str, UTCDateTime]
     waiting: list[tuple[int, int, Trace | None, Iterator[Trace]]] = []
     for path in paths:
         start = _start_of(path)
-        if start is not None:
-            heapq.heappush(waiting, (start, next(numbers), None, _packets(path, gate, since, packet)))
+        if start is None:
+            continue
+        for name in _channels(path):
+            heapq.heappush(waiting, (start, next(numbers), None, _packets(path, name, gate, since, packet)))
     while waiting:
         _, _, trace, more = heapq.heappop(waiting)
         if trace is not None:
@@ -71,8 +73,28 @@ def _start_of(path: Path) -> int | None:
         return None
 
 
-def _packets(path: Path, gate: Gate, since: Mapping[str, UTCDateTime], packet: float) -> Iterator[Trace]:
+def _channels(path: Path) -> list[str | None]:
+    """Return the channels of a file that are to be read apart; None stands for all at once."""
+    if is_miniseed(path):
+        with path.open("rb") as file:
+            first = decode(file.read(_HEAD)).traces
+            file.seek(max(0, path.stat().st_size - _HEAD))
+            last = decode(file.read(_HEAD)).traces
+        if not first or not last or first[0].id == last[-1].id:  # one channel, or many that alternate
+            return [None]
+    try:
+        found = read_headers(path).stats
+    except WaveformError:
+        return [None]  # what can be read of it comes as it lies
+    return [*sorted({f"{one.network}.{one.station}.{one.location}.{one.channel}" for one in found})]
+
+
+def _packets(
+    path: Path, name: str | None, gate: Gate, since: Mapping[str, UTCDateTime], packet: float
+) -> Iterator[Trace]:
     for trace in _traces(path):
+        if name is not None and trace.id != name:
+            continue
         if gate.passes(trace):
             for piece in pieces(trace, packet):
                 if trace.id not in since or piece.stats.endtime > since[trace.id]:

@@ -94,3 +94,14 @@ def test_nothing_to_replay_is_an_error(tmp_path: Path, make_stream: Make) -> Non
         list(ReplaySource([tmp_path], StreamSelection.parse("YY_ABC")).packets({}))
     with pytest.raises(ConfigurationError, match="speed must not be negative"):
         ReplaySource([tmp_path], speed=-1)
+
+
+def test_channels_that_lie_one_after_the_other_in_a_file_come_side_by_side(tmp_path: Path, make_stream: Make) -> None:
+    stream = make_stream(120)
+    for trace in stream:
+        trace.data = trace.data.astype(np.int32)
+    stream.write(str(tmp_path / "all.mseed"), "MSEED", reclen=512)
+    packets = [packet for packet in ReplaySource([tmp_path]).packets({}) if packet is not None]
+    ends = np.array([packet.stats.endtime.timestamp for packet in packets])
+    assert np.all(np.diff(ends) >= -4.001)
+    assert sum(map(len, packets)) == 3 * 12000
