@@ -32,7 +32,7 @@ FROM_START = {"XX.ABC..HHZ": START - 1}
 def quickly(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(background, "TICK", 0.05)
     monkeypatch.setattr(seedlink, "TICK", 0.05)
-    monkeypatch.setattr(seedlink_link, "_ANSWER", 2.0)
+    monkeypatch.setattr(seedlink_link, "_ANSWER", 1.0)
 
 
 def made(seconds: float = 60.0, ids: str = "XX.ABC..HH", components: str = "ZNE", seed: int = 0) -> obspy.Stream:
