@@ -101,10 +101,12 @@ class JsonLines:
         target, number = self._path.with_name(f"{stem}.jsonl"), 1
         while target.exists():
             target, number = self._path.with_name(f"{stem}.{number:03}.jsonl"), number + 1
-        os.replace(self._path, target)
-        old, self._file = self._file, os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o644)
-        os.close(old)
-        self._whole, self._day = 0, ""
+        os.close(self._file)  # Windows renames no open file
+        try:
+            os.replace(self._path, target)
+            self._whole, self._day = 0, ""
+        finally:
+            self._file = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o644)
 
     def close(self) -> None:
         """Close the file."""

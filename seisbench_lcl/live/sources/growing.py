@@ -15,6 +15,7 @@ from seisbench_lcl.waveforms.reading import read_recording
 
 _MOST = 1 << 22  # bytes of a file to read at a time
 _SETTLED = 2.0  # s in which the time of a folder may not show what came into it
+_GROWS = 3600.0  # s since its last change, in which a file may be within a record
 _EVERY = 60  # looks, after which files that have not changed for long are looked at again
 
 _log = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ class GrowingFolder:
     root: Path
     _files: dict[Path, _File] = field(default_factory=dict)
     _folders: dict[Path, tuple[int, float]] = field(default_factory=dict)  # time of change, and of the look
+    _places: dict[tuple[int, int], Path] = field(default_factory=dict)  # of folders: device and number
     _looks: int = 0
 
     def skip_existing(self) -> list[Path]:
@@ -64,7 +66,9 @@ class GrowingFolder:
         self._list(self.root)
         for file in self._files.values():
             self._ask(file)
-            file.place, file.read = _whole(file.path, file.size), file.modified
+            grows = time.time() - file.modified / 1e9 < _GROWS
+            file.place = _whole(file.path, file.size) if grows else file.size
+            file.read, file.quiet = file.modified, 0 if grows else _EVERY
         return sorted(self._files)
 
     def new(self) -> Iterator[Trace]:
@@ -90,7 +94,10 @@ class GrowingFolder:
     def _list(self, folder: Path) -> None:
         """Note new files, and folders below; only if the folder has changed."""
         try:
-            changed = folder.stat().st_mtime_ns
+            state = folder.stat()
+            if self._places.setdefault((state.st_dev, state.st_ino), folder) != folder:
+                return  # links lead here again
+            changed = state.st_mtime_ns
             before, looked = self._folders.get(folder, (-1, 0.0))
             if changed == before and looked - changed / 1e9 > _SETTLED:
                 return
@@ -100,6 +107,7 @@ class GrowingFolder:
             if folder == self.root:
                 raise
             self._folders.pop(folder, None)
+            self._places = {place: known for place, known in self._places.items() if known != folder}
             return
         for entry in entries:
             path = Path(entry.path)

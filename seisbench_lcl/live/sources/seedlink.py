@@ -17,6 +17,7 @@ from seisbench_lcl.live.sources.selection import Gate, StreamId, StreamPattern, 
 from seisbench_lcl.wording import listed
 
 PORT = 18000
+_OVERLAP = 30.0  # s to ask for again, since packets may have been late when the connection was lost
 _CLOCK = 60.0  # s that a packet may lie in the future before its time counts as wrong
 
 _log = logging.getLogger(__name__)
@@ -25,9 +26,9 @@ _log = logging.getLogger(__name__)
 class SeedLinkSource:
     """A SeedLink server, protocol 3.
 
-    After a connection is lost, data are asked for from the last sample on, by time. Some come again then, and what
-    the server keeps no longer is lost. A network or station with a wildcard is looked up in the server's list at each
-    connection.
+    After a connection is lost, data are asked for by time, from 30 s before the last sample on, since packets may come
+    late. So some come again, and what the server keeps no longer is lost. A network or station with a wildcard is
+    looked up in the server's list at each connection.
 
     Parameters
     ----------
@@ -143,8 +144,8 @@ class SeedLinkSource:
                 continue
             for selector in _selectors(patterns):
                 link.command(f"SELECT {selector}")  # if it is refused, everything comes, and the gate chooses
-            everything = StreamPattern(network, station)
-            accepted += link.begin_at(beginning(ends, everything, UTCDateTime()))
+            begin = beginning(ends, StreamPattern(network, station), UTCDateTime())
+            accepted += link.begin_at(begin - _OVERLAP if begin else None)
         if not accepted:
             raise SourceError(f"{self.name} has none of the streams {listed(refused) if refused else self._streams}")
         if refused and not self._told:

@@ -1,6 +1,7 @@
 """A folder that fills: records as they are written, files that appear, are replaced, or were there before."""
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -100,6 +101,19 @@ def test_what_was_there_counts_as_known_but_for_streams_that_were_seen_before(
     assert {packet.id for packet in found} == {"XX.ABC..HHN"}
     assert START + 26 < found[0].stats.starttime <= START + 30.01
     assert found[-1].stats.endtime == START + 59.99
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights")
+def test_links_are_followed_but_not_round_and_round(tmp_path: Path, make_stream: Make) -> None:
+    root, disk = tmp_path / "archive", tmp_path / "disk"
+    root.mkdir()
+    disk.mkdir()
+    (root / "2024").symlink_to(disk)
+    (disk / "up").symlink_to(root)
+    packets = FolderSource(root, interval=0.01).packets({})
+    assert looks(packets) == []
+    mseed(whole_numbers(make_stream(20, components="Z")), disk / "a.mseed")
+    assert sum(map(len, looks(packets))) == 2000
 
 
 def test_a_file_that_is_replaced_is_read_anew(tmp_path: Path, make_stream: Make) -> None:
