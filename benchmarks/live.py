@@ -49,9 +49,11 @@ class Made:
         self._motion = minute.astype(np.int32)
 
     def close(self) -> None:
+        """End the packets."""
         self._closed = True
 
     def packets(self, since: Mapping[str, Any]) -> Iterator[Any]:
+        """Yield the packets of all stations, second by second."""
         import numpy as np
         from obspy import Trace, UTCDateTime
 

@@ -2,6 +2,8 @@
 
 import logging
 import random
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,7 +14,7 @@ import numpy as np
 import obspy
 import pandas as pd
 import pytest
-from network_record import WEIGHTS, ListedSource, changes_in, damaged, packets_of, recorded, windows_in
+from network_record import START, WEIGHTS, ListedSource, changes_in, damaged, packets_of, recorded, windows_in
 from obspy import UTCDateTime
 from seedlink_server import LOOPBACK, SeedLinkServer, records_of
 from seisbench.util import ClassifyOutput
@@ -334,3 +336,52 @@ def test_a_real_server_that_breaks_off_gives_the_windows_of_the_record(
     assert {*found["_merge"]} == {"both"}
     np.testing.assert_allclose(found["noise_x"].astype(float), found["noise_y"].astype(float), atol=TOLERANCE)
     assert found["latency"].notna().all()
+
+
+def test_at_picks_the_windows_are_those_of_classify_there(
+    fast: Model, backbones: Path, tmp_path: Path, record: obspy.Stream
+) -> None:
+    settings: dict[str, Any] = {"picker": "PhaseNet/original", "picker_args": {"P_threshold": 0.3}}
+    part = record.select(station="AAA").copy().trim(endtime=START + 140)
+    for folder, seed in (("one", 6), ("other", 7)):
+        watch(ListedSource(packets_of(part, seed=seed)), fast, tmp_path / folder, windows="all", **settings)
+    one, other = windows_in(tmp_path / "one"), windows_in(tmp_path / "other")
+    assert list(one["start_time"]) == list(other["start_time"])  # whenever packets come
+    picks = [UTCDateTime(str(start)) + 2 for start in one["start_time"]]
+    assert min(abs(pick - (START + 45 + 4.7)) for pick in picks) < 1
+    table = fast.classify(part, arrivals=picks).windows.to_dataframe()
+    assert len(table) == len(one)
+    np.testing.assert_allclose(table["noise"].astype(float), one["noise"].astype(float), atol=TOLERANCE)
+    assert any(line["kind"] == "final" for line in changes_in(tmp_path / "one"))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_command_that_is_killed_again_and_again_tells_each_change_once(
+    whole: ClassifyOutput, record: obspy.Stream, tmp_path: Path
+) -> None:
+    rng, folder, out = random.Random(0), tmp_path / "record", tmp_path / "out"
+    folder.mkdir()
+    for number, trace in enumerate(record):
+        trace.write(str(folder / f"{number}.mseed"), "MSEED")
+    command = [sys.executable, "-m", "seisbench_lcl", "watch", "--source", f"replay:{folder}", "--speed", "40"]
+    command += ["--weights", WEIGHTS, "--out", str(out), "--windows", "all"]
+    kills = 0
+    while True:
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        began = time.monotonic()
+        while process.poll() is None and not (out / "decisions.jsonl").exists() and time.monotonic() - began < 60:
+            time.sleep(0.05)
+        try:
+            assert process.wait(timeout=rng.uniform(3, 8) if kills < 4 else 300) == 0
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+            kills += 1
+            continue
+        break
+    assert kills >= 2
+    assert_same_windows(windows_in(out), whole)
+    lines = changes_in(out)
+    assert [line["number"] for line in lines] == [*range(1, len(lines) + 1)]
+    assert_same_events(lines, whole)
