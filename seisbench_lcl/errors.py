@@ -20,6 +20,7 @@ __all__ = [
     "PluginError",
     "SamplingRateError",
     "SeisBenchLCLError",
+    "SourceError",
     "TrainingError",
     "UnknownFormatError",
     "WaveformError",
@@ -96,6 +97,10 @@ class OutputError(SeisBenchLCLError, OSError):
 
 class ArchiveError(SeisBenchLCLError, RuntimeError):
     """A folder of results belongs to another model, is damaged or in use, or a cluster has gone away."""
+
+
+class SourceError(SeisBenchLCLError, RuntimeError):
+    """A source of live data cannot be used, and trying again would not help: no such host, no such stream."""
 
 
 class WeightsError(SeisBenchLCLError, ValueError):

@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[1]
         "docs/guide.md",
         "docs/events.md",
         "docs/archive.md",
+        "docs/live.md",
         "docs/training.md",
         "docs/travel.md",
         "docs/label_free.md",

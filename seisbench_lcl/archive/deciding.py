@@ -174,7 +174,7 @@ class _Cut:
     def __call__(self, block: StationWindows, start: int, end: int) -> Iterator[StationWindows]:
         """Yield the part of a block with P positions from `start` to before `end`, if there is one."""
         position = block.start.ns + self.before
-        if _is_span(block):
+        if block.is_span:
             yield from self._of_span(block, start, end)
             return
         step = block.step * SECOND
@@ -205,17 +205,12 @@ class _Cut:
             yield replace(block, start=UTCDateTime(ns=begin - self.before), step=seconds, length=seconds)
 
 
-def _is_span(block: StationWindows) -> bool:
-    """Return whether a block is one row for a time span without windows."""
-    return len(block) == 1 and block.step == block.length and not block.coverage[0]
-
-
 def _joined(blocks: Sequence[StationWindows]) -> list[StationWindows]:
     """Return blocks in order, and time spans without windows as one row for each reason."""
     joined: list[StationWindows] = []
     for block in sorted(blocks, key=lambda block: (block.station, block.start)):
         last = joined[-1] if joined else None
-        if last and _is_span(block) and _is_span(last) and last.station == block.station:
+        if last and block.is_span and last.is_span and last.station == block.station:
             gap = block.start - (last.start + last.length)
             if last.reasons[0] == block.reasons[0] and abs(gap) < 1:
                 length = block.start + block.length - last.start
@@ -244,7 +239,7 @@ def _coverage(unit: Unit, blocks: Sequence[StationWindows], model: Model, settin
     least, step = least_coverage(model, settings.limits), settings.stride / model.sampling_rate
     complete: dict[object, int] = {}
     for block in blocks:
-        if not _is_span(block):
+        if not block.is_span:
             count = int((block.coverage >= least).sum())
             complete[block.station] = complete.get(block.station, 0) + count
     possible = len(range(0, unit.end - unit.start, round(step * SECOND)))

@@ -16,6 +16,7 @@ COMMANDS = {
     "review": "Review events on a page in the browser: look at the doubtful ones, and say what they are with one key.",
     "seiscomp": "Prepare decisions for SeisComP: hints on picks, from which scevent sets the types of events.",
     "archive": "Decide on a network's archive, see how far it is, and take events out of it.",
+    "watch": "Decide on waveforms as they come, from SeedLink, an FDSN service, a folder that fills, or a replay.",
     "train": "Train a model and save its weights, on labelled traces, or on all traces if it learns without labels.",
     "fine-tune": (
         "Adapt weights to another region: train a network further, or refit a ridge regression in closed form."

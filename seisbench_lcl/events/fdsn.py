@@ -6,7 +6,7 @@ from functools import cached_property
 from http.client import HTTPException
 from queue import Empty, Queue
 from threading import Thread
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import obspy
 from obspy import UTCDateTime
@@ -37,7 +37,17 @@ _REFUSED = (
     FDSNRedirectException,
 )
 _T = TypeVar("_T")
-_Line = tuple[Site, str]  # what one line of a request asks for: a station and an instrument
+
+
+class Request(NamedTuple):
+    """One line of a request: codes, in which ? and * are wildcards, and two times."""
+
+    network: str
+    station: str
+    location: str
+    channel: str
+    start: UTCDateTime
+    end: UTCDateTime
 
 
 class FdsnSource:
@@ -93,24 +103,37 @@ class FdsnSource:
         WaveformError
             If the service refuses us, is unknown, or left three requests in a row without an answer.
         """
+        asked = {Site(site.network or "*", site.station): site for site in sites}
+        requests = [Request(*site, "*", f"{name}?", start, end) for site in asked for name in instruments]
+        found = self.ask(requests)
+        return Found(found.stream, {asked[site]: problem for site, problem in found.problems.items()})
+
+    def ask(self, requests: Sequence[Request]) -> Found:
+        """Return the waveforms of some requests; problems go by their network and station.
+
+        Raises
+        ------
+        WaveformError
+            If the service refuses us, is unknown, or left three requests in a row without an answer.
+        """
         stream = obspy.Stream()
         problems: dict[Site, str] = {}
-        parts: list[list[_Line]] = [[(site, instrument) for site in sites for instrument in instruments]]
+        parts = [list(requests)]
         while parts:
             lines = parts.pop()
-            bulk = [(site.network or "*", site.station, "*", f"{name}?", start, end) for site, name in lines]
+            sites = [Site(line.network, line.station) for line in lines]
             try:
-                stream += self._persist(bulk)
+                stream += self._persist(lines)
                 self._in_vain = 0
             except FDSNNoDataException:
                 self._in_vain = 0
             except FDSNRequestTooLargeException as error:
                 if len(lines) == 1:
-                    problems[lines[0][0]] = f"{self.service}: {_line(error)}"
+                    problems[sites[0]] = f"{self.service}: {_line(error)}"
                 else:
                     parts += [lines[: len(lines) // 2], lines[len(lines) // 2 :]]
             except FDSNBadRequestException as error:
-                problems |= dict.fromkeys((site for site, _ in lines), f"{self.service}: {_line(error)}")
+                problems |= dict.fromkeys(sites, f"{self.service}: {_line(error)}")
             except (*_REFUSED, ValueError) as error:  # ObsPy's ValueError: an unknown service
                 raise WaveformError(f"{self.service} cannot be used: {_line(error)}") from error
             except _FAILED as error:
@@ -118,7 +141,7 @@ class FdsnSource:
                 reason = f"{self.service} did not answer in {self._attempts} attempts: {_line(error)}"
                 if self._in_vain >= _IN_VAIN:
                     raise WaveformError(f"{reason}; {_IN_VAIN} requests in a row failed: try again later") from error
-                problems |= dict.fromkeys((site for site, _ in lines), reason)
+                problems |= dict.fromkeys(sites, reason)
         return Found(stream, problems)
 
     def channels(self, start: UTCDateTime, end: UTCDateTime) -> dict[Site, list[tuple[str, int, int]]]:
@@ -154,9 +177,9 @@ class FdsnSource:
                         found.setdefault(Site(network.code, station.code), []).append((channel.code, first.ns, last.ns))
         return found
 
-    def _persist(self, bulk: list[tuple[Any, ...]]) -> obspy.Stream:
+    def _persist(self, bulk: Sequence[Request]) -> obspy.Stream:
         def ask() -> obspy.Stream:
-            return self._client.get_waveforms_bulk(bulk)
+            return self._client.get_waveforms_bulk([tuple(line) for line in bulk])
 
         for attempt in range(self._attempts - 1):
             try:

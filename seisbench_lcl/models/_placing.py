@@ -30,14 +30,17 @@ class Placing:
         Whether their P positions are whole strides since 1970; otherwise the first window begins with its record.
     arrivals : list of UTCDateTime or None
         P positions, in order of time; None means one every stride.
+    between : (UTCDateTime, UTCDateTime) or None
+        Of the windows every stride, only those whose P positions lie from the first time to before the second.
     """
 
     aligned: bool
     arrivals: list[UTCDateTime] | None
+    between: tuple[UTCDateTime, UTCDateTime] | None = None
 
     @classmethod
-    def of(cls, aligned: Any, arrivals: Any) -> Self:
-        """Check the arguments `aligned` and `arrivals` of `annotate` and `classify`.
+    def of(cls, aligned: Any, arrivals: Any, between: Any = None) -> Self:
+        """Check the arguments `aligned`, `arrivals` and `between` of `annotate` and `classify`.
 
         Raises
         ------
@@ -47,19 +50,32 @@ class Placing:
             isinstance(arrivals, Iterable) and all(isinstance(time, UTCDateTime) for time in arrivals)
         ):
             raise ConfigurationError(f"arrivals must be a list of UTCDateTime, or None, but is {arrivals!r}")
+        if between is not None and not (
+            isinstance(between, tuple | list) and [isinstance(time, UTCDateTime) for time in between] == [True, True]
+        ):
+            raise ConfigurationError(f"between must be two times (UTCDateTime), or None, but is {between!r}")
+        if between is not None and arrivals is not None:
+            raise ConfigurationError(
+                "between chooses among windows every stride: leave it out where arrivals are given"
+            )
         return cls(
             bool(aligned),
             None if arrivals is None else [UTCDateTime(ns=ns) for ns in sorted({time.ns for time in arrivals})],
+            None if between is None else (between[0], between[1]),
         )
 
     def offsets(self, record: Record, stride: int, preprocessing: Preprocessing) -> NDArray[np.int64]:
         """Return the first samples of windows that are one stride apart."""
-        begin = 0
+        begin, rate = 0, preprocessing.sampling_rate
+        end = record.data.shape[1] - preprocessing.in_samples + 1
         if self.aligned:
-            rate = preprocessing.sampling_rate
             first = round(record.start.ns * Fraction(rate) / 10**9) + round(preprocessing.before * rate)
             begin = -first % stride
-        return np.arange(begin, record.data.shape[1] - preprocessing.in_samples + 1, stride)
+        if self.between:
+            low, high = (ceil((time - record.start - preprocessing.before - _ROUNDING) * rate) for time in self.between)
+            begin += max(0, -(-(low - begin) // stride)) * stride
+            end = min(end, high)
+        return np.arange(begin, end, stride)
 
     def waiting(self) -> dict[int, UTCDateTime]:
         """Return the arrivals by their time in ns since 1970: an ObsPy time is no key."""
@@ -77,9 +93,16 @@ class Placing:
         if self.arrivals is not None:
             near = (time for time in self.arrivals if grid.first - _ROUNDING <= time <= end + _ROUNDING)
             return [Grid(time, grid.step, 1) for time in near]
-        if not self.aligned:
+        if not self.aligned and not self.between:
             return [grid]
+        first = grid.first
         step = Fraction(grid.step).limit_denominator(10**6)
-        first = UTCDateTime(ns=round(ceil((grid.first.ns - 1000) / (step * 10**9)) * step * 10**9))
+        if self.aligned:
+            first = UTCDateTime(ns=round(ceil((first.ns - 1000) / (step * 10**9)) * step * 10**9))
+        if self.between:
+            low, high = self.between
+            skipped = max(0, ceil((low.ns - first.ns - 1000) / (step * 10**9)))
+            first = UTCDateTime(ns=first.ns + round(skipped * step * 10**9))
+            end = min(end, high - 2 * _ROUNDING)
         n = int((end - first + _ROUNDING) / grid.step) + 1 if end - first > -_ROUNDING else 0
         return [Grid(first, grid.step, n)] if n else []

@@ -39,18 +39,31 @@ def detected_events(
     weights : str
         As in `EventDecision`.
     """
-    groups = arriving_together(
-        _one_instrument(detections),
+    groups = group_detections(by_one_instrument(detections), travel_time)
+    decisions = [decide_group(group, labels, event_types, weights) for group in groups]
+    return DecisionList(sorted(decisions, key=lambda decision: decision.stations[0].p_time))
+
+
+def group_detections(detections: Iterable[LabelledDetection], travel_time: float) -> list[list[LabelledDetection]]:
+    """Return the detections of each event; that which starts first comes first.
+
+    Parameters
+    ----------
+    detections : iterable of LabelledDetection
+        `by_one_instrument` of each station.
+    travel_time : float
+        As in `detected_events`.
+    """
+    return arriving_together(
+        detections,
         travel_time,
         site=lambda found: found.station.site,
         start=lambda found: found.start_time,
         end=lambda found: found.end_time,
     )
-    decisions = [_decision(group, labels, event_types, weights) for group in groups]
-    return DecisionList(sorted(decisions, key=lambda decision: decision.stations[0].p_time))
 
 
-def _one_instrument(detections: Iterable[LabelledDetection]) -> list[LabelledDetection]:
+def by_one_instrument(detections: Iterable[LabelledDetection]) -> list[LabelledDetection]:
     """Leave out detections that overlap one of a preferred instrument at their station."""
     kept: dict[tuple[str, str], list[LabelledDetection]] = defaultdict(list)
     for found in sorted(detections, key=_preference):
@@ -65,9 +78,18 @@ def _preference(detection: LabelledDetection) -> tuple[int, str]:
     return INSTRUMENTS.index(code) if code in INSTRUMENTS else len(INSTRUMENTS), detection.trace_id
 
 
-def _decision(
-    group: list[LabelledDetection], labels: Sequence[str], event_types: Mapping[str, str | None], weights: str
+def decide_group(
+    group: Sequence[LabelledDetection], labels: Sequence[str], event_types: Mapping[str, str | None], weights: str
 ) -> EventDecision:
+    """Decide on the event that several stations detected.
+
+    Parameters
+    ----------
+    group : sequence of LabelledDetection
+        One for each station.
+    labels, event_types, weights
+        As in `detected_events`.
+    """
     group = sorted(group, key=lambda found: found.onset)
     stations = [
         StationDecision(

@@ -47,6 +47,11 @@ class StationWindows:
         return len(self.probabilities)
 
     @property
+    def is_span(self) -> bool:
+        """Whether this is one row for a time span without windows."""
+        return len(self) == 1 and self.step == self.length and not self.coverage[0]
+
+    @property
     def decided(self) -> NDArray[np.bool_]:
         """(n,) bool: where the model did not abstain."""
         return ~np.isnan(self.probabilities[:, 0])

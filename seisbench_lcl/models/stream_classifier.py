@@ -76,6 +76,7 @@ class StreamClassifier(PretrainedModel):
         "stride": ("Samples between windows, at the sampling rate of the model; None means one second", None),
         "aligned": ("Whether P positions of windows are whole strides since 1970, whenever records begin", False),
         "arrivals": ("P positions (UTCDateTime) of windows, in place of a window every stride; None means none", None),
+        "between": ("Two times (UTCDateTime) between which P positions of windows lie; None means all", None),
         "min_coverage": ("Smallest fraction of samples that each component of a window must have", 0.95),
         "strict": ("If true, no sample may be missing: the same as min_coverage=1", False),
         "flexible_horizontal_components": PretrainedModel._annotate_args["flexible_horizontal_components"],
@@ -97,7 +98,7 @@ class StreamClassifier(PretrainedModel):
         copy : bool
             As in SeisBench; has no effect.
         **kwargs
-            ``stride``, ``aligned``, ``arrivals``, ``batch_size``, ``min_coverage``, ``strict``,
+            ``stride``, ``aligned``, ``arrivals``, ``between``, ``batch_size``, ``min_coverage``, ``strict``,
             ``flexible_horizontal_components``, ``channels``, ``max_novelty``, ``reject_below``.
 
         Returns
@@ -222,7 +223,7 @@ class StreamClassifier(PretrainedModel):
         )
 
     def _placing(self, kwargs: dict[str, Any]) -> Placing:
-        return Placing.of(self._argument(kwargs, "aligned"), self._argument(kwargs, "arrivals"))
+        return Placing.of(*(self._argument(kwargs, name) for name in ("aligned", "arrivals", "between")))
 
     def _uncovered(self, station: StationId, times: Iterable[UTCDateTime]) -> list[StationWindows]:
         """Return one row for each arrival whose window no record covers."""

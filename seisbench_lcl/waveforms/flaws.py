@@ -4,7 +4,7 @@ Such samples are found on the raw record, before any filter could spread them. T
 """
 
 from enum import IntEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,26 @@ class Flaw(IntEnum):
         return _NAMES[self]
 
 
+BLOCK = 64
+"""Samples of a block, whose mean is a local level: flaws are the same where blocks begin at the same samples."""
+
+
+class Extremes(NamedTuple):
+    """What counts on a record as a whole, where only a part of it is at hand.
+
+    Attributes
+    ----------
+    lowest, highest : float
+        Its smallest and its largest sample, at which it can be clipped.
+    unit : float
+        Its smallest step but 0: a count of the digitiser, or less.
+    """
+
+    lowest: float
+    highest: float
+    unit: float
+
+
 _NAMES = {
     Flaw.GAP: "gap",
     Flaw.FLAT: "flat line",
@@ -35,8 +55,7 @@ _NAMES = {
 }
 
 _FEWEST = 8  # samples, below which nothing is typical of a record
-_BLOCK = 64  # samples of a block, whose mean is a local level
-_REACH = 16 * _BLOCK  # samples around a line in which others are counted
+_REACH = 16 * BLOCK  # samples around a line in which others are counted
 _IMPROBABLE = 25.0  # negative log of the probability of a line by chance
 _LONGEST_LINE = 2.0  # s: ground motion never stays on a straight line for longer
 _STEP = 10.0  # step into or out of a filled gap, in local mean steps
@@ -50,7 +69,9 @@ _PLATEAU = 3  # samples
 _TINY = np.finfo(np.float64).tiny
 
 
-def find_flaws(data: NDArray[Any], rate: float, missing: NDArray[np.bool_] | None = None) -> Flaws:
+def find_flaws(
+    data: NDArray[Any], rate: float, missing: NDArray[np.bool_] | None = None, whole: Extremes | None = None
+) -> Flaws:
     """Mark the samples of a record that are not ground motion.
 
     - FLAT: a straight line that is too long to occur by chance among the samples around it (constant or interpolated
@@ -67,6 +88,8 @@ def find_flaws(data: NDArray[Any], rate: float, missing: NDArray[np.bool_] | Non
         Sampling rate in Hz.
     missing : (n,) bool ndarray, optional
         Samples known to be missing. NaN and infinite samples are missing as well.
+    whole : Extremes, optional
+        Of the record that the samples are a part of; by default they are all of it.
 
     Returns
     -------
@@ -84,10 +107,10 @@ def find_flaws(data: NDArray[Any], rate: float, missing: NDArray[np.bool_] | Non
     with np.errstate(over="ignore"):
         steps = np.abs(np.diff(x))
         bends = np.abs(np.diff(x, n=2))
-    np.minimum(bends, np.finfo(np.float64).max / (4 * _BLOCK), out=bends)  # so that their sums are finite
-    np.minimum(steps, np.finfo(np.float64).max / (4 * _BLOCK), out=steps)
-    unit = steps.min(where=steps > 0, initial=np.inf)  # a count of the digitiser, or less
-    _mark_clipped(flaws, x, steps, unit, rate)  # first: a plateau is a line, too
+    np.minimum(bends, np.finfo(np.float64).max / (4 * BLOCK), out=bends)  # so that their sums are finite
+    np.minimum(steps, np.finfo(np.float64).max / (4 * BLOCK), out=steps)
+    unit = steps.min(where=steps > 0, initial=np.inf if whole is None else whole.unit)
+    _mark_clipped(flaws, x, steps, unit, rate, whole)  # first: a plateau is a line, too
     _mark_rounded_lines(flaws, x, bends, unit, data.dtype)
     _mark_lines(flaws, x, steps, bends, rate)
     _mark_spikes(flaws, bends, rate)
@@ -106,7 +129,7 @@ def bridge(data: NDArray[Any], flaws: Flaws) -> Floats:
     steps = np.zeros(len(x))
     for i in np.flatnonzero((first > 0) & (end < len(x))):
         start, stop = first[i], end[i]
-        n = max(stop - start, _BLOCK)
+        n = max(stop - start, BLOCK)
         left, right = x[max(start - n, before[i]) : start], x[stop : min(stop + n, after[i])]
         jump = x[stop] - x[start - 1]
         if abs(jump) > max(np.ptp(left), np.ptp(right)):
@@ -214,9 +237,12 @@ def _mark_spikes(flaws: Flaws, bends: Floats, rate: float) -> None:
             spike[spike == 0] = Flaw.SPIKE
 
 
-def _mark_clipped(flaws: Flaws, x: Floats, steps: Floats, unit: float, rate: float) -> None:
+def _mark_clipped(
+    flaws: Flaws, x: Floats, steps: Floats, unit: float, rate: float, whole: Extremes | None = None
+) -> None:
     sound = flaws == 0
-    lowest, highest = x.min(where=sound, initial=np.inf), x.max(where=sound, initial=-np.inf)
+    low, high = (np.inf, -np.inf) if whole is None else (whole.lowest, whole.highest)
+    lowest, highest = x.min(where=sound, initial=low), x.max(where=sound, initial=high)
     if highest - lowest < _STEPS * unit:
         return  # a quiet record repeats its extremes by chance
     for extreme in (lowest, highest):
@@ -229,7 +255,7 @@ def _mark_clipped(flaws: Flaws, x: Floats, steps: Floats, unit: float, rate: flo
 def _has_step(steps: Floats, first: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.bool_]:
     """Whether the samples first to end - 1 are entered or left by a step that is large for its surroundings."""
     level = _block_means(steps)
-    blocks = np.clip([first // _BLOCK - 1, end // _BLOCK + 1], 0, len(level) - 1)
+    blocks = np.clip([first // BLOCK - 1, end // BLOCK + 1], 0, len(level) - 1)
     usual = np.maximum(np.maximum(level[blocks[0]], level[blocks[1]]), _TINY)
     into = np.where(first > 0, steps[np.maximum(first - 1, 0)], 0)
     out = np.where(end <= len(steps), steps[np.minimum(end - 1, len(steps) - 1)], 0)
@@ -244,10 +270,10 @@ def _local_level(values: Floats) -> Floats:
     """
     mean = np.pad(_block_means(values), 2, mode="reflect")  # at its ends, a record has one side
     level = np.maximum(np.minimum(mean[:-4], mean[1:-3]), np.minimum(mean[3:-1], mean[4:]))
-    repeated = np.repeat(level, _BLOCK)[: len(values)]
+    repeated = np.repeat(level, BLOCK)[: len(values)]
     return np.pad(repeated, (0, len(values) - len(repeated)), mode="edge")
 
 
 def _block_means(values: Floats) -> Floats:
-    n = len(values) // _BLOCK
-    return values[: n * _BLOCK].reshape(n, _BLOCK).mean(axis=1) if n else values.mean(keepdims=True)
+    n = len(values) // BLOCK
+    return values[: n * BLOCK].reshape(n, BLOCK).mean(axis=1) if n else values.mean(keepdims=True)

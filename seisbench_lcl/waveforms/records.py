@@ -15,7 +15,7 @@ from obspy import UTCDateTime
 
 from seisbench_lcl.errors import ComponentError, EmptyStreamError, WaveformError
 from seisbench_lcl.waveforms.channels import EXAMPLE, Channels
-from seisbench_lcl.waveforms.flaws import Flaw, Flaws, bridge, fill, find_flaws, runs
+from seisbench_lcl.waveforms.flaws import Extremes, Flaw, Flaws, bridge, fill, find_flaws, runs
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
 from seisbench_lcl.waveforms.segments import gapless, join
 from seisbench_lcl.waveforms.station import StationId
@@ -24,6 +24,9 @@ from seisbench_lcl.wording import listed
 _GRID_TOLERANCE = 1e-3  # of a sample: time stamps are rounded to microseconds
 
 _SHORTEST_FILLED, _LONGEST_FILLED = 0.1, 2.0  # s
+
+WHOLE = "whole_record"
+"""Header of a trace that is a part of a record, whose value is the `Extremes` of the whole."""
 
 _ARRAY = StationId("", "", "", "")
 
@@ -315,7 +318,7 @@ def _records(
     pieces = []
     for row, traces in components.items():
         own = [
-            _piece(row, data, missing, stats.sampling_rate, stats.starttime, preprocessing)
+            _piece(row, data, missing, stats.sampling_rate, stats.starttime, preprocessing, stats.get(WHOLE))
             for data, missing, stats in join([_calibrated(trace) for trace in traces])
         ]
         _mask_conflicts(own)
@@ -352,6 +355,7 @@ def _piece(
     rate: float,
     start: UTCDateTime,
     preprocessing: Preprocessing,
+    whole: Extremes | None = None,
 ) -> _Piece:
     """Condition a segment onto the grid of whole samples since the epoch, with flaws bridged and marked as missing."""
     if not len(data):
@@ -360,7 +364,7 @@ def _piece(
     position = start.ns * Fraction(target) / 10**9  # exact: a float would lose microseconds
     first = ceil(position - Fraction(_GRID_TOLERANCE))
     offset = max(0.0, float(first - position) / target)
-    raw = find_flaws(data, rate, missing)
+    raw = find_flaws(data, rate, missing, whole)
     if raw.all():
         data = np.zeros(len(data))  # nothing of it can be used, and it may not even be finite
     with np.errstate(over="ignore"):
@@ -370,8 +374,8 @@ def _piece(
     flaws = np.zeros(len(conditioned), dtype=np.uint8)
     for code in np.unique(raw[raw > 0]):
         for begin, end in zip(*runs(raw == code), strict=True):
-            on_grid = ceil(max(0.0, begin / rate - offset) * target)
-            flaws[on_grid : max(ceil((end / rate - offset) * target), on_grid + 1)] = code
+            on_grid = ceil(max(0.0, begin / rate - offset) * target - _GRID_TOLERANCE)
+            flaws[on_grid : max(ceil((end / rate - offset) * target - _GRID_TOLERANCE), on_grid + 1)] = code
     fill(conditioned, flaws, round(_SHORTEST_FILLED * target), round(_LONGEST_FILLED * target))
     return _Piece(row, first, conditioned, flaws)
 

@@ -7,8 +7,14 @@ import numpy as np
 import obspy
 from numpy.typing import NDArray
 
-_SAME_TIME = 0.75  # samples by which time stamps may jitter: a missing sample shifts them by more
-_SLIP = 0.5  # samples by which two rates may drift apart over a segment, and still be the same
+SAME_TIME = 0.75
+"""Samples by which time stamps may jitter: a missing sample shifts them by more."""
+
+SLIP = 0.5
+"""Samples by which two rates may drift apart over a segment, and still be the same."""
+
+LONGEST_GAP = 2.0
+"""Longest gap that is filled when segments are joined, in s."""
 
 
 class Segment(NamedTuple):
@@ -41,7 +47,7 @@ def gapless(trace: obspy.Trace) -> Iterator[obspy.Trace]:
         yield segment
 
 
-def join(traces: list[obspy.Trace], longest_gap: float = 2.0) -> Iterator[Segment]:
+def join(traces: list[obspy.Trace], longest_gap: float = LONGEST_GAP) -> Iterator[Segment]:
     """Join segments of a component that follow one another, overlap with equal samples, or leave a short gap.
 
     Time stamps may jitter by less than a sample, and rates may differ as long as the difference does not add up to half
@@ -75,7 +81,7 @@ class _Joining:
     def add(self, trace: obspy.Trace, longest_gap: float) -> bool:
         """Append a trace, and return whether that was possible."""
         data, rate = trace.data, self._stats.sampling_rate
-        if abs(trace.stats.sampling_rate / rate - 1) * max(len(data), self._length) > _SLIP:
+        if abs(trace.stats.sampling_rate / rate - 1) * max(len(data), self._length) > SLIP:
             return False
         offset = (trace.stats.starttime.ns - self._stats.starttime.ns) * rate / 1e9 - self._length
         gap = round(offset)
@@ -86,9 +92,9 @@ class _Joining:
             tail = self._parts[-1][len(self._parts[-1]) - overlap :][: len(data)]
             if np.array_equal(tail, data[:overlap]):
                 data = data[overlap:]
-            elif offset <= -_SAME_TIME:
+            elif offset <= -SAME_TIME:
                 return False
-        elif offset >= _SAME_TIME:
+        elif offset >= SAME_TIME:
             if gap > longest_gap * rate:
                 return False
             self._gaps.append((self._length, self._length + gap))

@@ -57,3 +57,26 @@ def test_no_arrival_means_no_window_and_what_is_no_time_is_refused(
     assert len(pretrained.classify(make_stream(30), arrivals=[]).windows) == 0
     with pytest.raises(ConfigurationError, match="UTCDateTime"):
         pretrained.classify(make_stream(30), arrivals=["noon"])
+
+
+@pytest.mark.parametrize("name", ["MiniRocketRidge/mixed-3c-fast", "mixed"])
+@pytest.mark.parametrize("aligned", [True, False])
+def test_between_two_times_are_those_windows_of_all_that_have_p_there(
+    name: str, aligned: bool, make_stream: Make
+) -> None:
+    model = mixed() if name == "mixed" else lcl.from_pretrained(name)
+    stream = make_stream(60, start=START + 0.37)
+    arguments = {"stride": 150, "max_novelty": None, "aligned": aligned}
+    whole = model.classify(stream, **arguments).windows.to_dataframe()
+    first = UTCDateTime(whole["start_time"].iloc[4].to_pydatetime()) + 2
+    for low, high, rows in ((first, first + 4.5, [4, 5, 6]), (first + 0.01, first + 3.01, [5, 6]), (first, first, [])):
+        found = model.classify(stream, between=(low, high), **arguments).windows.to_dataframe()
+        found = found[found["coverage"] > 0]
+        assert list(found["start_time"]) == list(whole["start_time"].iloc[rows])
+        for label in model.labels:
+            expected = whole[label].iloc[rows].to_numpy(float)
+            np.testing.assert_allclose(found[label].to_numpy(float), expected, atol=1e-5)
+    with pytest.raises(ConfigurationError, match="between must be two times"):
+        model.classify(stream, between=(low, 3.0))
+    with pytest.raises(ConfigurationError, match="leave it out"):
+        model.classify(stream, between=(low, high), arrivals=[first])

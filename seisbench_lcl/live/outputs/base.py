@@ -1,0 +1,21 @@
+"""What every output does: take a change of a decision, and say so if it cannot."""
+
+from typing import Protocol
+
+from seisbench_lcl.live.changes import Change
+
+
+class Output(Protocol):
+    """Somewhere that changes of decisions go."""
+
+    def write(self, change: Change) -> None:
+        """Take a change, in the order in which they are made.
+
+        Raises
+        ------
+        OSError
+            If it cannot be written; the watcher counts this, says it, and goes on.
+        """
+
+    def close(self) -> None:
+        """Finish what is begun, within seconds."""
