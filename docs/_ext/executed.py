@@ -41,7 +41,7 @@ def run_page(app: Sphinx, page: nodes.document) -> None:
     """Run the blocks of a page, and insert their output."""
     blocks = [node for node in page.findall(nodes.literal_block) if node.get("language") in _BLOCKS]
     settings = app.env.metadata[app.env.docname]
-    if not blocks or settings.get("run") == "false" or app.env.docname in app.config.executed_exclude:
+    if not blocks or str(settings.get("run")).lower() == "false" or app.env.docname in app.config.executed_exclude:
         return
     namespace = {"__name__": "page"}
     with _workplace() as folder:

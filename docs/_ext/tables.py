@@ -14,7 +14,6 @@ from docutils.parsers.rst import Directive
 from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 
-import seisbench_lcl as lcl
 from seisbench_lcl.cli.lazy import COMMANDS
 from seisbench_lcl.hub import weights
 from seisbench_lcl.hub.card import Card
@@ -39,7 +38,9 @@ def weights_of_the_package() -> str:
     """Return a table of the bundled weights, in their newest versions, with the scores per event of their cards."""
     rows = []
     for card in cards():
-        elsewhere = [s.split for s in card.scores if "held out, trained anew" in s.split and not s.split.startswith("ev")]
+        elsewhere = [
+            s.split for s in card.scores if "held out, trained anew" in s.split and not s.split.startswith("ev")
+        ]
         overall = next((split for split in elsewhere if _KNOWN not in split), None)
         known = next((split for split in elsewhere if _KNOWN in split), None)
         scores = [score(card, split) for split in ("5 folds of events, trained anew", overall, known)]

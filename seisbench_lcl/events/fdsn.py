@@ -68,6 +68,12 @@ class FdsnSource:
     ------
     ConfigurationError
         If an argument is out of range.
+
+    Examples
+    --------
+    >>> source = FdsnSource("EARTHSCOPE", timeout=60)
+    >>> source.service
+    'EARTHSCOPE'
     """
 
     def __init__(
@@ -216,6 +222,18 @@ class CachedSource:
         One miniSEED file for each request that brought waveforms without a problem.
     name : str
         What the source is called, so that two services do not share answers.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from seisbench_lcl.events.source import StreamSource
+    >>> stream = obspy.read()
+    >>> with TemporaryDirectory() as folder:
+    ...     source = CachedSource(StreamSource(stream), folder, "a name for the source")
+    ...     for _ in range(2):  # the second time from disk
+    ...         found = source.read([Site("BW", "RJOB")], stream[0].stats.starttime, stream[0].stats.endtime, ["EH"])
+    >>> len(found.stream)
+    3
     """
 
     def __init__(self, source: WaveformSource, folder: str | Path, name: str) -> None:
