@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pytest
 
 API = (Path(__file__).parents[1] / "docs" / "api.md").read_text()
@@ -21,10 +20,9 @@ def listed(module: str, members: str) -> Iterator[tuple[str, Any]]:
     found = import_module(module)
     own = [name for name, value in vars(found).items() if getattr(value, "__module__", "") == module]
     for name in members.replace(",", " ").split() or getattr(found, "__all__", own):
-        if not name.startswith("_") and (
-            inspect.isclass(getattr(found, name)) or inspect.isroutine(getattr(found, name))
-        ):
-            yield name, getattr(found, name)
+        part = getattr(found, name)
+        if not name.startswith("_") and (inspect.isclass(part) or inspect.isroutine(part)):
+            yield name, part
 
 
 @pytest.mark.parametrize(("module", "members"), LISTED, ids=[module for module, _ in LISTED])
@@ -38,7 +36,6 @@ def test_examples_give_what_they_say(
         assert not inspect.isclass(part) or any(test.examples for test in tests), f"{name} has no example"
         for test in tests:
             report: list[str] = []
-            with np.printoptions():
-                runner.run(test, out=report.append)
+            runner.run(test, out=report.append)
             assert not runner.failures, "".join(report)
     plt.close("all")

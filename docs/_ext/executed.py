@@ -1,9 +1,9 @@
 """Run the code of a page while it is built, and show below each block what it prints and draws.
 
-Blocks of ``python``, and the lines of ``console`` blocks that begin with ``$``, run in their order, in one namespace and
-one empty folder for each page. Text that a block prints and PNG files that it writes into the folder are shown. A block
-that fails is a warning, which the build turns into an error. `run: false` at the head of a page leaves its blocks alone;
-indented blocks are never run.
+Blocks of ``python``, and the lines of ``console`` blocks that begin with ``$``, run in their order, in one namespace
+and one empty folder for each page. Text that a block prints and PNG files that it writes into the folder are shown. A
+block that fails is a warning, which the build turns into an error. ``run: false`` at the head of a page leaves its
+blocks alone; indented blocks are never run.
 
 All pages share the process of the build, which imports torch and SeisBench once: a Jupyter kernel for each page imports
 them again, which takes longer than most pages.

@@ -1,7 +1,7 @@
 """Tables of models, weights and commands, made from the code and from the cards of the weights.
 
-In a page, the directive ``{table-of} models`` (``weights``, ``commands``) shows one. README.md holds the table of weights
-between two comments; ``python docs/_ext/tables.py`` renews it there.
+In a page, the directive ``{table-of} models`` (``weights``, ``commands``) shows one. README.md holds the table of
+weights between two comments; ``python docs/_ext/tables.py`` renews it there.
 """
 
 import re
