@@ -11,7 +11,16 @@ copyright = author
 release = version = __version__
 
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
-extensions = ["myst_parser", "numpydoc", "sphinx.ext.autodoc", "sphinx.ext.mathjax", "executed", "tables"]
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.mathjax",
+    "executed",
+    "tables",
+    "llms",
+    "poster",
+]
 exclude_patterns = ["_build"]
 executed_exclude = ["cli"]
 html_static_path = ["_static"]
