@@ -11,9 +11,9 @@ from sphinx.application import Sphinx
 
 _BLUE = "#1f4e79"
 _TEXT = (
-    "Seismic networks record earthquakes, but also blasts, slides and noise. seisbench_lcl tells them apart, on any ObsPy "
-    "stream, as a plugin for SeisBench. It abstains, with a reason, where a record is damaged or unlike what a model has "
-    "learnt."
+    "Seismic networks record earthquakes, but also blasts, slides and noise. seisbench_lcl tells them apart, on any "
+    "ObsPy stream, as a plugin for SeisBench. It abstains, with a reason, where a record is damaged or unlike what a "
+    "model has learnt."
 )
 _CODE = """\
 import obspy
