@@ -15,7 +15,7 @@ extensions = [
     "myst_parser",
     "numpydoc",
     "sphinx.ext.autodoc",
-    "sphinx.ext.mathjax",
+    "mathtext",
     "executed",
     "tables",
     "llms",
@@ -26,6 +26,7 @@ executed_exclude = ["cli"]
 html_static_path = ["_static"]
 html_css_files = ["pages.css"]
 html_theme = "furo"
+html_math_renderer = "mathtext"
 html_title = f"{project} {release}"
 
 myst_heading_anchors = 3
