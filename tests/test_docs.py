@@ -81,12 +81,15 @@ def test_every_command_on_a_page_exists_with_its_options(page: Path) -> None:
 def test_a_page_is_run_while_it_is_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sphinx = pytest.importorskip("sphinx.application", reason="needs the extra docs")
     monkeypatch.syspath_prepend(str(ROOT / "docs" / "_ext"))
-    (tmp_path / "conf.py").write_text('extensions = ["myst_parser", "executed"]\n')
+    (tmp_path / "conf.py").write_text(
+        'extensions = ["myst_parser", "executed", "mathtext"]\n'
+        'html_math_renderer = "mathtext"\nmyst_enable_extensions = ["dollarmath"]\n'
+    )
     block = "```{0}\n{1}\n```\n"
     draw = "from matplotlib.figure import Figure\nFigure().savefig('drawn.png')\nprint(6 * 7, 'answers')"
     command = "$ seisbench-lcl --version\n$ export NAME=value\n$ echo $NAME of the environment"
     page = block.format("python", draw) + block.format("console", command)
-    (tmp_path / "index.md").write_text(f"# Page\n\n{page}\n    never run\n")
+    (tmp_path / "index.md").write_text(f"# Page\n\n{page}\n    never run\n\n$x < y^2$\n")
     built = tmp_path / "built"
 
     def build(path: str) -> str:
@@ -101,6 +104,7 @@ def test_a_page_is_run_while_it_is_built(tmp_path: Path, monkeypatch: pytest.Mon
     assert "seisbench-lcl 0." in html
     assert "value of the environment" in html
     assert "data:image/png;base64," in html
+    assert 'alt="x &lt; y^2" src="data:image/svg+xml;base64,' in html
     (tmp_path / "index.md").write_text("# Page\n\n" + block.format("console", "$ seisbench-lcl classify nothing"))
     assert "a block fails" in build("index")
     assert Path.cwd().exists()

@@ -12,7 +12,7 @@ from sphinx.application import Sphinx
 from sphinx.util.logging import getLogger
 from sphinx.writers.html5 import HTML5Translator
 
-_SIZE = 12  # points
+_SIZE = 13  # points
 
 logger = getLogger(__name__)
 
