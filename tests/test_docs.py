@@ -53,6 +53,16 @@ def test_every_card_is_in_the_documentation() -> None:
         assert f"../weights/{file.parent.name}/{file.name.split('.json')[0]}.md" in page
 
 
+@pytest.mark.parametrize("page", sorted({*ROOT.glob("*.md"), *ROOT.glob("plugins/*/*.md")}), ids=lambda page: page.stem)
+def test_links_of_pages_outside_the_documentation_lead_somewhere(page: Path) -> None:
+    for target, anchor in re.findall(r"\]\((?!http)([^)#\s]*)#?([^)\s]*)\)", page.read_text()):
+        there = page.parent / target if target else page
+        assert there.exists(), f"{page.name} links to {target}"
+        headings = re.findall(r"^#+ (.*)$", there.read_text(), flags=re.MULTILINE) if anchor else []
+        slugs = {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+        assert not anchor or anchor in slugs, f"{page.name} links to {target}#{anchor}"
+
+
 def commands_of(page: Path) -> Iterator[list[str]]:
     """Yield the calls of `seisbench-lcl` in the indented and fenced blocks of a page, without what a shell adds."""
     lines = page.read_text().replace("\\\n", " ").splitlines()
