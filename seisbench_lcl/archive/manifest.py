@@ -35,6 +35,12 @@ class Entry:
         Fraction of the day whose windows were complete; None at picks.
     seconds, cpu : float
         Time that it took, and time of the processor.
+
+    Examples
+    --------
+    >>> entry = Entry("NZ.WEL", "2024-03-01", "a digest", "gaps", "12 min missing", windows=85000)
+    >>> entry.status, entry.reason
+    ('gaps', '12 min missing')
     """
 
     station: str

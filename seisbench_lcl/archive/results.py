@@ -38,6 +38,13 @@ class StationStatus:
     windows, decided, detections : int
     coverage : float or None
         Mean fraction of the days with complete windows; None at picks.
+
+    Examples
+    --------
+    >>> days = [Entry("NZ.WEL", f"2024-03-0{day}", "", "done", windows=86400, decided=86000) for day in (1, 2)]
+    >>> [found] = by_station(days)
+    >>> found.first, found.last, found.windows
+    ('2024-03-01', '2024-03-02', 172800)
     """
 
     station: str

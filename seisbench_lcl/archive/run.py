@@ -56,6 +56,13 @@ class Progress:
         Since the first task.
     parts : dict from str to float
         Seconds of all workers by what they were used for.
+
+    Examples
+    --------
+    >>> progress = Progress(total=10, before=4)
+    >>> progress.statuses["done"] += 3
+    >>> progress.done
+    3
     """
 
     total: int
@@ -109,6 +116,12 @@ class Report:
         Files that were no recordings, or have no name of the archive.
     problems : mapping from path to str
         Files that cannot be read, with the reason.
+
+    Examples
+    --------
+    >>> report = Report(Progress(total=1, before=1), failed=[])
+    >>> report.progress.done, report.failed
+    (0, [])
     """
 
     progress: Progress

@@ -17,7 +17,13 @@ CERTAIN = 0.3
 
 
 class Pick(NamedTuple):
-    """Time of P in s from the start of a record, and its probability."""
+    """Time of P in s from the start of a record, and its probability.
+
+    Examples
+    --------
+    >>> Pick(time=12.3, probability=0.8)
+    Pick(time=12.3, probability=0.8)
+    """
 
     time: float
     probability: float

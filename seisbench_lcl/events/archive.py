@@ -22,6 +22,18 @@ class SdsSource:
     ------
     WaveformError
         If the folder has no file of an SDS archive.
+
+    Examples
+    --------
+    >>> from obspy import UTCDateTime
+    >>> from seisbench_lcl.events.source import Site
+    >>> [trace] = obspy.read().select(component="Z")
+    >>> folder = Path("sds/2009/BW/RJOB/EHZ.D")
+    >>> folder.mkdir(parents=True)
+    >>> trace.write(str(folder / "BW.RJOB..EHZ.D.2009.236"), "MSEED")
+    >>> start = trace.stats.starttime
+    >>> len(SdsSource("sds").read([Site("BW", "RJOB")], start, start + 10, ["EH"]).stream)
+    1
     """
 
     def __init__(self, root: str | Path) -> None:

@@ -46,6 +46,19 @@ class CachedSource:
         station that had none while others had.
     name : str
         What the source is called, so that two services do not share answers.
+
+    Examples
+    --------
+    >>> import obspy
+    >>> from tempfile import TemporaryDirectory
+    >>> from seisbench_lcl.events.source import Site, StreamSource
+    >>> stream = obspy.read()
+    >>> with TemporaryDirectory() as folder:
+    ...     source = CachedSource(StreamSource(stream), folder, "a name for the source")
+    ...     for _ in range(2):  # the second time from disk
+    ...         found = source.read([Site("BW", "RJOB")], stream[0].stats.starttime, stream[0].stats.endtime, ["EH"])
+    >>> len(found.stream)
+    3
     """
 
     def __init__(self, source: WaveformSource, folder: str | Path, name: str) -> None:

@@ -74,6 +74,12 @@ class FdsnSource:
     ------
     ConfigurationError
         If an argument is out of range.
+
+    Examples
+    --------
+    >>> source = FdsnSource("EARTHSCOPE", timeout=60)
+    >>> source.service
+    'EARTHSCOPE'
     """
 
     def __init__(

@@ -14,7 +14,14 @@ _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 @dataclass(frozen=True)
 class Quarry:
-    """A place where blasts are fired: degrees, hours of work in local time, and the days of work from 0, Monday."""
+    """A place where blasts are fired: degrees, hours of work in local time, and the days of work from 0, Monday.
+
+    Examples
+    --------
+    >>> quarry = Quarry("Steinbruch", 50.1, 11.9, opens=7, closes=16, days=frozenset(range(5)))
+    >>> 5 in quarry.days
+    False
+    """
 
     name: str
     latitude: float

@@ -42,6 +42,13 @@ class Contents(NamedTuple):
         What of it is lost or unreadable; "" if nothing.
     in_blocks : bool
         Whether it is long, and sound miniSEED, of which parts can be read.
+
+    Examples
+    --------
+    >>> obspy.read()[0].write("rjob.mseed", "MSEED")
+    >>> contents = contents_of(Path("rjob.mseed"))
+    >>> [site.station for site in contents.spans], contents.problem
+    (['RJOB'], '')
     """
 
     spans: dict[Site, tuple[int, int]]
@@ -91,6 +98,15 @@ class FileSource:
     ------
     WaveformError
         If a name means no file, or no file is a recording.
+
+    Examples
+    --------
+    >>> stream = obspy.read()
+    >>> stream.write("record.mseed", "MSEED")
+    >>> source = FileSource(["record.mseed"])
+    >>> start = stream[0].stats.starttime
+    >>> len(source.read([Site("BW", "RJOB")], start, start + 10, ["EH"]).stream)
+    3
     """
 
     def __init__(

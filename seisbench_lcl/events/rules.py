@@ -61,6 +61,11 @@ class EventRules:
     ------
     ConfigurationError
         If a value is out of range, or the calibration belongs to another rule.
+
+    Examples
+    --------
+    >>> EventRules(rule="snr", min_stations=3, min_margin=0.2).min_stations
+    3
     """
 
     rule: str | Rule = "mean"

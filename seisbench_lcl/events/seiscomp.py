@@ -42,6 +42,11 @@ class Hinted:
         Decided events without picks, which cannot be hinted at.
     disputed : int
         Picks that were left out, since two events with different types have them.
+
+    Examples
+    --------
+    >>> Hinted(events=("smi:local/1",), picks=4, typed=(), without=(), disputed=0).picks
+    4
     """
 
     events: tuple[str, ...]

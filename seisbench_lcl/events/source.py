@@ -9,7 +9,13 @@ from obspy import UTCDateTime
 
 
 class Site(NamedTuple):
-    """Network and station code; a network "" stands for any, because some catalogues lack it."""
+    """Network and station code; a network "" stands for any, because some catalogues lack it.
+
+    Examples
+    --------
+    >>> Site("", "RJOB").station
+    'RJOB'
+    """
 
     network: str
     station: str
@@ -33,6 +39,11 @@ class Found:
         Traces within the requested span, in no order; overlaps and gaps are as recorded.
     problems : mapping from Site to str
         What went wrong at a station, for the reason of its abstention.
+
+    Examples
+    --------
+    >>> Found(obspy.Stream(), {Site("XX", "AAA"): "the disk is damaged"}).problems[Site("XX", "AAA")]
+    'the disk is damaged'
     """
 
     stream: obspy.Stream
@@ -40,7 +51,17 @@ class Found:
 
 
 class WaveformSource(Protocol):
-    """Anything that has waveforms: a stream, files, an archive, a service."""
+    """Anything that has waveforms: a stream, files, an archive, a service.
+
+    Examples
+    --------
+    >>> class Nothing:
+    ...     def read(self, sites, start, end, instruments):
+    ...         return Found(obspy.Stream(), dict.fromkeys(sites, "nothing is recorded here"))
+    >>> source: WaveformSource = Nothing()
+    >>> source.read([Site("XX", "AAA")], UTCDateTime(0), UTCDateTime(60), ["HH"]).problems
+    {Site(network='XX', station='AAA'): 'nothing is recorded here'}
+    """
 
     def read(self, sites: Collection[Site], start: UTCDateTime, end: UTCDateTime, instruments: Sequence[str]) -> Found:
         """Return the waveforms of stations between two times.
@@ -71,7 +92,16 @@ def sliced(traces: Collection[obspy.Trace], sites: Collection[Site], start: UTCD
 
 
 class StreamSource:
-    """An ObsPy stream in memory."""
+    """An ObsPy stream in memory.
+
+    Examples
+    --------
+    >>> stream = obspy.read()
+    >>> start = stream[0].stats.starttime
+    >>> found = StreamSource(stream).read([Site("BW", "RJOB")], start, start + 10, ["EH"])
+    >>> [len(trace) for trace in found.stream]
+    [1001, 1001, 1001]
+    """
 
     def __init__(self, stream: obspy.Stream) -> None:
         self._traces: dict[str, list[obspy.Trace]] = {}

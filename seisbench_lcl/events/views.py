@@ -35,6 +35,13 @@ class StationView:
         Why there is no waveform; "" otherwise.
     latitude, longitude : float
         Of the station in degrees; NaN if unknown.
+
+    Examples
+    --------
+    >>> station = StationDecision("BW.RJOB..EH", UTCDateTime(60), "pick")
+    >>> view = StationView(station, obspy.Stream(), (UTCDateTime(58), UTCDateTime(78)), 32.5, "no waveform")
+    >>> view.distance, view.reason
+    (32.5, 'no waveform')
     """
 
     decision: StationDecision

@@ -28,6 +28,12 @@ class Ballot:
         In dB; NaN if unknown.
     stations : tuple of str
         NET.STA.LOC.CH.
+
+    Examples
+    --------
+    >>> ballot = Ballot(np.array([[0.9, 0.1], [0.4, 0.6]]), np.array([20.0, 3.0]), ("XX.AAA..HH", "XX.BBB..HH"))
+    >>> mean(ballot).tolist(), by_snr(ballot).round(2).tolist()
+    ([0.65, 0.35], [0.83, 0.17])
     """
 
     probabilities: Floats

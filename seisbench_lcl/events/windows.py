@@ -46,6 +46,11 @@ class WindowRules:
     ------
     ConfigurationError
         If a value is out of range.
+
+    Examples
+    --------
+    >>> WindowRules(instruments=["HH", "EH"], min_coverage=0.9).instruments
+    ['HH', 'EH']
     """
 
     instruments: Sequence[str] = INSTRUMENTS
@@ -72,6 +77,11 @@ class Member(NamedTuple):
     preprocessing : Preprocessing
     cuts : dict of str to Cuts
         How arrivals are refined, by the source of the pick: "pick", and others such as "predicted".
+
+    Examples
+    --------
+    >>> Member(Preprocessing(100.0, 2000), {}).preprocessing.in_samples
+    2000
     """
 
     preprocessing: Preprocessing
@@ -95,6 +105,13 @@ class StationWindow:
         Fraction of samples in the least complete component.
     snr : float
         Signal-to-noise ratio of P in dB; NaN if unknown.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> window = StationWindow("XX.AAA..HH", UTCDateTime(60), "pick", np.zeros((3, 2000), np.float32), 1.0, 12.5)
+    >>> window.samples.shape
+    (3, 2000)
     """
 
     station: str

@@ -54,6 +54,14 @@ class Network(FeatureExtractor):
         Rows of the last `fit` whose events were held out of training; not part of the state.
     epochs_trained : scalar float32 buffer
         NaN until fitted.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from seisbench_lcl.extractors import ResNet18Encoder
+    >>> network = ResNet18Encoder(in_channels=3, in_samples=200, sampling_rate=100, width=4, epochs=1)
+    >>> isinstance(network, Network), network.n_features
+    (True, 32)
     """
 
     supervised = True

@@ -52,6 +52,21 @@ class FeatureExtractor(nn.Module, ABC):
     ------
     ConfigurationError
         If a size or the rate is not positive.
+
+    Examples
+    --------
+    >>> class Peak(FeatureExtractor):
+    ...     name = "peak"
+    ...     def __init__(self, in_channels, in_samples, sampling_rate):
+    ...         super().__init__(in_channels, in_samples, sampling_rate)
+    ...         self.n_features = in_channels
+    ...     def config(self):
+    ...         return {}
+    ...     def _fit(self, windows, labels, groups): ...
+    ...     def _extract(self, windows):
+    ...         return windows.abs().amax(dim=-1)
+    >>> Peak(1, 10, 100)(torch.linspace(-2, 1, 10).reshape(1, 1, 10)).tolist()
+    [[2.0]]
     """
 
     # Class attributes; a joined extractor takes them from its parts.

@@ -38,6 +38,13 @@ class LayerFeatures:
     ------
     ConfigurationError, WindowError
         As `seisbench_lcl.extractors.SeisBenchEncoder`.
+
+    Examples
+    --------
+    >>> from seisbench.models import PhaseNet
+    >>> features = LayerFeatures(PhaseNet(), "PhaseNet", "untrained", (3, 3001, 100.0), pooling=["max"])
+    >>> features(torch.zeros(2, 3, 3001)).shape
+    torch.Size([2, 371])
     """
 
     def __init__(

@@ -75,6 +75,11 @@ class SeisBenchEncoder(FeatureExtractor):
     References
     ----------
     PhaseNet: Zhu and Beroza (2019), doi:10.1093/gji/ggy423. SeisBench: Woollam et al. (2022), doi:10.1785/0220210324.
+
+    Examples
+    --------
+    >>> SeisBenchEncoder.name, SeisBenchEncoder.supervised
+    ('seisbench', False)
     """
 
     name = "seisbench"

@@ -41,6 +41,12 @@ class SeisBenchNetwork(Network):
     ------
     ConfigurationError, WindowError
         As `SeisBenchEncoder`; also if the model cannot be built from these arguments.
+
+    Examples
+    --------
+    >>> network = SeisBenchNetwork(model="PhaseNet", pooling=["max"], epochs=1)
+    >>> network.name, network.config()["model"]
+    ('seisbench_network', 'PhaseNet')
     """
 
     name = "seisbench_network"

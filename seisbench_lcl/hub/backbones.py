@@ -34,6 +34,12 @@ class Backbone(BaseModel):
         As in its `from_pretrained`.
     sha256 : str
         Digest of the tensors (`tensor_digest`).
+
+    Examples
+    --------
+    >>> backbone = Backbone(model="PhaseNet", weights="original", version="1", sha256="0" * 64)
+    >>> backbone.model, backbone.weights
+    ('PhaseNet', 'original')
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

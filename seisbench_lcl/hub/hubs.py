@@ -77,7 +77,16 @@ class Hub:
 
 @dataclass(frozen=True)
 class Offer:
-    """One version of weights on one hub."""
+    """One version of weights on one hub.
+
+    Examples
+    --------
+    >>> from seisbench_lcl.hub import weights
+    >>> hub = Hub.at(str(weights.bundled()))
+    >>> offer = Offer(hub, "MiniRocketRidge", "mixed-3c", "1", hub.registry.weights["MiniRocketRidge"]["mixed-3c"]["1"])
+    >>> offer.entry.licence
+    'GPL-3.0-or-later'
+    """
 
     hub: Hub
     model: str

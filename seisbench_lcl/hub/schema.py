@@ -82,6 +82,13 @@ class Entry(BaseModel):
         Licence of the weights, as an SPDX expression.
     mirrors : list of str
         Further addresses of the files, tried in this order after the hub itself.
+
+    Examples
+    --------
+    >>> from seisbench_lcl.hub import weights
+    >>> registry = HubRegistry.parse((weights.bundled() / "registry.json").read_bytes(), "here")
+    >>> sorted(registry.weights["MiniRocketRidge"]["mixed-3c"]["1"].files)
+    ['card', 'json', 'safetensors']
     """
 
     model_config = _STRICT

@@ -31,6 +31,12 @@ class AnalystDecision:
     ------
     ConfigurationError
         If event, label or author is blank.
+
+    Examples
+    --------
+    >>> decision = AnalystDecision("smi:local/1", "blast", "explosion", "Ana", UTCDateTime(2024, 3, 1), "earthquake")
+    >>> decision.label, decision.shown
+    ('blast', 'earthquake')
     """
 
     event: str

@@ -12,7 +12,16 @@ _CODES = len(ascii_uppercase) * len(_CHARACTERS) ** 2
 
 
 class Annotation(obspy.Trace):
-    """Probabilities of one label over time; `Annotations` describes its names."""
+    """Probabilities of one label over time; `Annotations` describes its names.
+
+    Examples
+    --------
+    >>> import obspy
+    >>> import seisbench_lcl as lcl
+    >>> trace = lcl.from_pretrained("MiniRocketRidge/mixed-3c").annotate(obspy.read())[0]
+    >>> trace.stats.channel, trace.stats.seisbench_lcl
+    ('MiniRocketRidge_earthquake', AttribDict({'model': 'MiniRocketRidge', 'label': 'earthquake'}))
+    """
 
     def write(self, filename: str | PathLike[str], format: str | None = None, **kwargs: Any) -> None:
         """Write as `Annotations.write` does."""
@@ -25,6 +34,13 @@ class Annotations(obspy.Stream):
     Channels have SeisBench's names, ``MODEL_label``. Files cannot hold such names: miniSEED has three characters.
     `write` therefore replaces each by its code, which `codes` returns. The header of a trace keeps both parts of the
     name: ``trace.stats.seisbench_lcl`` is a mapping with "model" and "label".
+
+    Examples
+    --------
+    >>> import obspy
+    >>> import seisbench_lcl as lcl
+    >>> lcl.from_pretrained("MiniRocketRidge/mixed-3c").annotate(obspy.read()).codes()
+    {'MiniRocketRidge_earthquake': 'P6C', 'MiniRocketRidge_noise': 'NAJ', 'MiniRocketRidge_surface event': 'PG2'}
     """
 
     def codes(self) -> dict[str, str]:

@@ -30,6 +30,12 @@ class StationDecision:
         Why the model abstained; "" otherwise.
     novelty, coverage, snr : float
         NaN if unknown; the signal-to-noise ratio is in dB.
+
+    Examples
+    --------
+    >>> station = StationDecision("BW.RJOB..EH", UTCDateTime(2024, 3, 1), "pick", {"earthquake": 0.9, "noise": 0.1})
+    >>> station.label
+    'earthquake'
     """
 
     station: str
@@ -79,6 +85,24 @@ class EventDecision:
     context : mapping from label to float
         What time and place alone say (`seisbench_lcl.events.context`), apart from `probabilities`; empty if nobody
         asked for it.
+
+    Examples
+    --------
+    >>> decision = EventDecision(
+    ...     event="smi:local/1",
+    ...     label="earthquake",
+    ...     event_type="earthquake",
+    ...     probabilities={"earthquake": 0.9, "noise": 0.1},
+    ...     margin=0.8,
+    ...     disagreement=0.1,
+    ...     n_for=4,
+    ...     n_against=1,
+    ...     reason="",
+    ...     rule="mean",
+    ...     weights="EnvelopePhysicalRidge/mixed-3c",
+    ... )
+    >>> decision.probability, decision.certainty_word
+    (0.9, 'very likely')
     """
 
     event: str

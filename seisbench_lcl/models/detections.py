@@ -62,6 +62,14 @@ class LabelledDetection(Detection):
         Component code of the vertical, or of the first component of the model.
     weights : str
         Weights of the model, such as "MiniRocketRidge/mixed-3c.v1 a3714976ddd3".
+
+    Examples
+    --------
+    >>> import obspy
+    >>> import seisbench_lcl as lcl
+    >>> [found] = lcl.from_pretrained("EnvelopePhysicalRidge/mixed-3c").classify(obspy.read()).detections
+    >>> found.label, round(found.probability, 2), found.n_windows
+    ('earthquake', 0.99, 5)
     """
 
     def __init__(
@@ -140,7 +148,16 @@ class LabelledDetection(Detection):
 
 
 class LabelledDetectionList(DetectionList):
-    """A SeisBench detection list with a label, an onset and probabilities for each entry."""
+    """A SeisBench detection list with a label, an onset and probabilities for each entry.
+
+    Examples
+    --------
+    >>> import obspy
+    >>> import seisbench_lcl as lcl
+    >>> detections = lcl.from_pretrained("EnvelopePhysicalRidge/mixed-3c").classify(obspy.read()).detections
+    >>> detections.to_dataframe()["label"].tolist(), len(detections.to_catalog())
+    (['earthquake'], 1)
+    """
 
     def __str__(self) -> str:
         return f"LabelledDetectionList with {len(self)} entries:\n\n{self._rep_entries()}"

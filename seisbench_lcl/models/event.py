@@ -22,6 +22,11 @@ class Pick:
         "pick", or "predicted" if the time was calculated from the origin.
     probability : float or None
         Of a picker, if it gave one.
+
+    Examples
+    --------
+    >>> Pick("", UTCDateTime(2024, 3, 1, 12), network="BW", station="RJOB").phase
+    'P'
     """
 
     id: str
@@ -37,7 +42,13 @@ class Pick:
 
 @dataclass(frozen=True)
 class Origin:
-    """Time and place of an event: degrees, and depth in metres; None where unknown."""
+    """Time and place of an event: degrees, and depth in metres; None where unknown.
+
+    Examples
+    --------
+    >>> Origin("", UTCDateTime(2024, 3, 1, 12), latitude=47.7, longitude=12.8, depth=5000.0).depth
+    5000.0
+    """
 
     id: str
     time: UTCDateTime
@@ -60,6 +71,12 @@ class Event:
         QuakeML event type and its certainty, as the catalogue has them.
     type_author : str or None
         Who set the type, if the catalogue says so; a type without an author counts as a person's.
+
+    Examples
+    --------
+    >>> p = Pick("", UTCDateTime(2024, 3, 1, 12), "BW", "RJOB")
+    >>> Event("smi:local/1", picks=(p,)).picks[0].station
+    'RJOB'
     """
 
     id: str

@@ -23,7 +23,15 @@ from seisbench_lcl.waveforms import Preprocessing
 
 
 class Model(Protocol):
-    """A `Discriminator` or an ensemble; their docstrings describe the members of this protocol."""
+    """A `Discriminator` or an ensemble; their docstrings describe the members of this protocol.
+
+    Examples
+    --------
+    >>> import seisbench_lcl as lcl
+    >>> model: Model = lcl.from_pretrained("MiniRocketRidge/mixed-3c")
+    >>> model.labels
+    ['earthquake', 'noise', 'surface event']
+    """
 
     labels: list[str]
     event_types: dict[str, str | None]

@@ -43,6 +43,16 @@ class MiniRocketRidge(Discriminator, extractor="minirocket", head="ridge"):
     References
     ----------
     Dempster, Schmidt and Webb (2021), doi:10.1145/3447548.3467231. Yin et al. (2022), doi:10.3390/app12168389.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> windows = rng.normal(size=(12, 3, 500))
+    >>> windows[::2] = windows[::2].cumsum(axis=-1)
+    >>> model = MiniRocketRidge(labels=["low", "high"], in_samples=500, extractor_args={"max_features": 84})
+    >>> model.fit(windows, ["low", "high"] * 6).predict(windows[:2]).tolist()
+    ['low', 'high']
     """
 
     default_citation = f"{_MINIROCKET}\n{_LCL}"
@@ -57,6 +67,12 @@ class MiniRocketSCAN(Discriminator, extractor="minirocket", head="scan", normali
     References
     ----------
     Yin et al. (2022), doi:10.3390/app12168389. Van Gansbeke et al. (2020), ECCV.
+
+    Examples
+    --------
+    >>> model = MiniRocketSCAN(clusters=4, head_args={"n_neighbours": 10})
+    >>> model.labels, model.preprocessing.normalisation
+    (['cluster 0', 'cluster 1', 'cluster 2', 'cluster 3'], 'joint-peak')
     """
 
     default_citation = f"{_LCL}\n{_MINIROCKET}\n{_SCAN}"
@@ -70,6 +86,11 @@ class MiniRocketKMeans(Discriminator, extractor="minirocket", head="kmeans", nor
     References
     ----------
     Yin et al. (2022), doi:10.3390/app12168389, section 4.
+
+    Examples
+    --------
+    >>> MiniRocketKMeans(clusters=2).event_types
+    {'cluster 0': 'not reported', 'cluster 1': 'not reported'}
     """
 
     default_citation = f"{_LCL}\n{_MINIROCKET}"
@@ -83,6 +104,14 @@ class WaveformKMeans(Discriminator, extractor="raw", head="kmeans"):
     References
     ----------
     Yin et al. (2022), doi:10.3390/app12168389, section 4.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> windows = np.sin(np.outer([1.0, 1.1, 3.0, 3.1, 1.05], np.arange(200) / 10))[:, None]
+    >>> model = WaveformKMeans(clusters=2, in_samples=200, before=0.5, component_order="Z").fit(windows)
+    >>> model.predict(windows).tolist()
+    ['cluster 0', 'cluster 0', 'cluster 1', 'cluster 1', 'cluster 0']
     """
 
     default_citation = _LCL
@@ -96,6 +125,12 @@ class SimCLRKMeans(Discriminator, extractor="simclr", head="kmeans"):
     References
     ----------
     Kinzel et al. (2024), doi:10.1785/0220230078. Chen et al. (2020), ICML.
+
+    Examples
+    --------
+    >>> model = SimCLRKMeans(clusters=3, extractor_args={"epochs": 10, "augmentations": {"noise": {}}})
+    >>> model.extractor.n_features
+    128
     """
 
     default_citation = (
@@ -113,6 +148,11 @@ class AutoencoderGMM(Discriminator, extractor="spectrogram_autoencoder", head="g
     References
     ----------
     Jenkins et al. (2021), JGR Solid Earth, doi:10.1029/2021JB021716.
+
+    Examples
+    --------
+    >>> AutoencoderGMM(clusters=8, extractor_args={"n_latent": 12}).extractor.n_features
+    12
     """
 
     default_citation = _DEEP_CLUSTERING
@@ -126,6 +166,11 @@ class UNetGMM(Discriminator, extractor="spectrogram_unet", head="gmm"):
     References
     ----------
     O'Boyle, Lewis and Huntley, Embedded clustering of seismic data. Ronneberger et al. (2015), MICCAI.
+
+    Examples
+    --------
+    >>> UNetGMM(clusters=8).extractor.n_features
+    9
     """
 
     default_citation = (
@@ -143,6 +188,11 @@ class DEC(Discriminator, extractor="spectrogram_autoencoder", head="dec"):
     References
     ----------
     Xie, Girshick and Farhadi (2016), ICML. Jenkins et al. (2021), JGR Solid Earth, doi:10.1029/2021JB021716.
+
+    Examples
+    --------
+    >>> DEC(clusters=8).pair
+    ('spectrogram_autoencoder', 'dec')
     """
 
     default_citation = (
@@ -159,6 +209,12 @@ class ResNet18(Discriminator, extractor="resnet18", head="linear"):
     References
     ----------
     He et al. (2016), CVPR. Yin et al. (2022), doi:10.3390/app12168389.
+
+    Examples
+    --------
+    >>> model = ResNet18(labels=["earthquake", "noise"], extractor_args={"width": 16, "epochs": 40})
+    >>> model.extractor.n_features
+    128
     """
 
     default_citation = f"He et al. (2016), Deep residual learning for image recognition, arXiv:1512.03385\n{_LCL}"
@@ -172,6 +228,11 @@ class VGG16(Discriminator, extractor="vgg16", head="linear"):
     References
     ----------
     Simonyan and Zisserman (2015), ICLR. Yin et al. (2022), doi:10.3390/app12168389.
+
+    Examples
+    --------
+    >>> VGG16(labels=["earthquake", "noise"]).extractor.n_features
+    128
     """
 
     default_citation = (
@@ -188,6 +249,11 @@ class Inception10(Discriminator, extractor="inception10", head="linear"):
     References
     ----------
     Szegedy et al. (2015), CVPR. Yin et al. (2022), doi:10.3390/app12168389.
+
+    Examples
+    --------
+    >>> Inception10(labels=["earthquake", "noise"]).extractor.n_features
+    64
     """
 
     default_citation = f"Szegedy et al. (2015), Going deeper with convolutions, arXiv:1409.4842\n{_LCL}"
@@ -201,6 +267,11 @@ class SpectrogramCNN(Discriminator, extractor="spectrogram_cnn", head="linear"):
     References
     ----------
     Kharita et al. (2025), arXiv:2510.23795.
+
+    Examples
+    --------
+    >>> SpectrogramCNN(labels=["earthquake", "noise"]).extractor.n_features
+    192
     """
 
     default_citation = _PACIFIC_NORTHWEST
@@ -214,6 +285,12 @@ class PhysicalRidge(Discriminator, extractor="physical", head="ridge", normalisa
     References
     ----------
     See `seisbench_lcl.extractors.discriminants`.
+
+    Examples
+    --------
+    >>> model = PhysicalRidge(labels=["earthquake", "explosion"])
+    >>> model.extractor.feature_names[:2], model.preprocessing.normalisation
+    (['P/S amplitude, band 1', 'P/S amplitude, band 2'], 'joint-std')
     """
 
     default_citation = _PHYSICAL
@@ -228,6 +305,11 @@ class PhaseNetRidge(Discriminator, extractor="seisbench", head="ridge"):
     References
     ----------
     Zhu and Beroza (2019), doi:10.1093/gji/ggy423. See `seisbench_lcl.extractors.SeisBenchEncoder`.
+
+    Examples
+    --------
+    >>> PhaseNetRidge.pair
+    ('seisbench', 'ridge')
     """
 
     default_citation = _PHASENET
@@ -248,6 +330,11 @@ class PhaseNetPhysicalRidge(
     References
     ----------
     See `PhaseNetRidge`, `PhysicalRidge` and `seisbench_lcl.heads.Stack`.
+
+    Examples
+    --------
+    >>> PhaseNetPhysicalRidge.pair, PhaseNetPhysicalRidge.default_normalisation
+    (('seisbench+physical', 'stack'), 'joint-std')
     """
 
     default_citation = f"{_PHASENET}\n{_PHYSICAL}\n{_STACKING}"
@@ -261,6 +348,11 @@ class PhaseNetKMeans(Discriminator, extractor="seisbench", head="kmeans"):
     References
     ----------
     See `PhaseNetRidge`.
+
+    Examples
+    --------
+    >>> PhaseNetKMeans.pair
+    ('seisbench', 'kmeans')
     """
 
     default_citation = _PHASENET
@@ -275,6 +367,11 @@ class PhaseNetNamedSCAN(Discriminator, extractor="seisbench", head="named_scan")
     References
     ----------
     See `PhaseNetSCAN` and `seisbench_lcl.heads.NamedSCAN`.
+
+    Examples
+    --------
+    >>> PhaseNetNamedSCAN.pair, PhaseNetNamedSCAN.list_pretrained(remote=False)
+    (('seisbench', 'named_scan'), ['mixed-3c'])
     """
 
     default_citation = f"{_PHASENET}\n{_SCAN}\n{_LCL}"
@@ -288,6 +385,11 @@ class PhaseNetSCAN(Discriminator, extractor="seisbench", head="scan"):
     References
     ----------
     See `PhaseNetRidge` and `MiniRocketSCAN`.
+
+    Examples
+    --------
+    >>> PhaseNetSCAN.pair
+    ('seisbench', 'scan')
     """
 
     default_citation = f"{_PHASENET}\n{_SCAN}"
@@ -301,6 +403,11 @@ class EnvelopeMiniRocketRidge(Discriminator, extractor="envelope>minirocket", he
     References
     ----------
     Dempster, Schmidt and Webb (2021), doi:10.1145/3447548.3467231. See `seisbench_lcl.extractors.stages.Envelope`.
+
+    Examples
+    --------
+    >>> EnvelopeMiniRocketRidge(labels=["earthquake", "noise"]).extractor.n_features
+    9996
     """
 
     default_citation = f"{_MINIROCKET}\n{_ENVELOPES}"
@@ -320,6 +427,11 @@ class HybridRidge(
     References
     ----------
     See `MiniRocketRidge`, `EnvelopeMiniRocketRidge`, `PhysicalRidge` and `seisbench_lcl.heads.Stack`.
+
+    Examples
+    --------
+    >>> HybridRidge(labels=["earthquake", "noise"]).extractor.blocks
+    [9996, 9996, 38]
     """
 
     default_citation = f"{_MINIROCKET}\n{_ENVELOPES}\n{_PHYSICAL}\n{_STACKING}"
@@ -340,6 +452,13 @@ class EnvelopePhysicalRidge(
     References
     ----------
     See `EnvelopeMiniRocketRidge`, `PhysicalRidge` and `seisbench_lcl.heads.Stack`.
+
+    Examples
+    --------
+    >>> import obspy
+    >>> model = EnvelopePhysicalRidge.from_pretrained("mixed-3c")
+    >>> [(found.label, str(found.onset)) for found in model.classify(obspy.read()).detections]
+    [('earthquake', '2009-08-24T00:20:06.000000Z')]
     """
 
     default_citation = f"{_MINIROCKET}\n{_ENVELOPES}\n{_PHYSICAL}\n{_STACKING}"

@@ -29,6 +29,11 @@ class TrainingWindows(TypedDict):
     `max_shift` and `refine` are in seconds, `min_snr` in dB; None accepted all windows. `picker` is the
     `seisbench_lcl.hub.backbones.Backbone` that refined picks, as a mapping. `windows` is the number of windows, without
     shifted copies.
+
+    Examples
+    --------
+    >>> TrainingWindows(max_shift=1.0, copies=2, refine=0.0, min_snr=None)["copies"]
+    2
     """
 
     max_shift: float
@@ -55,6 +60,13 @@ class PretrainedModel(WaveformModel):
         it to events that it holds out.
     weights_origin : seisbench_lcl.hub.origin.WeightsOrigin or None
         The weights in use: name, version, digest and origin; None if the model was not loaded, or changed since.
+
+    Examples
+    --------
+    >>> import seisbench_lcl as lcl
+    >>> model = lcl.MiniRocketRidge.from_pretrained("mixed-3c")
+    >>> issubclass(lcl.MiniRocketRidge, PretrainedModel), model.weights_origin.name
+    (True, 'mixed-3c')
     """
 
     published: ClassVar[Mapping[str, Published]] = {}

@@ -28,6 +28,14 @@ class Window:
 
     Diagnostics are those of `seisbench_lcl.models.prediction.Prediction`. `voters` names the members of a
     `MixedEnsemble` that voted.
+
+    Examples
+    --------
+    >>> import obspy
+    >>> import seisbench_lcl as lcl
+    >>> window = lcl.from_pretrained("MiniRocketRidge/mixed-3c").classify(obspy.read(), max_novelty=None).windows[0]
+    >>> window.station, window.label, window.end_time - window.start_time
+    ('BW.RJOB..EH', 'earthquake', 20.0)
     """
 
     station: str
@@ -60,6 +68,14 @@ class WindowList(Sequence[Window]):
         What each member of a `MixedEnsemble` decided for itself, with its own classes, windows and reasons.
     at_arrivals : bool
         Whether the P positions of windows are arrivals, not every stride.
+
+    Examples
+    --------
+    >>> import obspy
+    >>> import seisbench_lcl as lcl
+    >>> windows = lcl.from_pretrained("MiniRocketRidge/mixed-3c").classify(obspy.read(), max_novelty=None).windows
+    >>> len(windows), windows.to_dataframe()["label"].iloc[0]
+    (11, 'earthquake')
     """
 
     def __init__(

@@ -31,6 +31,15 @@ class StationWindows:
         Those of `seisbench_lcl.models.prediction.Prediction`; NaN where nothing was computed.
     voters : (n,) ndarray of str, optional
         Names of the members of an ensemble that voted, such as "EnvelopePhysicalRidge/mixed-3c, ResNet18/mixed-3c".
+
+    Examples
+    --------
+    >>> station = StationId("XX", "AAA", "", "HH")
+    >>> probabilities = np.float32([[0.9, 0.1], [0.2, 0.8]])
+    >>> whole, no_reason = np.ones(2, np.float32), np.array(["", ""], object)
+    >>> block = StationWindows(station, UTCDateTime(0), 1.0, 20.0, probabilities, whole, no_reason)
+    >>> block.best.tolist(), str(block.time(1))
+    ([0, 1], '1970-01-01T00:00:01.000000Z')
     """
 
     station: StationId

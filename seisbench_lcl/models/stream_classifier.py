@@ -57,6 +57,13 @@ class StreamClassifier(PretrainedModel):
     """A SeisBench model that decides on windows of streams, and abstains where a window is incomplete.
 
     A subclass sets `preprocessing` and `event_types` and implements `predict_proba`, `_blocks` and `_diagnostics`.
+
+    Examples
+    --------
+    >>> import obspy
+    >>> import seisbench_lcl as lcl
+    >>> issubclass(lcl.MiniRocketRidge, StreamClassifier)
+    True
     """
 
     preprocessing: Preprocessing

@@ -45,6 +45,14 @@ class StreamModel(StreamClassifier):
     """A model with one preprocessing, which decides on the windows of each record on its own.
 
     A subclass sets `preprocessing` and `event_types` and implements `predict_proba` and `_predict_record`.
+
+    Examples
+    --------
+    >>> import obspy
+    >>> import seisbench_lcl as lcl
+    >>> model: StreamModel = lcl.from_pretrained("MiniRocketRidge/mixed-3c")
+    >>> len(model.classify(obspy.read(), stride=200).windows)
+    6
     """
 
     def _decide(self, stream: obspy.Stream, kwargs: dict[str, Any]) -> WindowList:

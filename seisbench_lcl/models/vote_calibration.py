@@ -40,6 +40,13 @@ class VoteCalibration:
         Windows whose class no voter knows.
     absent : list of str
         Classes without windows: the fit may learn that they never occur.
+
+    Examples
+    --------
+    >>> held_out = np.zeros((0, 2), np.float32)
+    >>> calibration = VoteCalibration(None, held_out, 0.52, 0.47, n_events=30, n_left_out=0, absent=[])
+    >>> calibration.fitted_loss < calibration.plain_loss
+    True
     """
 
     vote: Vote

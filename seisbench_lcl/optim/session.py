@@ -27,9 +27,9 @@ def current() -> Session:
 
 @contextmanager
 def session(
-    checkpoints: Path | None = None,
+    checkpoints: str | Path | None = None,
     progress: Callable[[str], Callable[[Iterable[int]], Iterable[int]]] = lambda name: iter,
-    logs: Path | None = None,
+    logs: str | Path | None = None,
 ) -> Iterator[None]:
     """Set checkpoints, progress bars and logs for all trainings inside the block.
 
@@ -38,11 +38,11 @@ def session(
 
     Parameters
     ----------
-    checkpoints : Path, optional
+    checkpoints : str or Path, optional
         Folder in which each training writes one file after each epoch.
     progress : callable
         Takes the name of a training and returns a wrapper for its sequence of epochs.
-    logs : Path, optional
+    logs : str or Path, optional
         Folder in which each training writes a CSV table with one row per epoch, and a folder for TensorBoard if it is
         installed.
 
@@ -52,7 +52,8 @@ def session(
     ...     current().prefix
     'member-0-'
     """
-    token = _session.set(Session(checkpoints, progress, logs))
+    folders = (None if folder is None else Path(folder) for folder in (checkpoints, logs))
+    token = _session.set(Session(next(folders), progress, next(folders)))
     try:
         yield
     finally:

@@ -33,6 +33,12 @@ class Decisions(NamedTuple):
         Which fraction of all decisions these rows are; the others have no probabilities.
     kept : array_like of bool, shape (n,), optional
         Which rows the limits in use keep.
+
+    Examples
+    --------
+    >>> decisions = Decisions([[0.9, 0.1], [0.3, 0.7]], [0, 1], ["event 1", "event 2"])
+    >>> len(compare_reliability({"two events": decisions}).axes)
+    3
     """
 
     probabilities: ArrayLike

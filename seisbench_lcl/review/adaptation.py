@@ -42,6 +42,12 @@ class Adaptation:
     n_windows : int
     notes : Counter
         What was left out.
+
+    Examples
+    --------
+    >>> from seisbench_lcl.review import adapt
+    >>> adapt.__annotations__["return"].__name__
+    'Adaptation'
     """
 
     model: Discriminator

@@ -23,6 +23,13 @@ class Comparison:
         Probabilities of each event; 0 for a class that a model does not know.
     truth : (E,) int64 ndarray
         Class that the analysts say.
+
+    Examples
+    --------
+    >>> before, after = np.array([[0.4, 0.6], [0.2, 0.8]]), np.array([[0.9, 0.1], [0.2, 0.8]])
+    >>> both = Comparison(before, after, np.array([0, 1]))
+    >>> both.wrong_before, both.wrong_after, both.mended
+    (1, 0, 1)
     """
 
     before: NDArray[np.float64]

@@ -31,6 +31,11 @@ class CurvePoint:
     accuracy : Interval
         Per event, with its exact 95 % interval.
     macro_f1 : float
+
+    Examples
+    --------
+    >>> CurvePoint(20, Interval(0.9, 0.8, 0.97), macro_f1=0.88).labels
+    20
     """
 
     labels: int
@@ -51,6 +56,12 @@ class LearningCurve:
     at_random : bool
         Whether these were drawn at random. Otherwise they are all reviewed events, doubtful ones for the most part, on
         which a model looks worse than it is.
+
+    Examples
+    --------
+    >>> points = (CurvePoint(0, Interval(0.7, 0.6, 0.8), 0.65), CurvePoint(20, Interval(0.9, 0.8, 0.97), 0.88))
+    >>> LearningCurve(points, scored=40, at_random=True).to_dataframe()["accuracy"].tolist()
+    [0.7, 0.9]
     """
 
     points: tuple[CurvePoint, ...]

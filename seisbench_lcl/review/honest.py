@@ -26,6 +26,11 @@ class HonestAccuracy:
         Others that the analyst could not label.
     interval : Interval
         Accuracy with its exact 95 % interval (Clopper and Pearson 1934); NaN, from 0 to 1, if no event was judged.
+
+    Examples
+    --------
+    >>> print(HonestAccuracy(right=10, judged=12, undecided=1, unclear=0, interval=Interval(0.83, 0.52, 0.98)))
+    10 of 12 events right: 83 %, 95 % interval 52 to 98 %
     """
 
     right: int

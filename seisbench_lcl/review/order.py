@@ -33,6 +33,12 @@ class ReviewOrder(list[str]):
     ----------
     draws, reviewed, random_share
         As given.
+
+    Examples
+    --------
+    >>> order = ReviewOrder(["a", "b", "c", "d", "e"], draws=["c", "a"], reviewed=[], random_share=0.2)
+    >>> list(order)[:2], order.sample(["a", "b", "c", "d", "e"])
+    (['a', 'b'], ('c', 'a'))
     """
 
     def __init__(

@@ -25,6 +25,13 @@ class Verdicts:
         Stations whose pick is wrong by any analyst.
     notes : tuple of str
         Lines that could not be read, each with its file and number.
+
+    Examples
+    --------
+    >>> from obspy import UTCDateTime
+    >>> verdict = Verdict("e1", "slide", "label", "Ana", UTCDateTime(0), "earthquake", "weights")
+    >>> Verdicts({"Ana": {"e1": verdict}}).labels
+    {'e1': 'slide'}
     """
 
     by_analyst: Mapping[str, Mapping[str, Verdict]]

@@ -14,7 +14,14 @@ from seisbench_lcl.errors import OutputError
 
 
 class Rows(Protocol):
-    """Training rows that a head can read in parts: an array or a `RowFile`."""
+    """Training rows that a head can read in parts: an array or a `RowFile`.
+
+    Examples
+    --------
+    >>> rows: Rows = np.zeros((4, 2), np.float32)
+    >>> rows.shape, rows[1:3].shape
+    ((4, 2), (2, 2))
+    """
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -32,7 +32,13 @@ ALL = "all"
 
 @dataclass(frozen=True, kw_only=True)
 class Columns:
-    """Metadata columns of a dataset; see `seisbench_lcl.datasets.read_windows`."""
+    """Metadata columns of a dataset; see `seisbench_lcl.datasets.read_windows`.
+
+    Examples
+    --------
+    >>> Columns(label="event_type", group="event_id").split
+    'split'
+    """
 
     label: str = "source_type"
     group: str = "source_id"
@@ -96,6 +102,12 @@ class TrainingRequest:
         If settings are out of range or contradict each other.
     MissingPluginError
         If model, extractor or head is not installed.
+
+    Examples
+    --------
+    >>> request = TrainingRequest(model="MiniRocketRidge", labels=["earthquake", "quarry blast"], band=(1, 18))
+    >>> request.length
+    20.0
     """
 
     model: str = DEFAULT_MODEL
@@ -228,6 +240,25 @@ class Training:
         If the model cannot be built.
     DatasetError
         If the dataset has no labels, and the model needs them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from seisbench.data import WaveformDataWriter
+    >>> from seisbench_lcl.datasets import open_dataset
+    >>> rng = np.random.default_rng(0)
+    >>> with WaveformDataWriter("made_up/metadata.csv", "made_up/waveforms.hdf5") as writer:
+    ...     writer.data_format = {"dimension_order": "CW", "component_order": "ZNE"}
+    ...     for event in range(8):
+    ...         row = {"source_id": event, "source_type": ["high", "low"][event % 2], "split": "train"}
+    ...         row |= {"trace_sampling_rate_hz": 50, "trace_p_arrival_sample": 200, "station_code": "AAA"}
+    ...         motion = rng.normal(size=(3, 800))
+    ...         writer.add_trace(row, motion.cumsum(axis=1) if event % 2 else motion)
+    >>> request = TrainingRequest(model="PhysicalRidge", labels=["high", "low"], length=8, band=(1, 18), copies=0)
+    >>> training = Training(request, open_dataset("made_up"))
+    >>> _ = training.read()
+    >>> training.fit().labels
+    ['high', 'low']
     """
 
     data: LabelledWindows

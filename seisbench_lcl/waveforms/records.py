@@ -45,6 +45,13 @@ class Record:
         Filled from both sides where at most 2 s are missing, and zero where more are.
     flaws : (C, n) uint8 ndarray
         Why a sample is missing (`seisbench_lcl.waveforms.flaws.Flaw`); 0 where it is present.
+
+    Examples
+    --------
+    >>> station = StationId("XX", "AAA", "", "HH")
+    >>> record = Record(station, UTCDateTime(0), np.zeros((3, 3000), np.float32), np.zeros((3, 3000), np.uint8))
+    >>> record.data.shape
+    (3, 3000)
     """
 
     station: StationId
@@ -104,7 +111,13 @@ class Record:
 
 @dataclass(frozen=True)
 class Unusable:
-    """A station, or a time span of one, that yields no window, with the reason."""
+    """A station, or a time span of one, that yields no window, with the reason.
+
+    Examples
+    --------
+    >>> Unusable(StationId("XX", "AAA", "", "HH"), UTCDateTime(0), UTCDateTime(9), "no window fits").reason
+    'no window fits'
+    """
 
     station: StationId
     start: UTCDateTime

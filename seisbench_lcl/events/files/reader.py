@@ -42,7 +42,7 @@ class CatalogReader:
     >>> import obspy
     >>> [event] = CatalogReader(obspy.read_events("/path/to/nlloc.qml"))
     >>> event.origin.time, len(event.picks)
-    (UTCDateTime(2006, 7, 15, 17, 21, 20, 195670), 8)
+    (UTCDateTime(2006, 7, 15, 17, 21, 20, 195670), 5)
     """
 
     def __init__(self, source: str | Path | Catalog) -> None:

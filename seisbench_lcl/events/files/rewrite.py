@@ -33,6 +33,11 @@ class Written:
         as noise, and got a comment only; that have no decision or an undecided one, and stayed as they were.
     missing : list of str
         Ids of decisions whose event is not in the catalogue.
+
+    Examples
+    --------
+    >>> Written(events=3, typed=2, kept=1).typed
+    2
     """
 
     events: int = 0

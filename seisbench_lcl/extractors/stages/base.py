@@ -32,6 +32,21 @@ class Stage(nn.Module, ABC):
         Sampling rate in Hz of the windows that `forward` returns.
     transparent : bool
         Tag: whether `forward` keeps components and frequencies, so that the model's values still hold after the stage.
+
+    Examples
+    --------
+    >>> class Squares(Stage):
+    ...     name = "squares"
+    ...     def __init__(self, in_channels, in_samples, sampling_rate):
+    ...         super().__init__(in_channels, in_samples, sampling_rate)
+    ...         self.out_channels, self.out_samples, self.out_rate = in_channels, in_samples, sampling_rate
+    ...     def config(self):
+    ...         return {}
+    ...     def forward(self, windows):
+    ...         return windows.square()
+    >>> import torch
+    >>> Squares(1, 3, 100)(torch.tensor([[[1.0, -2.0, 3.0]]])).tolist()
+    [[[1.0, 4.0, 9.0]]]
     """
 
     name: ClassVar[str]

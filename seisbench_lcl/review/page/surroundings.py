@@ -29,6 +29,11 @@ class Surroundings:
     ------
     ConfigurationError
         If the time zone is unknown.
+
+    Examples
+    --------
+    >>> Surroundings("Europe/Berlin").timezone
+    'Europe/Berlin'
     """
 
     timezone: str = "UTC"

@@ -7,7 +7,17 @@ from seisbench_lcl.review.page.sheet import Sheet
 
 
 class DataView(Protocol):
-    """Shows facts, as a mapping of JSON types whose texts are plain: never HTML."""
+    """Shows facts, as a mapping of JSON types whose texts are plain: never HTML.
+
+    Examples
+    --------
+    >>> class Terminal:
+    ...     def show(self, facts):
+    ...         print(facts["title"])
+    >>> view: DataView = Terminal()
+    >>> view.show({"title": "event 1"})
+    event 1
+    """
 
     def show(self, facts: Mapping[str, Any]) -> None:
         """Show these facts instead of others."""
@@ -15,7 +25,18 @@ class DataView(Protocol):
 
 
 class MapView(Protocol):
-    """Events and stations on a map."""
+    """Events and stations on a map.
+
+    Examples
+    --------
+    >>> class NoMap:
+    ...     def show_events(self, events): ...
+    ...     def show_event(self, event, sheet): ...
+    ...     def box(self):
+    ...         return None
+    >>> view: MapView = NoMap()
+    >>> view.show_events(["event 1"])
+    """
 
     def show_events(self, events: Sequence[str]) -> None:
         """Show these events instead of others."""
@@ -31,7 +52,17 @@ class MapView(Protocol):
 
 
 class RecordView(Protocol):
-    """The records of one event."""
+    """The records of one event.
+
+    Examples
+    --------
+    >>> class Count:
+    ...     def show(self, sheet, station, components):
+    ...         print("no records yet" if sheet is None else f"station {station}")
+    >>> view: RecordView = Count()
+    >>> view.show(None, 0, False)
+    no records yet
+    """
 
     def show(self, sheet: Sheet | None, station: int, components: bool) -> None:
         """Show an event, or that its records are still being read.
@@ -48,7 +79,19 @@ class RecordView(Protocol):
 
 
 class SoundView(Protocol):
-    """Plays sound, and shows short messages."""
+    """Plays sound, and shows short messages.
+
+    Examples
+    --------
+    >>> class Silent:
+    ...     def play(self, wav): ...
+    ...     def tell(self, message, trouble=False):
+    ...         print(message)
+    ...     def toggle_help(self): ...
+    >>> view: SoundView = Silent()
+    >>> view.tell("recorded")
+    recorded
+    """
 
     def play(self, wav: bytes) -> None:
         """Play a WAV file."""
@@ -64,7 +107,18 @@ class SoundView(Protocol):
 
 
 class Carrier(Protocol):
-    """The views of a page, and its clock."""
+    """The views of a page, and its clock.
+
+    Examples
+    --------
+    >>> class Nobody:
+    ...     listing = head = map = section = station = sound = None
+    ...     def soon(self, event):
+    ...         print(event, "is ready")
+    >>> carrier: Carrier = Nobody()
+    >>> carrier.soon("event 1")
+    event 1 is ready
+    """
 
     @property
     def listing(self) -> DataView:
