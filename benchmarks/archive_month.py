@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -263,6 +264,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0, help="of the moments of the kills")
     parser.add_argument("--plot", type=Path, help="figure of the memory")
+    parser.add_argument("--keep", type=Path, help="new folder for the results of the run with kills")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder, "sds")
@@ -295,6 +297,8 @@ def main() -> None:
         same = contents(whole) == contents(other)
         print(f"{len(contents(whole))} files, {'the same byte for byte' if same else 'whose bytes differ'}\n")
         subprocess.run([sys.executable, "-m", "seisbench_lcl", "archive", "status", str(other)], check=True)
+        if given.keep:
+            shutil.copytree(other, given.keep)
         if given.plot:
             plot(memories, given.plot)
 
