@@ -189,8 +189,8 @@ def list_files(
         write_text(index, json.dumps(fresh))
     if not recordings:
         raise WaveformError(
-            f"found no recording in {listed(map(str, names))} ({counted(total, 'file')}){listing.losses}: name the root "
-            "of an SDS archive, or files that ObsPy reads"
+            f"found no recording in {listed(map(str, names))} ({counted(total, 'file')}){listing.losses}: name the "
+            "root of an SDS archive, or files that ObsPy reads"
         )
     return listing
 
