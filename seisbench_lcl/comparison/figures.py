@@ -135,8 +135,9 @@ def _clusters(spec: FigureSpec, models: Sequence[str], predictions: Predictions)
 
 
 def _scatter(axes: Axes, places: pd.DataFrame, rows: NDArray[np.bool_], k: int) -> None:
-    look = {"marker": _MARKERS[k % len(_MARKERS)], "color": COLOURS[k % len(COLOURS)]}
-    axes.scatter(places["x"][rows], places["y"][rows], s=12, lw=0, alpha=0.85, **look)
+    x, y = places["x"][rows], places["y"][rows]
+    marker, color = _MARKERS[k % len(_MARKERS)], COLOURS[k % len(COLOURS)]
+    axes.scatter(x, y, s=12, lw=0, alpha=0.85, marker=marker, color=color)
     axes.set(xticks=[], yticks=[])
 
 
