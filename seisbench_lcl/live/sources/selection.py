@@ -51,7 +51,7 @@ class StreamId(NamedTuple):
 
 
 class StreamPattern(NamedTuple):
-    """Codes, in which ? stands for one character and * for any number.
+    """Codes, in which ``?`` stands for one character and ``*`` for any number.
 
     Examples
     --------
@@ -109,8 +109,8 @@ class StreamSelection:
         """Read SeedLink's notation: NET_STA:SELECTOR SELECTOR,NET_STA,...
 
         A selector is a channel code of three letters, after a location code of two if it matters ("--" is the empty
-        one); ? stands for any character. Without selectors, all channels of the station are wanted. NET_STA may have
-        the wildcards ? and *. The notation NET.STA.LOC.CHA is understood too.
+        one); ``?`` stands for any character. Without selectors, all channels of the station are wanted. NET_STA may
+        have the wildcards ``?`` and ``*``. The notation NET.STA.LOC.CHA is understood too.
 
         Parameters
         ----------
