@@ -273,6 +273,7 @@ def rules_of(model: Model, settings: WatchSettings) -> Rules:
         model.preprocessing.before,
         settings.stride / model.sampling_rate,
         model.preprocessing.seconds,
+        settings.picker is not None,
     )
 
 
