@@ -120,7 +120,8 @@ class Watcher:
                     self._step(reader)
                 self._step(reader, ended=reader.error is None and not self._stopping.is_set())
             self._save()
-            self._report(0, now=True)
+            if reader.error is None or len(self._stations):
+                self._report(0, now=True)
         finally:
             reader.stop()
             self._writer.close()

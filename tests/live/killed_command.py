@@ -1,4 +1,4 @@
-"""A command that gets SIGKILL soon after a file has so many lines."""
+"""A watcher that gets SIGKILL soon after it has written so many windows."""
 
 import os
 import signal
@@ -12,14 +12,14 @@ from threading import Thread
 from seisbench_lcl.cli import main
 
 
-def run_until(arguments: Sequence[str], file: Path, lines: int, pause: float) -> None:
-    """Run the command in this process, which dies `pause` seconds after the file has got `lines` lines.
+def run_until(windows: int, pause: float, out: Path, arguments: Sequence[str]) -> None:
+    """Run the command in this process, which dies `pause` seconds after the folder `out` has got so many windows.
 
     It is for `ORIGIN.ask`: a copy of a process spends no seconds on importing.
     """
 
     def look() -> None:
-        while not file.exists() or file.read_bytes().count(b"\n") < lines:
+        while count_windows(out) < windows:
             time.sleep(0.005)
         time.sleep(pause)
         os.kill(os.getpid(), signal.SIGKILL)
@@ -28,3 +28,8 @@ def run_until(arguments: Sequence[str], file: Path, lines: int, pause: float) ->
     sys.argv = ["seisbench-lcl", *arguments]
     with suppress(SystemExit):
         main()
+
+
+def count_windows(out: Path) -> int:
+    """Return how many windows a watcher has written."""
+    return sum(file.read_bytes().count(b"\n") for file in out.glob("windows/*"))
