@@ -119,8 +119,8 @@ class Watcher:
                     self._take(packets)
                     self._step(reader)
                 self._step(reader, ended=reader.error is None and not self._stopping.is_set())
-            self._save()
-            if reader.error is None or len(self._stations):
+            if reader.error is None or len(self._stations):  # else a source refuses, and nothing has begun
+                self._save()
                 self._report(0, now=True)
         finally:
             reader.stop()
