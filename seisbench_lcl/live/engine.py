@@ -13,8 +13,9 @@ from obspy import Trace, UTCDateTime
 
 from seisbench_lcl.archive.settings import ignored_labels
 from seisbench_lcl.live.changes import Change
+from seisbench_lcl.live.grown_events import News
 from seisbench_lcl.live.hits import Rules
-from seisbench_lcl.live.network import Network, News
+from seisbench_lcl.live.network import Network
 from seisbench_lcl.live.outputs.base import Output
 from seisbench_lcl.live.outputs.json_lines import last_written
 from seisbench_lcl.live.pace import Pace

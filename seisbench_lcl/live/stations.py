@@ -8,8 +8,8 @@ from typing import Any
 from obspy import Trace
 
 from seisbench_lcl.live.deciding import Decider
+from seisbench_lcl.live.grown_events import Front
 from seisbench_lcl.live.hits import OpenHits, Rules
-from seisbench_lcl.live.network import Front
 from seisbench_lcl.live.picking import BLOCK, Block, Picking
 from seisbench_lcl.live.segment import SECOND
 from seisbench_lcl.live.settings import Geometry, WatchSettings

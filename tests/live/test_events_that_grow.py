@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from obspy import UTCDateTime
 
 from seisbench_lcl.live.changes import Change, decision_from, plain_decision
+from seisbench_lcl.live.grown_events import Front, News
 from seisbench_lcl.live.hits import Hit, OpenHits, Rules
-from seisbench_lcl.live.network import Front, Network, News
+from seisbench_lcl.live.network import Network
 from seisbench_lcl.live.segment import SECOND
 from seisbench_lcl.models.detected_events import detected_events
 from seisbench_lcl.models.detections import LabelledDetection

@@ -23,8 +23,11 @@ from seisbench_lcl.errors import OutputError
 from seisbench_lcl.live import Change, Health, Watcher, engine, watch
 from seisbench_lcl.live.outputs import JsonLines
 from seisbench_lcl.live.pace import Pace
+from seisbench_lcl.live.reporting import Reporter
+from seisbench_lcl.live.settings import WatchSettings
 from seisbench_lcl.live.sources import SeedLinkSource, StreamSelection
 from seisbench_lcl.live.state import StateFile
+from seisbench_lcl.live.stations import Stations
 from seisbench_lcl.live.window_lines import WindowLines
 from seisbench_lcl.models.model import Model
 from seisbench_lcl.testing._fresh_process import ORIGIN
@@ -248,6 +251,25 @@ def test_samples_of_the_future_and_stations_with_one_component_are_named_once(
     ]
     assert health[-1].errors["packets of the future"] == len(packets_of(future))
     assert {one.station: one.windows > 0 for one in health[-1].stations} == {"XX.AAA..HH": True, "XX.BBB..HH": False}
+
+
+def test_stations_without_data_are_named_once_and_again_when_they_are_back(
+    fast: Model, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = WatchSettings(stride=100, margin=4.0)
+    reporter = Reporter("a list", True, None)
+    stations = Stations(fast, settings, engine.rules_of(fast, settings), reporter.say_once)
+    first, second = recorded(40, ["AAA"]).slice(START, START + 20), recorded(40, ["AAA"]).slice(START + 20)
+    for packet in first + recorded(40, ["BBB"]):
+        stations.add(packet, 0.0)
+    with caplog.at_level(logging.INFO):
+        for clock in (50.0, 110.0, 120.0):
+            reporter._look_for_quiet(stations, clock, 100.0)
+        for packet in second:
+            stations.add(packet, 130.0)
+        reporter._look_for_quiet(stations, 140.0, 100.0)
+    said = [one.getMessage() for one in caplog.records]
+    assert said == ["no data for 100 s: XX.AAA..HH, XX.BBB..HH", "data again: XX.AAA..HH"]
 
 
 def test_a_slow_model_drops_windows_evenly_says_so_and_catches_up(
