@@ -1,4 +1,4 @@
-"""Shared code of the benchmarks of supervised models: the dataset, the split of events, and scores."""
+"""The dataset, its split by events, and unfitted models, in processes that each hold the dataset."""
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -8,14 +8,10 @@ from typing import Any
 import numpy as np
 import torch
 from _models import described
-from numpy.typing import NDArray
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import OneHotEncoder
 
 import seisbench_lcl as lcl
 from seisbench_lcl.datasets import LabelledWindows, open_dataset, read_windows
-from seisbench_lcl.evaluation import bootstrap_intervals, event_folds, mean_by_event
+from seisbench_lcl.evaluation import event_folds
 from seisbench_lcl.models.seeds import with_seed
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
 
@@ -47,39 +43,6 @@ def run(
     return rows
 
 
-def metadata(part: LabelledWindows) -> NDArray[np.str_]:
-    """Return native sampling rate, band code and network code, (N, 3)."""
-    table = part.metadata
-    rate = "origin_sampling_rate_hz" if "origin_sampling_rate_hz" in table else "trace_sampling_rate_hz"
-    columns = table[rate], table["trace_channel"].str[:1], table["station_network_code"]
-    return np.stack([column.astype(str) for column in columns], axis=1)
-
-
-def metadata_model(part: LabelledWindows) -> Pipeline:
-    """Fit a logistic regression on metadata, as a baseline without waveforms."""
-    regression = LogisticRegression(class_weight="balanced", max_iter=1000)
-    return make_pipeline(OneHotEncoder(handle_unknown="ignore"), regression).fit(metadata(part), part.labels)
-
-
-def levels(probabilities: NDArray[Any], test: LabelledWindows, labels: list[str]) -> dict[str, NDArray[Any]]:
-    """Return predictions, truth and events per station and per event, as needed by `intervals`."""
-    truth = test.truth(labels)
-    by_event, event_truth, events = mean_by_event(probabilities, truth, test.groups)
-    return {
-        "station": probabilities, "station truth": truth, "station event": test.groups,
-        "event": by_event, "event truth": event_truth, "event event": events,
-    }  # fmt: skip
-
-
-def intervals(rows: list[dict[str, Any]], level: str, labels: list[str]) -> dict[str, Any]:
-    """Score the predictions of all seeds together, with 95 % intervals from resampled events.
-
-    A resampled event brings its predictions of all seeds.
-    """
-    parts = [np.concatenate([row[key] for row in rows]) for key in (level, f"{level} truth", f"{level} event")]
-    return bootstrap_intervals(*parts, labels)
-
-
 def _read(folder: str | None, order: str) -> None:
     global data, components
     torch.set_num_threads(1)
@@ -98,10 +61,3 @@ def make(name: str, seed: int, labels: list[str]) -> lcl.Discriminator:
         component_order=components,
         extractor_args=with_seed(plain.extractor.config(), seed),
     )
-
-
-def parts_of(repository: str) -> tuple[LabelledWindows, LabelledWindows]:
-    """Return the windows of the other repositories, and the windows of this one whose class occurs in the others."""
-    here = (data.metadata["origin_repository"] == repository).to_numpy()
-    source = data.select(~here)
-    return source, data.select(here & np.isin(data.labels, list(set(source.labels.tolist()))))

@@ -2,10 +2,9 @@
 
     python benchmarks/archive.py                             # an archive of noise with earthquakes, 100 Hz
     python benchmarks/archive.py --picked                    # only a station-day with a picker first
-    python benchmarks/archive.py --recall                    # what deciding at picks misses of one earthquake
     python benchmarks/archive.py --hours 6 --weights MiniRocketRidge/mixed-3c-fast --scaling 8
 
-Of many recorded events in recorded noise, see archive_recall.py; of a month with kills, archive_month.py.
+Of what picks miss, see archive_recall.py; of a month with kills, archive_month.py.
 
 Each measurement is a process of its own with one thread. Seconds are those of the processor; a busy machine makes wall
 seconds longer, which are printed beside them. The scaling compares one and two local workers on station-days.
@@ -30,8 +29,6 @@ START = UTCDateTime(2024, 3, 1)
 WEIGHTS = ("MiniRocketRidge/mixed-3c-fast", "MiniRocketRidge/mixed-3c", "EnvelopePhysicalRidge/mixed-3c")
 PICKER = "PhaseNet/original"
 CORES = (2, 16, 256)
-LEVELS = (20, 15, 10, 5, 0, -5)
-EACH = 15
 
 
 def make_archive(root: Path, stations: int, days: int, hours: float) -> None:
@@ -120,53 +117,6 @@ def scale(root: str, weights: str, days: int, workers: int) -> float:
         return float(lines[-1]["end"]["seconds"] - first["seconds"])
 
 
-def recall(weights: str, picker: str) -> None:
-    """Print which fraction of earthquakes in noise is detected every stride, and at picks; one waveform, scaled.
-
-    An earthquake is detected if P lies in a window of a detection.
-    """
-    from seisbench_lcl import archive
-    from seisbench_lcl.waveforms import Preprocessing
-
-    motion, rng, spacing = obspy.read(), np.random.default_rng(0), 6000
-    first, p = 1500, 470  # samples before an earthquake, and from its start to P
-    condition = Preprocessing().condition
-    noise = {component: rng.normal(0, 100, spacing * EACH * len(LEVELS)) for component in "ZNE"}
-    wave = {component: motion.select(component=component)[0].data[:3000] for component in "ZNE"}
-    quiet, loud = condition(noise["Z"], 100.0).std(), condition(wave["Z"], 100.0)[p : p + 1000].std()
-    for number in range(EACH * len(LEVELS)):
-        scale = quiet / loud * 10 ** (LEVELS[number % len(LEVELS)] / 20)
-        start = number * spacing + first
-        for component, samples in noise.items():
-            samples[start : start + 3000] += scale * (wave[component] - wave[component].mean())
-    header = {"network": "XX", "station": "S", "sampling_rate": 100, "starttime": START}
-    with tempfile.TemporaryDirectory() as folder:
-        for component, samples in noise.items():
-            trace = obspy.Trace(samples.round().astype(np.int32), header | {"channel": f"HH{component}"})
-            trace.write(f"{folder}/{component}.mseed", "MSEED")
-        span = {"start": START, "end": START + 86400, "workers": 0}
-        print("\n| signal-to-noise ratio of 10 s after P, dB | " + " | ".join(map(str, LEVELS)) + " | elsewhere |")
-        print("| --- |" + " ---: |" * (len(LEVELS) + 1))
-        for name, more in {
-            "every second": {},
-            "at picks": {"picker": picker},
-            "at picks from .1": {"picker": picker, "picker_args": {"P_threshold": 0.1}},
-        }.items():
-            out = Path(folder, name)
-            archive.run(f"{folder}/*.mseed", weights, out, **span, **more)  # type: ignore[arg-type]
-            detections = [*archive.read_detections(out)]
-            arrivals = (np.arange(EACH * len(LEVELS)) * spacing + first + p) / 100
-            for label in ("an event", "an earthquake"):
-                own = [one for one in detections if label == "an event" or one.label == "earthquake"]
-                spans = np.array([(one.start_time - START - 2, one.end_time - START + 18) for one in own]).reshape(
-                    -1, 2
-                )
-                covers = (spans[:, :1] <= arrivals) & (arrivals <= spans[:, 1:])
-                hit, false = covers.any(axis=0).reshape(EACH, len(LEVELS)), int((~covers.any(axis=1)).sum())
-                cells = " | ".join(f"{fraction:.2f}" for fraction in hit.mean(axis=0))
-                print(f"| {name}, {label} | {cells} | {false} |")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--hours", type=float, default=24.0, help="of each day with data")
@@ -175,14 +125,10 @@ def main() -> None:
     parser.add_argument("--picker", default=PICKER, help="also picker first, with the last weights; '' leaves it out")
     parser.add_argument("--picked", action="store_true", help="only: picker first, with the last weights")
     parser.add_argument("--scaling", type=int, default=0, help="station-hours for one and two workers; 0 leaves it out")
-    parser.add_argument("--recall", action="store_true", help="only: what deciding at picks misses")
     parser.add_argument("--single", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.single:
         print(json.dumps(measure(**json.loads(given.single))))
-        return
-    if given.recall:
-        recall(given.weights[-1], given.picker)
         return
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder, "sds")

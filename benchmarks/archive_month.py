@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -232,25 +233,28 @@ def rows(folder: Path, table: str) -> pd.DataFrame:
 
 
 def plot(runs: dict[str, Memory], path: Path) -> None:
+    """Draw the memory of each worker, and what was killed."""
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(len(runs), 1, figsize=(7, 4), layout="constrained", sharex=True, sharey=True)
+    plt.rcParams["svg.hashsalt"] = "memory"
+    top = 1.15 * max(size for memory in runs.values() for _, _, size in memory.samples)
+    figure, axes = plt.subplots(len(runs), 1, figsize=(7, 4.2), layout="constrained", sharex=True, sharey=True)
     for axis, (name, memory) in zip(axes, runs.items(), strict=True):
         for pid in dict.fromkeys(pid for _, pid, _ in memory.samples):
-            own = [(when, size) for when, one, size in memory.samples if one == pid]
-            axis.plot(*zip(*own, strict=True), linewidth=1.2)
-        for kind, colour in (("worker", "tab:red"), ("client", "black")):
-            times = [when for when, what in memory.kills if what == kind]
-            if times:
-                axis.vlines(times, 0, 1000, colour, "dotted", linewidth=1, label=f"{kind} killed")
-        axis.axhline(1000, color="0.7", linewidth=0.8)
-        axis.set(ylabel="memory of a worker, MB", ylim=(0, 1050), title=name)
-        axis.title.set(fontsize="medium", ha="left", x=0)
+            times, sizes = zip(*((when / 60, size) for when, one, size in memory.samples if one == pid), strict=True)
+            axis.plot(times, sizes, color="#1f6f8b", linewidth=1.2)
+            axis.fill_between(times, sizes, color="#1f6f8b", alpha=0.12, linewidth=0)
+        for kind, colour, marker in (("worker", "#d1495b", "v"), ("client", "black", "X")):
+            if own := [when / 60 for when, what in memory.kills if what == kind]:
+                axis.vlines(own, 0, 0.94 * top, colour, linewidth=0.8, linestyle="dotted")
+                axis.scatter(own, [0.94 * top] * len(own), 30, colour, marker=marker, label=f"{kind} killed")
+        axis.set(ylabel="memory, MB", ylim=(0, top))
+        axis.set_title(name, loc="left", fontsize="medium")
         axis.spines[["top", "right"]].set_visible(False)
         if memory.kills:
-            axis.legend(frameon=False, loc="lower right")
-    axes[-1].set(xlabel="seconds", xlim=(0, None))
-    figure.savefig(path)
+            axis.legend(frameon=False, loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0)
+    axes[-1].set(xlabel="minutes", xlim=(0, None))
+    figure.savefig(path, metadata={"Date": None})
 
 
 def main() -> None:
@@ -263,6 +267,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0, help="of the moments of the kills")
     parser.add_argument("--plot", type=Path, help="figure of the memory")
+    parser.add_argument("--keep", type=Path, help="new folder for the results of the run with kills")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder, "sds")
@@ -295,6 +300,8 @@ def main() -> None:
         same = contents(whole) == contents(other)
         print(f"{len(contents(whole))} files, {'the same byte for byte' if same else 'whose bytes differ'}\n")
         subprocess.run([sys.executable, "-m", "seisbench_lcl", "archive", "status", str(other)], check=True)
+        if given.keep:
+            shutil.copytree(other, given.keep)
         if given.plot:
             plot(memories, given.plot)
 

@@ -3,7 +3,7 @@
     python benchmarks/extractors.py --windows 256 --repeats 7
 
 Each repeat runs all extractors in turn. Prints the median milliseconds per window, and the median over the repeats of
-the ratio to MiniRocket. Networks are timed in networks.py.
+the ratio to MiniRocket. Networks are timed by `seisbench-lcl compare`.
 """
 
 import argparse

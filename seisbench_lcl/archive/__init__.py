@@ -1,7 +1,7 @@
 """A network's archive: decisions on all of it, resumable, in Parquet."""
 
 from seisbench_lcl.archive.manifest import Entry
-from seisbench_lcl.archive.results import StationStatus, network_events, read_detections, status
+from seisbench_lcl.archive.results import StationStatus, network_events, read_detections, station_days, status
 from seisbench_lcl.archive.run import Progress, Report, run
 
 __all__ = [
@@ -12,5 +12,6 @@ __all__ = [
     "network_events",
     "read_detections",
     "run",
+    "station_days",
     "status",
 ]

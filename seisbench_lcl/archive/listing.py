@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -17,7 +17,11 @@ from seisbench_lcl.events.recordings import contents_of, files_named
 from seisbench_lcl.events.source import Site
 from seisbench_lcl.storage import write_text
 from seisbench_lcl.waveforms.channels import channel_code
+from seisbench_lcl.wording import counted, listed
 
+_NAMED = 3  # problems in a message
+
+_YEAR = re.compile(r"[12]\d{3}")
 # NET.STA.LOC.CHAN.D.YEAR.DAY; codes may be empty.
 _SDS = re.compile(r"([^.]*)\.([^.]+)\.([^.]*)\.([^.]+)\.D\.(\d{4})\.(\d{3})")
 
@@ -34,13 +38,19 @@ class Listing:
     ignored : int
         Files that are no recordings, or whose names are not those of the archive.
     problems : dict from path to str
-        Files that cannot be read, with the reason.
+        Files and folders that cannot be read, with the reason.
     """
 
     files: dict[Site, list[SourceFile]] = field(default_factory=dict)
     spans: dict[Site, set[tuple[int, int]]] = field(default_factory=dict)
     ignored: int = 0
     problems: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def losses(self) -> str:
+        """The first problems in brackets, to end a sentence; "" without any."""
+        told = [f"{path}: {problem}" for path, problem in self.problems.items()]
+        return f" ({listed(told, most=_NAMED)})" if told else ""
 
     def add(self, site: Site, file: SourceFile, start: int, end: int) -> None:
         """Add a file with data from `start` to before `end`."""
@@ -80,28 +90,49 @@ def list_sds(root: Path, wanted: Wanted) -> Listing:
     """List an SDS archive by the names of its files.
 
     Neighbouring days are listed too, for windows across midnight. Links are followed. What lies where the layout has
-    no place for it does not count; what has another name there is counted as ignored.
+    no place for it does not count; what has another name there is counted as ignored. A folder that cannot be read is a
+    problem of the listing.
     """
     listing = Listing()
     first, last = wanted.start // DAY - 1, (wanted.end - 1) // DAY + 1
-    for folder in sorted(root.glob("[12][0-9][0-9][0-9]/*/*/*.D")):
-        site = Site(folder.parts[-3], folder.parts[-2])
-        channel = folder.name.removesuffix(".D")
-        year = int(folder.parts[-4])
-        near = midnight(year, 1) // DAY <= last and midnight(year + 1, 1) // DAY >= first
-        if not (near and wanted.has(site) and wanted.takes(channel)):
+    for folder in _channels(root, wanted, listing):
+        year, site = folder.parts[-4], Site(folder.parts[-3], folder.parts[-2])
+        if not midnight(int(year), 1) // DAY <= last or not midnight(int(year) + 1, 1) // DAY >= first:
             continue
-        for path in sorted(folder.iterdir()):
+        for path in _inside(folder, listing):
             named = _SDS.fullmatch(path.name)
-            if not named or Site(named[1], named[2]) != site or not path.is_file():
+            meant = named and Site(named[1], named[2]) == site and named[5] == year and 1 <= int(named[6]) <= 366
+            if not named or not meant or not path.is_file():
                 listing.ignored += 1
                 continue
-            start = midnight(int(named[5]), int(named[6]))
+            start = midnight(int(year), int(named[6]))
             if first <= start // DAY <= last:
                 found = path.stat()
                 file = SourceFile(str(path), found.st_size, found.st_mtime_ns, start, start + DAY)
                 listing.add(site, file, start, start + DAY)
     return listing
+
+
+def _channels(root: Path, wanted: Wanted, listing: Listing) -> Iterator[Path]:
+    """Yield the folders YEAR/NET/STA/CHAN.D of what is wanted."""
+    for year in _inside(root, listing):
+        for network in _inside(year, listing) if _YEAR.fullmatch(year.name) else ():
+            for station in _inside(network, listing):
+                if wanted.has(Site(network.name, station.name)):
+                    for folder in _inside(station, listing):
+                        if folder.name.endswith(".D") and wanted.takes(folder.name.removesuffix(".D")):
+                            yield folder
+
+
+def _inside(folder: Path, listing: Listing) -> list[Path]:
+    """Return what is in a folder; nothing if it is a file, or cannot be read."""
+    try:
+        return sorted(folder.iterdir())
+    except NotADirectoryError:
+        return []
+    except OSError as error:
+        listing.problems[str(folder)] = f"cannot be read: {error.strerror}"
+        return []
 
 
 def list_files(
@@ -131,6 +162,7 @@ def list_files(
     """
     known = _read_index(index)
     fresh: dict[str, list[Any]] = {}
+    names = [*names]
     listing, recordings, total = Listing(), 0, 0
     for path in progress(list(files_named(names))):
         total += 1
@@ -156,8 +188,10 @@ def list_files(
     if fresh != known:
         write_text(index, json.dumps(fresh))
     if not recordings:
-        lost = "; ".join(f"{path}: {problem}" for path, problem in list(listing.problems.items())[:3])
-        raise WaveformError(f"none of {total} files is a recording{': ' if lost else ''}{lost}")
+        raise WaveformError(
+            f"found no recording in {listed(map(str, names))} ({counted(total, 'file')}){listing.losses}: name the "
+            "root of an SDS archive, or files that ObsPy reads"
+        )
     return listing
 
 

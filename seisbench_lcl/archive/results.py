@@ -65,10 +65,20 @@ def status(folder: str | Path) -> tuple[list[StationStatus], list[Entry]]:
     ArchiveError
         If the folder has no results, or the manifest is damaged.
     """
-    folder = Path(folder)
-    read_head(folder)
-    entries = Manifest(folder).entries
+    entries = station_days(folder)
     return by_station(entries), [entry for entry in entries if entry.status == "failed"]
+
+
+def station_days(folder: str | Path) -> list[Entry]:
+    """Return what became of each day of each station, with the reason; a run may be going on.
+
+    Raises
+    ------
+    ArchiveError
+        As `status`.
+    """
+    read_head(Path(folder))
+    return Manifest(Path(folder)).entries
 
 
 def by_station(entries: Iterable[Entry]) -> list[StationStatus]:
@@ -129,6 +139,8 @@ def _of_file(path: Path, head: dict[str, Any], weights: str) -> Iterator[Labelle
     parquet = import_module("pyarrow.parquet")
     try:
         table: pd.DataFrame = parquet.ParquetFile(path).read().to_pandas()
+    except PermissionError as error:
+        raise ArchiveError(f"cannot read {path}: {error.strerror}") from error
     except (OSError, ValueError) as error:
         raise ArchiveError(f"{path} is damaged ({error}): remove it, and run again") from error
     network = unquote(path.parts[-4].partition("=")[2])

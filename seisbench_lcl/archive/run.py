@@ -335,8 +335,8 @@ def _nothing(listing: Listing, wanted: Wanted, at_picks: bool) -> str:
     if listing.spans and at_picks:
         return f"no pick{chosen} lies where there are waveforms from {span}: check stations and times of the table"
     return (
-        f"there are no waveforms{chosen} from {span} on instruments {', '.join(wanted.instruments) or 'of any kind'}: "
-        "check stations, times and --instruments"
+        f"there are no waveforms{chosen} from {span} on instruments {', '.join(wanted.instruments) or 'of any kind'}"
+        f"{listing.losses}: check stations, times and --instruments"
     )
 
 
@@ -382,14 +382,17 @@ def read_head(folder: Path) -> dict[str, Any]:
     path = folder / _HEAD
     try:
         head: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
+        version = head["format"]
+    except (FileNotFoundError, NotADirectoryError) as error:
         raise ArchiveError(
             f"{folder} has no results: it lacks {_HEAD}; make some with seisbench-lcl archive run"
-        ) from (error)
-    except ValueError as error:
+        ) from error
+    except OSError as error:
+        raise ArchiveError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, TypeError, KeyError) as error:
         raise ArchiveError(f"{path} is damaged ({error}): run again into another folder") from error
-    if head.get("format") != _FORMAT:
-        raise ArchiveError(f"{path} is of format {head.get('format')}, not {_FORMAT}: update seisbench_lcl")
+    if version != _FORMAT:
+        raise ArchiveError(f"{path} is of format {version}, not {_FORMAT}: update seisbench_lcl")
     return head
 
 

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -9,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numba
-import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
@@ -147,11 +147,12 @@ def _entry(unit: Unit, found: Decided, settings: Settings, spent: tuple[float, f
     computed = sum(len(block) for block in blocks if block.coverage.any())
     status: Status = "done"
     reason = "; ".join(found.problems[:_NAMED])
+    if not decided and not reason:
+        reasons = Counter(str(text) for block in blocks for text in block.reasons if text)
+        reason = "; ".join(text for text, _ in reasons.most_common(_NAMED))
     if not computed:
         status = "empty"
-        reasons = dict.fromkeys(str(text) for block in blocks for text in np.unique(block.reasons) if text)
-        own = "no arrival with waveforms" if found.coverage is None else "no waveform"
-        reason = reason or "; ".join([*reasons][:_NAMED]) or own
+        reason = reason or ("no arrival with waveforms" if found.coverage is None else "no waveform")
     elif found.problems or (found.coverage is not None and found.coverage < 1 - _NEARLY):
         status = "gaps"
         if found.coverage is not None:

@@ -16,7 +16,17 @@ from seisbench_lcl import archive, storage
 from seisbench_lcl.archive.results import StationStatus
 from seisbench_lcl.archive.run import LIFETIME
 from seisbench_lcl.archive.settings import Kept
-from seisbench_lcl.cli.common import check_writable, complain, console, errors, parse_time, progress, remark, say
+from seisbench_lcl.cli.common import (
+    check_writable,
+    complain,
+    console,
+    errors,
+    parse_span,
+    parse_time,
+    progress,
+    remark,
+    say,
+)
 from seisbench_lcl.cli.options import (
     Channels,
     MaxNovelty,
@@ -92,7 +102,9 @@ def run(
             metavar="MODEL/WEIGHTS", help="SeisBench picker, such as PhaseNet/original: decide at its P picks"
         ),
     ] = None,
-    pick_threshold: Annotated[float | None, typer.Option(help="smallest probability of a pick of --picker")] = None,
+    pick_threshold: Annotated[
+        float | None, typer.Option(min=0, max=1, help="smallest probability of a pick of --picker")
+    ] = None,
     workers: Annotated[
         int | None, typer.Option(min=0, help="processes on this machine; by default one per core, 0 for none")
     ] = None,
@@ -144,26 +156,36 @@ def run(
     for path, problem in list(report.problems.items())[:_SHOWN]:
         complain(f"{path}: {problem}")
     if report.ignored:
-        remark(f"left out {counted(report.ignored, 'file')} that are no recordings, or not named as in an SDS archive")
+        remark(f"left out {counted(report.ignored, 'file')}: not a recording, or not named as in an SDS archive")
     found, failed = archive.status(out)
     if as_json:
         say(json.dumps({"end": _described(report.progress)}))
     else:
         _show(found, failed)
+        if lost := sum(one.statuses["gaps"] + one.statuses["empty"] for one in found):
+            remark(f"{counted(lost, 'day')} with gaps or empty: seisbench-lcl archive status {out} --reasons")
         say(f"results in {out}: seisbench-lcl archive events {out}")
     if report.failed:
         raise typer.Exit(1)
 
 
 @app.command()
-def status(results: _Results, as_json: _Json = False) -> None:
+def status(
+    results: _Results,
+    reasons: Annotated[bool, typer.Option("--reasons", help="list each day that is not done, with the reason")] = False,
+    as_json: _Json = False,
+) -> None:
     """Show what became of the days of each station, also while a run goes on."""
     found, failed = archive.status(results)
+    lost = [one for one in archive.station_days(results) if one.status != "done"] if reasons else failed
     if as_json:
         stations = [vars(one) | {"statuses": dict(one.statuses)} for one in found]
-        say(json.dumps({"stations": stations, "failed": [asdict(one) for one in failed]}))
+        told = {"days": [asdict(one) for one in lost]} if reasons else {}
+        say(json.dumps({"stations": stations, "failed": [asdict(one) for one in failed], **told}))
         return
-    _show(found, failed)
+    _show(found, () if reasons else failed)
+    for one in lost if reasons else ():
+        say(f"{one.station} {one.day} {one.status}: {one.reason}")
 
 
 @app.command()
@@ -217,10 +239,11 @@ def _events(
 ) -> DecisionList:
     if travel_time is not None and travel_time <= 0:
         raise ConfigurationError(f"--travel-time must be a positive number of seconds, but is {travel_time:g}")
+    span = parse_span(start, end)
     return archive.network_events(
         results,
-        start=parse_time(start) if start else None,
-        end=parse_time(end) if end else None,
+        start=span.get("starttime"),
+        end=span.get("endtime"),
         travel_time=travel_time,
         inventory=read_inventory(inventory) if inventory else None,
         min_stations=min_stations,

@@ -1,6 +1,7 @@
 """Waveforms from files and folders, indexed once by their headers."""
 
 import glob
+import os
 import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -192,7 +193,9 @@ def files_named(names: Iterable[str | Path]) -> Iterable[Path]:
         for path in found:
             inside = files_in(path) if path.is_dir() else [path]
             if not inside:
-                raise WaveformError(f"cannot read {path}: the folder has no files")
+                readable = os.access(path, os.R_OK | os.X_OK)
+                why = "the folder has no files" if readable else "you have no permission to list the folder"
+                raise WaveformError(f"cannot read {path}: {why}")
             seen.update(dict.fromkeys(inside))
     return seen
 

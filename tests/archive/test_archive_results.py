@@ -45,7 +45,16 @@ def test_status_counts_days_by_station(out: Path, tmp_path: Path) -> None:
     assert [(one.first, one.last, one.statuses["gaps"]) for one in found] == [("2024-02-29", "2024-03-01", 2)] * 2
     assert [one.detections for one in found] == [1, 1]
     assert failed == []
+    reasons = {one.reason.partition(":")[0] for one in archive.station_days(out)}
+    assert reasons == {"71.67% of 0.01667 h complete", "96.67% of 0.01667 h complete"}
     with pytest.raises(ArchiveError, match="has no results"):
+        archive.status(tmp_path)
+
+
+@pytest.mark.parametrize(("head", "told"), [("[]", "is damaged"), ("{}", "is damaged"), ('{"format": 9}', "format 9")])
+def test_a_head_of_something_else_is_refused(head: str, told: str, tmp_path: Path) -> None:
+    (tmp_path / "archive.json").write_text(head)
+    with pytest.raises(ArchiveError, match=told):
         archive.status(tmp_path)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import obspy
 import pandas as pd
 import pytest
-from sds_archive import MIDNIGHT, WEIGHTS, assert_same_rows, recorded, write_sds
+from sds_archive import MIDNIGHT, WEIGHTS, assert_same_rows, recorded, sds_name, write_sds
 
 import seisbench_lcl as lcl
 from seisbench_lcl import archive
@@ -76,6 +76,15 @@ def test_a_missing_component_is_one_row_for_each_day(tmp_path: Path, monkeypatch
     assert list(found["reason"].str[:19]) == ["component E missing"] * 2
     assert list(found["start_time"]) == [(MIDNIGHT - 180).datetime, (MIDNIGHT - 2).datetime]
     assert list(found["end_time"]) == [(MIDNIGHT - 2).datetime, (MIDNIGHT + 178).datetime]
+
+
+def test_a_day_that_lacks_a_file_of_the_day_before_says_so(tmp_path: Path) -> None:
+    root = write_sds(tmp_path / "sds", recorded(1))
+    (root / sds_name("XX", "ABC", "HHZ", MIDNIGHT)).unlink()
+    archive.run(root, WEIGHTS, tmp_path / "out", start=MIDNIGHT, end=MIDNIGHT + 60, workers=0)
+    (entry,) = Manifest(tmp_path / "out").entries
+    assert (entry.status, entry.decided) == ("gaps", 0)
+    assert entry.reason.startswith("0% of 0.01667 h complete: 0% of component Z present (gap)")
 
 
 def renamed(stream: obspy.Stream, overlap: float) -> obspy.Stream:

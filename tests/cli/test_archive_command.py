@@ -42,6 +42,10 @@ def test_an_archive_becomes_tables_and_a_catalogue(run: Callable[..., Done], tmp
     assert end["seconds_left"] == 0
     told = json.loads(run("archive", "status", out, "--json").stdout)
     assert [station["station"] for station in told["stations"]] == ["XX.ABC", "XX.DEF"]
+    assert f"1 day with gaps or empty: seisbench-lcl archive status {out} --reasons" in first.stderr
+    assert "XX.ABC 2024-03-01 gaps: 0." in run("archive", "status", out, "--reasons").stdout
+    days = json.loads(run("archive", "status", out, "--reasons", "--json").stdout)["days"]
+    assert [(day["station"], day["status"]) for day in days] == [("XX.ABC", "gaps"), ("XX.DEF", "gaps")]
     shown = run("archive", "events", out, "--out", tmp_path / "events.csv")
     assert "1 event" in shown.stdout
     assert list(pd.read_csv(tmp_path / "events.csv")["n_stations"]) == [2]
@@ -58,5 +62,7 @@ def test_what_does_not_fit_is_refused(run: Callable[..., Done], tmp_path: Path) 
     wrong = run(*command, "--start", "2024-03-01", "--end", "2024-03-02", "--pick-threshold", 0.2, expect=2)
     assert "needs --picker" in wrong.stderr
     assert "has no results" in run("archive", "status", tmp_path, expect=2).stderr
+    span = ("--start", "2024-03-02", "--end", "2024-03-01")
+    assert "--end must be after --start" in run("archive", "events", tmp_path, *span, expect=2).stderr
     bad = run("archive", "events", tmp_path, "--travel-time", -1, expect=2)
     assert "positive number" in bad.stderr
