@@ -234,7 +234,8 @@ class Watcher:
             self._data_clock = content["clock"]
         self._network.resume(content["network"], self._clock)
         self._stations.resume(content["stations"], self._clock)
-        logger.info("going on where the last watcher ended, with %s", counted(len(self._stations), "station"))
+        if len(self._stations):
+            logger.info("going on where the last watcher ended, with %s", counted(len(self._stations), "station"))
 
     def _since(self) -> dict[str, UTCDateTime]:
         """Return from when on the source should send each channel: windows that come next begin before they end."""
