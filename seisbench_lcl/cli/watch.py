@@ -113,7 +113,7 @@ def watch(
         "channels": parse_channels(channels),
     }
     with ExitStack() as stack:
-        stack.enter_context(logged(log, None if tui or (log and not errors.quiet) else sys.stderr, as_json))
+        stack.enter_context(logged(log, None if tui or log or errors.quiet else sys.stderr, as_json))
         outputs: list[Output] = [Hook(command) for command in hook or []]
         outputs += [Webhook(url) for url in webhook or []]
         if seiscomp is not None:

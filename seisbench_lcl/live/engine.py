@@ -13,8 +13,9 @@ from obspy import Trace, UTCDateTime
 
 from seisbench_lcl.archive.settings import ignored_labels
 from seisbench_lcl.live.changes import Change
+from seisbench_lcl.live.grown_events import News
 from seisbench_lcl.live.hits import Rules
-from seisbench_lcl.live.network import Network, News
+from seisbench_lcl.live.network import Network
 from seisbench_lcl.live.outputs.base import Output
 from seisbench_lcl.live.outputs.json_lines import last_written
 from seisbench_lcl.live.pace import Pace
@@ -137,8 +138,9 @@ class Watcher:
                     self._take(packets)
                     self._step(reader)
                 self._step(reader, ended=reader.error is None and not self._stopping.is_set())
-            self._save()
-            self._report(0, now=True)
+            if reader.error is None or len(self._stations):  # else a source refuses, and nothing has begun
+                self._save()
+                self._report(0, now=True)
         finally:
             reader.stop()
             self._writer.close()
@@ -250,7 +252,8 @@ class Watcher:
             self._data_clock = content["clock"]
         self._network.resume(content["network"], self._clock)
         self._stations.resume(content["stations"], self._clock)
-        logger.info("going on where the last watcher ended, with %s", counted(len(self._stations), "station"))
+        if len(self._stations):
+            logger.info("going on where the last watcher ended, with %s", counted(len(self._stations), "station"))
 
     def _since(self) -> dict[str, UTCDateTime]:
         """Return from when on the source should send each channel: windows that come next begin before they end."""
@@ -291,6 +294,7 @@ def rules_of(model: Model, settings: WatchSettings) -> Rules:
         model.preprocessing.before,
         settings.stride / model.sampling_rate,
         model.preprocessing.seconds,
+        settings.picker is not None,
     )
 
 

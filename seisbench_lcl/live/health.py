@@ -7,6 +7,8 @@ from typing import Any
 
 from obspy import UTCDateTime
 
+from seisbench_lcl.wording import counted
+
 
 @dataclass(frozen=True)
 class StationHealth:
@@ -108,7 +110,7 @@ class Health:
     def __str__(self) -> str:
         windows, dropped = (sum(getattr(one, name) for one in self.stations) for name in ("windows", "dropped"))
         parts = [
-            f"{len(self.stations)} stations",
+            counted(len(self.stations), "station"),
             "" if self.delay is None else f"median delay {self.delay:.1f} s",
             f"{self.windows_per_second:.1f} windows/s",
             f"{windows} windows decided, {dropped} dropped",

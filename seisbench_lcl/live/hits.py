@@ -29,12 +29,16 @@ class Hit(NamedTuple):
         By label.
     coverage, novelty : float
         The latter is NaN where the model has none.
+    previous : int or None
+        Start of the window before it on which the model decided, hit or not, in ns since 1970; None without one. It
+        tells whether a record begins with the hit.
     """
 
     start: int
     probabilities: tuple[float, ...]
     coverage: float
     novelty: float
+    previous: int | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,8 @@ class Rules:
         As in `WindowList`.
     before, step, length : float
         Of windows, in s: from the start to P, to the next window, to the end.
+    at_arrivals : bool
+        Whether P positions are picks, not every stride.
     """
 
     labels: tuple[str, ...]
@@ -64,16 +70,18 @@ class Rules:
     before: float
     step: float
     length: float
+    at_arrivals: bool = False
 
     @property
     def reach(self) -> int:
         """Time between the starts of two windows in ns, beyond which they do not belong together."""
         return round(max(self.step, self.length) * SECOND) + 1000
 
-    def hits(self, block: StationWindows) -> list[Hit]:
-        """Return the hits of a block."""
+    def hits(self, block: StationWindows, previous: int | None) -> list[Hit]:
+        """Return the hits of a block; `previous` is the start of the last window before it that was decided."""
         wanted = np.array([label not in self.ignored for label in self.labels])
-        rows = np.flatnonzero(wanted[block.best] & (block.best >= 0) & (block.highest >= self.threshold))
+        decided = np.flatnonzero(block.decided)
+        places = np.flatnonzero(wanted[block.best[decided]] & (block.highest[decided] >= self.threshold))
         novelty = block.diagnostics.get("novelty", np.full(len(block), np.nan))
         return [
             Hit(
@@ -81,26 +89,28 @@ class Rules:
                 tuple(block.probabilities[row].tolist()),
                 float(block.coverage[row]),
                 float(novelty[row]),
+                block.time(int(decided[place - 1])).ns if place else previous,
             )
-            for row in rows.tolist()
+            for place, row in zip(places.tolist(), decided[places].tolist(), strict=True)
         ]
 
     def detections(self, station: StationId, hits: Sequence[Hit]) -> list[LabelledDetection]:
         """Return the detections of some hits of a station."""
+        rows = self._with_previous(hits)
         step = round(self.step * SECOND)
-        edges = [i for i, (one, later) in enumerate(pairwise(hits), start=1) if abs(later.start - one.start - step) > 1]
+        edges = [i for i, (one, later) in enumerate(pairwise(rows), start=1) if abs(later.start - one.start - step) > 1]
         blocks = [
             StationWindows(
                 station,
-                UTCDateTime(ns=hits[first].start),
+                UTCDateTime(ns=rows[first].start),
                 self.step,
                 self.length,
-                np.array([hit.probabilities for hit in hits[first:end]], dtype=np.float32),
-                np.array([hit.coverage for hit in hits[first:end]], dtype=np.float32),
+                np.array([row.probabilities for row in rows[first:end]], dtype=np.float32),
+                np.array([row.coverage for row in rows[first:end]], dtype=np.float32),
                 np.full(end - first, "", dtype=object),
-                {"novelty": np.array([hit.novelty for hit in hits[first:end]], dtype=np.float32)},
+                {"novelty": np.array([row.novelty for row in rows[first:end]], dtype=np.float32)},
             )
-            for first, end in pairwise([0, *edges, len(hits)])
+            for first, end in pairwise([0, *edges, len(rows)])
         ]
         windows = WindowList(
             self.labels,
@@ -109,8 +119,19 @@ class Rules:
             event_types=self.event_types,
             component=self.component,
             weights=self.weights,
+            at_arrivals=self.at_arrivals,
         )
         return list(windows.detections(self.threshold, ignore=self.ignored))
+
+    def _with_previous(self, hits: Sequence[Hit]) -> list[Hit]:
+        """Return hits and the decided windows before them, which are none: no label has a probability there."""
+        nothing = (0.0,) * len(self.labels)
+        rows: list[Hit] = []
+        for hit in hits:
+            if hit.previous is not None and not (rows and rows[-1].start == hit.previous):
+                rows.append(Hit(hit.previous, nothing, 1.0, float("nan")))
+            rows.append(hit)
+        return rows
 
     def last_sample(self, detection: LabelledDetection) -> UTCDateTime:
         """Return the time after the last window of a detection."""
@@ -124,13 +145,12 @@ class OpenHits:
     ----------
     station : StationId
     rules : Rules
-    hits : iterable of Hit
-        From an earlier process.
     """
 
-    def __init__(self, station: StationId, rules: Rules, hits: Iterable[Hit] = ()) -> None:
+    def __init__(self, station: StationId, rules: Rules) -> None:
         self.station, self._rules = station, rules
-        self.hits = list(hits)
+        self.hits: list[Hit] = []
+        self._newest: int | None = None  # start of the last window that was decided, in ns since 1970
         self._known: list[LabelledDetection] | None = None
 
     @property
@@ -139,11 +159,14 @@ class OpenHits:
         return self.hits[0].start + round(self._rules.before * SECOND) if self.hits else None
 
     def add(self, blocks: Iterable[StationWindows]) -> None:
-        """Add the hits of decided windows."""
-        new = [hit for block in blocks for hit in self._rules.hits(block)]
-        if new:
-            self.hits = sorted([*self.hits, *new])
-            self._known = None
+        """Add the hits of windows, which come in order of time."""
+        for block in sorted(blocks, key=lambda one: one.start.ns):
+            new = self._rules.hits(block, self._newest)
+            if new:
+                self.hits += new
+                self._known = None
+            if block.decided.any():
+                self._newest = block.time(int(np.flatnonzero(block.decided)[-1])).ns
 
     def close(self, front: int) -> list[LabelledDetection]:
         """Return the detections that no later window can change, and forget their hits.
@@ -171,17 +194,23 @@ class OpenHits:
             self._known = self._rules.detections(self.station, self.hits) if self.hits else []
         return self._known
 
-    def to_list(self) -> list[list[Any]]:
-        """Return the hits as JSON types."""
-        return [
-            [hit.start, list(hit.probabilities), hit.coverage, None if np.isnan(hit.novelty) else hit.novelty]
-            for hit in self.hits
-        ]
+    def to_dict(self) -> dict[str, Any]:
+        """Return all that the next process must know, as JSON types."""
+        return {
+            "newest": self._newest,
+            "hits": [{**hit._asdict(), "novelty": None if np.isnan(hit.novelty) else hit.novelty} for hit in self.hits],
+        }
 
-    @staticmethod
-    def from_list(plain: Iterable[Sequence[Any]]) -> list[Hit]:
-        """Return hits from `to_list`."""
-        return [
-            Hit(int(start), tuple(probabilities), coverage, float("nan") if novelty is None else novelty)
-            for start, probabilities, coverage, novelty in plain
+    def resume(self, plain: Mapping[str, Any]) -> None:
+        """Take over what another process knew, from `to_dict`."""
+        self._newest, self._known = plain["newest"], None
+        self.hits = [
+            Hit(
+                one["start"],
+                tuple(one["probabilities"]),
+                one["coverage"],
+                float("nan") if one["novelty"] is None else one["novelty"],
+                one["previous"],
+            )
+            for one in plain["hits"]
         ]

@@ -8,8 +8,8 @@ from typing import Any
 from obspy import Trace
 
 from seisbench_lcl.live.deciding import Decider
+from seisbench_lcl.live.grown_events import Front
 from seisbench_lcl.live.hits import OpenHits, Rules
-from seisbench_lcl.live.network import Front
 from seisbench_lcl.live.picking import BLOCK, Block, Picking
 from seisbench_lcl.live.segment import SECOND
 from seisbench_lcl.live.settings import Geometry, WatchSettings
@@ -286,7 +286,7 @@ class Stations:
                 "station": list(station),
                 "next": watched.next,
                 "since": None if watched.next is None else self._needed(watched),
-                "hits": watched.hits.to_list(),
+                "hits": watched.hits.to_dict(),
                 "windows": watched.windows,
                 "dropped": watched.dropped,
                 "latest": watched.latest,
@@ -302,7 +302,7 @@ class Stations:
             watched = self._known[station] = self._new(station, clock)
             watched.next, watched.latest = one["next"], one["latest"]
             watched.windows, watched.dropped = one["windows"], one["dropped"]
-            watched.hits = OpenHits(station, self.rules, OpenHits.from_list(one["hits"]))
+            watched.hits.resume(one["hits"])
             watched.buffer.arrived = clock  # as long as a wait, it counts as one that sends
             for name, own in one["channels"].items():
                 watched.buffer.channel(name).resume(own)

@@ -3,6 +3,7 @@
 import json
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import given, settings
@@ -10,11 +11,14 @@ from hypothesis import strategies as st
 from obspy import UTCDateTime
 
 from seisbench_lcl.live.changes import Change, decision_from, plain_decision
+from seisbench_lcl.live.grown_events import Front, News
 from seisbench_lcl.live.hits import Hit, OpenHits, Rules
-from seisbench_lcl.live.network import Front, Network, News
+from seisbench_lcl.live.network import Network
 from seisbench_lcl.live.segment import SECOND
 from seisbench_lcl.models.detected_events import detected_events
 from seisbench_lcl.models.detections import LabelledDetection
+from seisbench_lcl.models.results import WindowList
+from seisbench_lcl.models.station_windows import StationWindows
 from seisbench_lcl.waveforms.station import StationId
 
 LABELS = ("earthquake", "noise", "surface event")
@@ -34,42 +38,70 @@ PATIENT = 1e5  # s for which events wait for stations that are late
 STATIONS = [StationId("XX", code, "", band) for code, band in (("A", "HH"), ("A", "HN"), ("B", "HH"), ("C", "HH"))]
 
 
-def hits_of(rng: random.Random, seconds: int) -> list[Hit]:
-    """Return hits of a station in bursts of either label, some with windows that are left out."""
-    found, second = [], rng.randint(0, 60)
+def windows_of(rng: random.Random, seconds: int, station: StationId = STATIONS[0]) -> StationWindows:
+    """Return a window every second: noise with bursts of either label, and some without a decision."""
+    rows, second = np.full((seconds, 3), (0.05, 0.9, 0.05), dtype=np.float32), rng.randint(0, 60)
     while second < seconds:
         label = rng.choice((0, 0, 2))
         for _ in range(rng.randint(1, 40)):
-            if rng.random() < 0.8:
+            if rng.random() < 0.8 and second < seconds:
                 peak = round(rng.uniform(0.5, 1), 4)
-                shares = [round((1 - peak) / 2, 5)] * 3
-                shares[label] = peak
-                found.append(Hit(START + second * SECOND, tuple(shares), 1.0, 0.5))
+                rows[second] = round((1 - peak) / 2, 5)
+                rows[second, label] = peak
             second += 1
             if rng.random() < 0.1:
                 label = rng.choice((0, 2))
         second += rng.choice((5, 15, 25, 60, 120))
-    return [hit for hit in found if hit.start < START + seconds * SECOND]
+    for _ in range(seconds // 100):
+        first = rng.randrange(seconds)
+        rows[first : first + rng.choice((1, 3, 15, 30))] = np.nan
+    novelty = {"novelty": np.where(np.isnan(rows[:, 0]), np.nan, 0.5)}
+    return StationWindows(
+        station, UTCDateTime(ns=START), 1.0, 20.0, rows, np.ones(seconds), np.full(seconds, ""), novelty
+    )
 
 
-def rows(detections: Sequence[LabelledDetection]) -> list[tuple[str, int, int, str, int]]:
-    return sorted((d.trace_id, d.start_time.ns, d.end_time.ns, d.label, d.n_windows) for d in detections)
+def part(block: StationWindows, first: int, end: int) -> list[StationWindows]:
+    """Return the windows that start from one second to before another."""
+    first, end = max(first, 0), min(end, len(block))
+    if first >= end:
+        return []
+    novelty = {"novelty": block.diagnostics["novelty"][first:end]}
+    arrays = block.probabilities[first:end], block.coverage[first:end], block.reasons[first:end]
+    return [StationWindows(block.station, block.time(first), 1.0, 20.0, *arrays, novelty)]
 
 
-@given(st.integers(0, 10**6))
-def test_closed_detections_are_those_of_all_windows(seed: int) -> None:
+def detections_of(*blocks: StationWindows, at_arrivals: bool = False) -> list[LabelledDetection]:
+    """Return the detections of whole records."""
+    windows = WindowList(
+        LABELS, blocks, before=2.0, event_types=RULES.event_types, weights="weights", at_arrivals=at_arrivals
+    )
+    return list(windows.detections(0.5, ignore=["noise"]))
+
+
+def rows(detections: Sequence[LabelledDetection]) -> list[tuple[object, ...]]:
+    return sorted(
+        (d.start_time.ns, d.end_time.ns, d.onset.ns, d.label, d.n_windows, json.dumps(d.probabilities))
+        for d in detections
+    )
+
+
+@given(st.integers(0, 10**6), st.booleans())
+def test_closed_detections_are_those_of_all_windows(seed: int, at_arrivals: bool) -> None:
     rng = random.Random(seed)
-    hits = hits_of(rng, 900)
-    growing, closed, second = OpenHits(STATIONS[0], RULES), [], 0
+    block = windows_of(rng, 900)
+    rules = replace(RULES, at_arrivals=at_arrivals)
+    growing, closed, second = OpenHits(STATIONS[0], rules), [], 0
     while second < 950:
         end = second + rng.randint(1, 60)
-        new = [hit for hit in hits if START + second * SECOND <= hit.start < START + end * SECOND]
-        growing.hits = sorted([*OpenHits.from_list(json.loads(json.dumps(growing.to_list()))), *new])
-        growing._known = None
+        plain = json.loads(json.dumps(growing.to_dict(), allow_nan=False))
+        growing = OpenHits(STATIONS[0], rules)
+        growing.resume(plain)
+        growing.add(part(block, second, end))
         closed += growing.close(START + end * SECOND)
         second = end
     assert growing.hits == []
-    assert rows(closed) == rows(RULES.detections(STATIONS[0], hits))
+    assert rows(closed) == rows(detections_of(block, at_arrivals=at_arrivals))
 
 
 @given(st.integers(0, 10**6))
@@ -77,7 +109,7 @@ def test_closed_detections_are_those_of_all_windows(seed: int) -> None:
 def test_final_events_are_those_of_all_detections(seed: int) -> None:
     """Stations are up to 30 s apart; the network's state passes through JSON now and then."""
     rng = random.Random(seed)
-    hits = {station: hits_of(rng, 300) for station in STATIONS}
+    blocks = {station: windows_of(rng, 300, station) for station in STATIONS}
     delays = {station: rng.randint(0, 30) for station in STATIONS}
     network, growing = Network(RULES, 10.0, PATIENT), {one: OpenHits(one, RULES) for one in STATIONS}
     news: list[News] = []
@@ -86,9 +118,8 @@ def test_final_events_are_those_of_all_detections(seed: int) -> None:
         end = second + rng.randint(1, 20)
         closed, fronts = [], {}
         for station, own in growing.items():
-            first, last = (START + (edge - delays[station]) * SECOND for edge in (second, end))
-            own.hits = sorted([*own.hits, *(hit for hit in hits[station] if first <= hit.start < last)])
-            own._known = None
+            own.add(part(blocks[station], second - delays[station], end - delays[station]))
+            last = START + (end - delays[station]) * SECOND
             closed += own.close(last)
             fronts[station] = Front(last + 2 * SECOND, own.first)
         news += network.update(
@@ -100,8 +131,7 @@ def test_final_events_are_those_of_all_detections(seed: int) -> None:
             network.resume(plain, float(end))
         second = end
     news += network.update([], [one for own in growing.values() for one in own.detections()], {}, 1e9, ended=True)
-    everything = [one for station in STATIONS for one in RULES.detections(station, hits[station])]
-    expected = detected_events(everything, LABELS, RULES.event_types, 10.0, "weights")
+    expected = detected_events(detections_of(*blocks.values()), LABELS, RULES.event_types, 10.0, "weights")
     finals = [one.decision for one in news if one.kind == "final"]
     plain_finals = sorted(json.dumps(plain_decision(one)) for one in finals)
     assert plain_finals == sorted(json.dumps(plain_decision(one)) for one in expected)

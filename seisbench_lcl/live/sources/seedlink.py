@@ -154,7 +154,7 @@ class SeedLinkSource:
             accepted += link.begin_at(begin - _OVERLAP if begin else None)
         if not accepted:
             raise SourceError(f"{self.name} has none of the streams {listed(refused) if refused else self._streams}")
-        if refused and not self._told:
+        if refused and known is None and not self._told:  # else they are named among the missing streams
             _log.warning("%s: does not have %s", self.name, listed(refused))
         if not self._told:
             _log.info("%s: %s, %s", self.name, *link.greeting)
