@@ -1,15 +1,17 @@
-"""What .ci/matrix asks of one environment: the demo, and what each kind of weights says about ObsPy's example.
+"""What .ci/matrix asks of one environment: to import all modules, the demo, and what weights say about ObsPy's example.
 
 Usage: python matrix_check.py WHERE.json [REFERENCE.json], in the environment. It fails if a probability differs by more
 than 0.002 from that in the reference, or if the label of a window does.
 """
 
 import json
+import pkgutil
 import platform
 import subprocess
 import sys
 import tempfile
 import time
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,7 @@ WEIGHTS = (
     "SimCLRKMeans/mixed-3c",
     "SpectrogramCNN/mixed-3c",
 )
+OPTIONAL = {"bokeh", "panel", "param", "prometheus_client"}  # modules that only an extra brings
 Windows = dict[str, list[dict[str, Any]]]  # by weights: for each window, probability by label, and "label"
 TOLERANCE = 2e-3  # of a probability; single precision and other versions of filters move it by less
 
@@ -57,10 +60,21 @@ def main() -> None:
         made = sorted(file.name for file in Path(folder).iterdir())
     if made != ["detections.csv", "figure.png", "windows.csv"]:
         sys.exit(f"the demo wrote {made}")
+    import_all()
     found["windows"] = windows()
     Path(sys.argv[1]).write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     farthest = compare(found["windows"], json.loads(Path(sys.argv[2]).read_text())["windows"]) if sys.argv[2:] else 0.0
     print(f"{found['python']} {found['versions']} {found['seconds']}; farthest from the reference: {farthest:.1e}")
+
+
+def import_all() -> None:
+    """Import every module, as far as extras are not needed."""
+    for module in pkgutil.walk_packages(lcl.__path__, "seisbench_lcl."):
+        try:
+            import_module(module.name)
+        except ModuleNotFoundError as error:
+            if error.name not in OPTIONAL:
+                raise
 
 
 def windows() -> Windows:

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
+from urllib.request import urlopen
 
 import numpy as np
 import obspy
@@ -70,6 +71,19 @@ def huggingface(folder: Path) -> None:
             raise
 
 
+def live(folder: Path) -> None:
+    """Serve metrics, and read them."""
+    from seisbench_lcl.live.health import Health
+    from seisbench_lcl.live.outputs.serving import serve_metrics
+
+    server = serve_metrics(0)
+    server.update(Health(obspy.UTCDateTime(), "a source", True, 7, 1.0, 0, 0, 1.0, False))
+    with urlopen(server.url) as answer:
+        metrics = answer.read().decode()
+    server.close()
+    assert "seisbench_lcl_queue_packets 7.0" in metrics, metrics
+
+
 def neighbours(folder: Path) -> None:
     """Find neighbours with the index."""
     from seisbench_lcl.heads.neighbours import nearest
@@ -128,6 +142,7 @@ TRIALS: dict[str, Callable[[Path], None]] = {
         association,
         benchmarks,
         huggingface,
+        live,
         neighbours,
         parquet,
         review,

@@ -1,12 +1,16 @@
 """What a release states in several places: version, Pythons, extras."""
 
 import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
+from packaging.version import Version
 
 from seisbench_lcl._version import __version__
+from seisbench_lcl.models import named
 
 ROOT = Path(__file__).parents[1]
 PROJECT = (ROOT / "pyproject.toml").read_text()
@@ -15,9 +19,23 @@ WORKFLOW = yaml.safe_load((ROOT / ".github" / "workflows" / "gate.yml").read_tex
 
 
 def test_the_version_is_the_same_everywhere() -> None:
-    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == __version__
+    """Until the release, the version ends in ".dev0"."""
+    version = Version(__version__).base_version
+    assert yaml.safe_load((ROOT / "CITATION.cff").read_text())["version"] == version
     released = re.findall(r"^## \[(\d.*?)\]", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE)
-    assert released[0] == __version__
+    assert released[0] == version
+
+
+def test_the_papers_of_named_models_are_cited() -> None:
+    def plain(title: str) -> str:
+        return re.sub(r"[^a-z0-9]", "", title.lower())
+
+    references = yaml.safe_load((ROOT / "CITATION.cff").read_text())["references"]
+    titles = [plain(reference["title"]) for reference in references]
+    citations = [getattr(model, "default_citation", None) or "" for model in vars(named).values()]
+    papers = {paper for citation in citations for paper in citation.splitlines()}
+    assert len(papers) > 10
+    assert [paper for paper in papers if not any(title in plain(paper) for title in titles)] == []
 
 
 def test_the_pythons_are_those_that_are_tried() -> None:
@@ -51,3 +69,18 @@ def test_the_workflow_runs_files_that_exist_and_waits_for_the_gate(job: str) -> 
     while needed != "gate":
         needed = WORKFLOW["jobs"][needed]["needs"]
     assert WORKFLOW["jobs"][job]["timeout-minutes"] <= 60
+
+
+def test_the_links_of_the_readme_work_on_an_index_page(tmp_path: Path) -> None:
+    (tmp_path / ".ci").mkdir()
+    for name in ("README.md", ".ci/readme"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    subprocess.run([tmp_path / ".ci" / "readme", "https://host/us/lcl", "v1"], check=True)
+    before, after = (
+        re.findall(r"(!?)\[[^]]*\]\(([^)]*)\)", (folder / "README.md").read_text()) for folder in (ROOT, tmp_path)
+    )
+    assert any(image for image, _ in before)
+    for (image, link), (_, made) in zip(before, after, strict=True):
+        absolute = f"https://host/us/lcl/{'raw' if image else 'blob'}/v1/{link}"
+        assert made == (link if link.startswith("https://") else absolute)
+        assert link.startswith("https://") or (ROOT / link.partition("#")[0]).exists()

@@ -298,7 +298,7 @@ def _hubs(addresses: list[str] | None) -> list[Hub]:
         if hub.error and addresses:
             raise hub.error
         if hub.error:
-            say(f"{hub.address} does not answer: {hub.error}", errors)
+            say(f"{hub.address} is left out: {hub.error}", errors)
     return hubs
 
 

@@ -29,6 +29,10 @@ _NAMES = {
     "aurc": "area under risk–coverage",
     "error_at_80": "error of the surest 80 %",
     "nmi": "NMI",
+    "unknown_rejected": "unknown, beyond the limit",
+    "known_rejected": "known, beyond the limit",
+    "unknown_auc": "area, novelty",
+    "unknown_auc_confidence": "area, one minus highest probability",
 }
 
 
@@ -58,8 +62,9 @@ class Scores:
         }
 
     def parts(self, kind: str) -> list[str]:
-        """Return the names of the parts of one kind, in the order of the predictions."""
-        return [part for part in dict.fromkeys(self.summary["part"]) if part.startswith(f"{kind} ")]
+        """Return the names of the parts of one kind: errors of P by size, others in the order of the predictions."""
+        found = [part for part in dict.fromkeys(self.summary["part"]) if part.startswith(f"{kind} ")]
+        return sorted(found, key=lambda part: float(part.split()[1])) if kind == "shift" else found
 
 
 def document(plan: Plan, scores: Scores, papers: Mapping[str, Paper], predictions: Predictions) -> str:

@@ -121,7 +121,7 @@ def offered(model: str | None = None, name: str | None = None) -> dict[tuple[str
 
     Notes
     -----
-    A hub that does not answer only causes a warning, because other hubs may have the weights.
+    A hub that cannot be used is left out with a warning, because other hubs may have the weights.
     """
     found: dict[tuple[str, str, str], Offer] = {}
     for hub in known_hubs():
@@ -136,7 +136,7 @@ def offered(model: str | None = None, name: str | None = None) -> dict[tuple[str
 @lru_cache(maxsize=64)
 def _warn(address: str, reason: str) -> None:
     """Warn once, although a program may ask for the weights of many classes."""
-    logger.warning("the hub %s does not answer: %s", address, reason)
+    logger.warning("the hub %s is left out: %s", address, reason)
 
 
 def warn_if_unchecked(hub: Hub) -> None:

@@ -60,12 +60,12 @@ def find(
     if not versions:
         listed = ", ".join(names(cls)) or "none"
         raise WeightsError(
-            f"{cls.__name__} has no pretrained weights called {name!r}; available: {listed}{_silent_hubs()}"
+            f"{cls.__name__} has no pretrained weights called {name!r}; available: {listed}{_left_out()}"
         )
     chosen = weights.newest(versions) if version == "latest" else version
     if chosen not in versions:
         raise WeightsError(
-            f"{name!r} has no version {chosen!r}; available: {', '.join(sorted(set(versions)))}{_silent_hubs()}"
+            f"{name!r} has no version {chosen!r}; available: {', '.join(sorted(set(versions)))}{_left_out()}"
         )
     if chosen in offers and (force or chosen not in known):
         return pull(cls, offers[chosen], cls._model_path(), force=force), chosen
@@ -139,5 +139,5 @@ def _published(cls: type[WaveformModel]) -> Mapping[str, Published]:
     return getattr(cls, "published", {})  # not every SeisBench model is one of ours
 
 
-def _silent_hubs() -> str:
-    return "".join(f"; the hub {hub.address} does not answer: {hub.error}" for hub in known_hubs() if hub.error)
+def _left_out() -> str:
+    return "".join(f"; the hub {hub.address} is left out: {hub.error}" for hub in known_hubs() if hub.error)

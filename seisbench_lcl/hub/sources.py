@@ -169,7 +169,8 @@ class WebSource(FileSource):
             good = False
         if not good:
             raise HubError(
-                f"{_public(address)!a} is not an address of a hub: use https://host/folder, without '?' and '#'"
+                f"{_public(address)!a} is not an address of a hub: use https://host/folder, or "
+                "https://host/folder#KEY with a public key of 56 characters"
             )
         self._base = address.rstrip("/") + "/"
         self._timeout = timeout

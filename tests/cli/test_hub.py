@@ -56,7 +56,7 @@ def test_list(run: Callable[..., Done], hub: Path, tmp_path: Path, monkeypatch: 
     use_hubs(monkeypatch, tmp_path / "nobody", hub)
     done = run("list")
     assert done.stdout.endswith(listed)
-    assert f"{tmp_path / 'nobody'} does not answer: " in done.stderr
+    assert f"{tmp_path / 'nobody'} is left out: " in done.stderr
 
 
 def test_list_for_programs(run: Callable[..., Done], hub: Path) -> None:

@@ -127,7 +127,7 @@ def _files(kind: Kind, module: str, package: str) -> dict[str, str]:
 
     def own(name: str) -> str:
         """Return the text for this kind, or else that for all kinds."""
-        return text(f"{kind}/{name}" if templates.joinpath(kind, name).is_file() else f"common/{name}")
+        return text(f"{kind}/{name}" if (templates / kind / name).is_file() else f"common/{name}")
 
     return {
         f"{package}/{module}.py": text(f"{kind}/module.py.txt"),
