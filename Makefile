@@ -59,9 +59,9 @@ clean: ## remove the outputs of the other targets, except .venv
 	rm -rf demo-output dist docs/_build .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find seisbench_lcl plugins tests docs benchmarks -name __pycache__ -prune -exec rm -rf {} +
 
-# Stamps: nothing is installed again until pyproject.toml or constraints.txt changes.
+# Stamps: nothing is installed again until pyproject.toml, constraints.txt or the version, which plugins ask for, changes.
 # torch is installed first and alone, so that a CPU build chosen beforehand or by pip's settings is kept.
-$(VENV)/.base: pyproject.toml constraints.txt
+$(VENV)/.base: pyproject.toml constraints.txt seisbench_lcl/_version.py
 	$(PYTHON) -m venv $(VENV)
 	$(INSTALL) torch
 	$(INSTALL) --editable .
@@ -72,7 +72,7 @@ $(VENV)/.extra-%: $(VENV)/.base
 	touch $@
 
 # All of them in one go, which takes pip half the time.
-$(VENV)/.everything: pyproject.toml constraints.txt $(wildcard plugins/*/pyproject.toml)
+$(VENV)/.everything: pyproject.toml constraints.txt seisbench_lcl/_version.py $(wildcard plugins/*/pyproject.toml)
 	$(PYTHON) -m venv $(VENV)
 	$(INSTALL) torch
 	$(INSTALL) --editable '.[test,lint,docs]' build hatchling

@@ -13,7 +13,7 @@ release = version = __version__
 sys.path.insert(0, str(Path(__file__).parent / "_ext"))
 extensions = [
     "myst_parser",
-    "numpydoc",
+    "docstrings",
     "sphinx.ext.autodoc",
     "mathtext",
     "executed",

@@ -236,7 +236,16 @@ class ArchiveError(SeisBenchLCLError, RuntimeError):
 
 
 class SourceError(SeisBenchLCLError, RuntimeError):
-    """A source of live data cannot be used, and trying again would not help: no such host, no such stream."""
+    """A source of live data cannot be used, and trying again would not help: no such host, no such stream.
+
+    Examples
+    --------
+    >>> from seisbench_lcl.live.sources import open_source
+    >>> open_source("replay:nowhere.mseed")
+    Traceback (most recent call last):
+        ...
+    seisbench_lcl.errors.SourceError: ...
+    """
 
 
 class WeightsError(SeisBenchLCLError, ValueError):

@@ -27,11 +27,12 @@ _COMMANDS = """\
 seisbench-lcl classify *.mseed --weights …
 seisbench-lcl catalog events.xml --waveforms …
 seisbench-lcl archive run /data/sds --weights …
+seisbench-lcl watch --seedlink HOST --weights …
 seisbench-lcl detect, train, clusters, name
 seisbench-lcl review, adapt
-seisbench-lcl new-plugin, hub, evaluate"""
+seisbench-lcl compare, evaluate, new-plugin, hub"""
 _POINTS = (
-    "Streams, catalogues and years of archive by the same code; decisions in QuakeML, SeisComP, CSV, Parquet.",
+    "Streams, catalogues, archives and live data by the same code; decisions in QuakeML, SeisComP, CSV, Parquet.",
     "With labels, with few labels (a page in the browser, seconds of learning), and without any.",
     "Every score by event, with its interval, and with whole repositories held out.",
     "Your own extractor, head, network or weights as a plugin; no pickles.",

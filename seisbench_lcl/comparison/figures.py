@@ -1,6 +1,7 @@
 """Figures of a comparison, from its files alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ from seisbench_lcl.plotting.panels import hide_frame
 from seisbench_lcl.wording import counted
 
 _MARKERS = "osD^vP"
+_LEAST = 10  # windows in a bin of confidence, or its accuracy is chance
 
 
 def draw(plan: Plan, spec: FigureSpec, scores: Scores, predictions: Predictions) -> Figure:
@@ -169,10 +171,13 @@ def _pareto(spec: FigureSpec, scores: Scores, models: Sequence[str]) -> Figure:
         row = table[model]
         bars = np.maximum([[row["value"] - row["low"]], [row["high"] - row["value"]]], 0)
         colour = COLOURS[k % len(COLOURS)]
-        axes.errorbar(cost[model], row["value"], bars, fmt=_MARKERS[k // len(COLOURS)], color=colour, ms=6, lw=1)
-        axes.annotate(model, (cost[model], row["value"]), xytext=(6, 4), textcoords="offset points", fontsize="small")
+        fmt = _MARKERS[k % len(_MARKERS)]
+        axes.errorbar(cost[model], row["value"], bars, fmt=fmt, color=colour, ms=6, lw=1, label=model)
     axes.set(xscale="log", xlabel="ms of one thread per window", ylabel=f"{name_of(metric)} per {spec.level}")
     axes.set_title(spec.title, loc="left")
+    for axis in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
+        axis("{x:g}")
+    figure.legend(loc="outside right upper", frameon=False, fontsize="small")
     hide_frame(axes)
     return figure
 
@@ -192,7 +197,7 @@ def _reliability(spec: FigureSpec, models: Sequence[str], predictions: Predictio
             truth = truth_of.loc[own["window"], "label"].map(codes).to_numpy()
             events = truth_of.loc[own["window"], "event"].to_numpy(dtype=str)
             found.append((p, truth) if spec.level == "station" else mean_by_event(p, truth, events)[:2])
-        bins = reliability(*(np.concatenate(part) for part in zip(*found, strict=True))).query("n > 0")
+        bins = reliability(*(np.concatenate(part) for part in zip(*found, strict=True))).query("n >= @_LEAST")
         axes.plot(bins["confidence"], bins["accuracy"], f"-{_MARKERS[k % 6]}", color=COLOURS[k % 8], ms=4, label=model)
     axes.set(xlabel="Highest probability", ylabel=f"Accuracy per {spec.level}", xlim=(0.2, 1.01), ylim=(0, 1.02))
     axes.set_title(spec.title, loc="left")
@@ -208,13 +213,13 @@ def _curves(plan: Plan, spec: FigureSpec, scores: Scores, models: Sequence[str])
     axes = figure.subplots()
     if spec.kind == "events":
         _by_events(axes, plan, scores.of(spec.level, metric), models)
-        axes.set(xscale="log", xlabel="Events learnt from")
+        axes.set_xlabel("Events learnt from")
     else:
         parts = scores.parts(spec.part)
         for k, model in enumerate(models):
             rows = [(i, scores.of(spec.level, metric, part)) for i, part in enumerate(parts)]
             found = [(i, table[model]) for i, table in rows if model in table]
-            _line(axes, [i for i, _ in found], [row for _, row in found], model, k)
+            _line(axes, [i + _aside(k, models) for i, _ in found], [row for _, row in found], model, k)
         axes.set_xticks(range(len(parts)), [part.removeprefix(f"{spec.part} ") for part in parts])
     axes.set_ylabel(f"{name_of(metric)} per {spec.level}")
     axes.set_title(spec.title, loc="left")
@@ -228,11 +233,17 @@ def _by_events(axes: Axes, plan: Plan, table: Mapping[str, Mapping[str, float]],
     for entry in plan.models:
         if entry.title in models and entry.title in table:
             families.setdefault(entry.curve or entry.name, []).append((entry.events or np.inf, entry.title))
-    most = max((n for family in families.values() for n, _ in family if np.isfinite(n)), default=1.0)
+    numbers = sorted({n for family in families.values() for n, _ in family})
     for k, (family, members) in enumerate(families.items()):
         members.sort()
-        x = [n if np.isfinite(n) else 2 * most for n, _ in members]
+        x = [numbers.index(n) + _aside(k, families) for n, _ in members]
         _line(axes, x, [table[title] for _, title in members], family, k)
+    axes.set_xticks(range(len(numbers)), [f"{n:g}" if np.isfinite(n) else "all" for n in numbers])
+
+
+def _aside(k: int, lines: Collection[Any]) -> float:
+    """Return how far line k moves aside, so that the intervals of all can be seen."""
+    return 0.05 * (k - (len(lines) - 1) / 2)
 
 
 def _line(axes: Axes, x: Sequence[float], rows: Sequence[Mapping[str, float]], label: str, k: int) -> None:

@@ -54,6 +54,11 @@ class Data(Part):
         shifts fit into the trace.
     relabel : dict
         Class of the comparison for labels of the dataset, such as one class for all events; "" leaves a label out.
+
+    Examples
+    --------
+    >>> Data(dataset="mixed_3c").band
+    (1.0, 18.0)
     """
 
     dataset: Text
@@ -103,6 +108,11 @@ class Split(Part):
         dealt once, so that only the seed changes. A class that no other region has is not tested.
     seeds : int
         Number of seeds with which the first deal is learnt again, to tell chance in training from chance in data.
+
+    Examples
+    --------
+    >>> Split(folds=10, test=3, repeats=10).seeds
+    1
     """
 
     by: Literal["events", "region", "event", "targets"] = "events"
@@ -183,6 +193,11 @@ class Entry(Part):
         Class of the comparison for labels of `weights` that are called otherwise; "" leaves a label out.
     map : bool
         Whether to draw the features of the test windows of the first deal in two dimensions (t-SNE).
+
+    Examples
+    --------
+    >>> Entry(name="SpectrogramCNN", members=3, shown="three networks").title
+    'three networks'
     """
 
     name: str = ""

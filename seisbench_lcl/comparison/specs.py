@@ -33,6 +33,11 @@ class TableSpec(Part):
         Titles; by default all.
     paper : str, optional
         Name of a file of numbers in the folder `paper` beside the TOML file.
+
+    Examples
+    --------
+    >>> TableSpec(title="Scores of events", level="event", metrics=["accuracy", "ece"]).kind
+    'scores'
     """
 
     title: Text
@@ -60,6 +65,11 @@ class FigureSpec(Part):
         As in `TableSpec`.
     features : str
         Title of the model whose features are drawn in a "map".
+
+    Examples
+    --------
+    >>> FigureSpec(name="trust", kind="reliability", level="event").metrics
+    ['accuracy']
     """
 
     name: Annotated[str, Field(pattern=r"^[\w-]+$")]

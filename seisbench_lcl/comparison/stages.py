@@ -60,6 +60,15 @@ class Comparison:
     ------
     ConfigurationError
         If pyarrow is missing, a paper's numbers are missing, or there are to be more repeats than the plan deals.
+
+    Examples
+    --------
+    >>> plan = Plan.model_validate({"title": "Two", "data": {"dataset": "mixed_3c"}, "models": [{"name": "DEC"}]})
+    >>> comparison = Comparison(plan, papers=Path(), data=Path("data"), out=Path("compared"))
+    >>> comparison.dataset
+    Traceback (most recent call last):
+        ...
+    seisbench_lcl.errors.DatasetError: data/mixed_3c is no folder, and seisbench.data has no mixed_3c: ...
     """
 
     plan: Plan

@@ -62,7 +62,20 @@ class Setting:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A run, and why it failed."""
+    """A run, and why it failed.
+
+    Attributes
+    ----------
+    run : Run
+    error : str or None
+        None if its predictions are written.
+
+    Examples
+    --------
+    >>> from seisbench_lcl.comparison.plan import Entry
+    >>> Outcome(Run(Entry(name="DEC"), deal=0, seed=0), error="too few windows").run.path.as_posix()
+    'predictions/DEC/deal-0-seed-0'
+    """
 
     run: Run
     error: str | None = None

@@ -40,7 +40,14 @@ _T = TypeVar("_T")
 
 
 class Request(NamedTuple):
-    """One line of a request: codes, in which ? and * are wildcards, and two times."""
+    """One line of a request: codes, in which ? and * are wildcards, and two times.
+
+    Examples
+    --------
+    >>> day = UTCDateTime(2024, 3, 1)
+    >>> Request("GE", "WLF", "*", "HH?", day, day + 60).channel
+    'HH?'
+    """
 
     network: str
     station: str

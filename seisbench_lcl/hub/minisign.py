@@ -118,6 +118,13 @@ class SecretKey:
     public : PublicKey
     seed : bytes
         32 bytes.
+
+    Examples
+    --------
+    >>> key = SecretKey.new()
+    >>> signature = key.sign(b"registry", "timestamp:1704067200")
+    >>> key.public.check(b"registry", signature)
+    'timestamp:1704067200'
     """
 
     public: PublicKey

@@ -34,6 +34,17 @@ class Change:
         Counts the changes of an output folder, from 1. Who has seen a number before has seen the change.
     id : str
         Id of the event that stays the same from its first change to its last.
+
+    Examples
+    --------
+    >>> nan = float("nan")
+    >>> decision = EventDecision("a", "blast", "explosion", {"blast": 1.0}, nan, nan, 1, 0, "", "mean", "mine")
+    >>> change = Change("final", decision, 4.2, UTCDateTime(2024, 3, 1), number=7, id="smi:local/a")
+    >>> plain = change.to_dict()
+    >>> plain["kind"], plain["label"], plain["latency"]
+    ('final', 'blast', 4.2)
+    >>> Change.from_dict(plain).number
+    7
     """
 
     kind: Kind

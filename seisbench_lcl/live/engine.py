@@ -62,6 +62,24 @@ class Watcher:
     ------
     OutputError
         If another watcher has the folder, it belongs to other weights or settings, or it cannot be written to.
+
+    Examples
+    --------
+    `seisbench_lcl.live.watch` makes one of addresses and names; this is what it does.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from obspy.core.util import get_example_file
+    >>> from seisbench_lcl import from_pretrained
+    >>> from seisbench_lcl.live.outputs import JsonLines, written
+    >>> from seisbench_lcl.live.sources import open_source
+    >>> source = open_source("replay:" + get_example_file("BW.BGLD.__.EHE.D.2008.001.first_10_records"))
+    >>> model = from_pretrained("MiniRocketRidge/mixed-3c-fast")
+    >>> with TemporaryDirectory() as name:
+    ...     folder = Path(name)
+    ...     watcher = Watcher(source, model, folder, WatchSettings(stride=100, margin=4.0), lambda: JsonLines(folder))
+    ...     watcher.run()  # one component of three: no decision
+    ...     list(written(folder))
+    []
     """
 
     def __init__(

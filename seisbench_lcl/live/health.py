@@ -24,6 +24,11 @@ class StationHealth:
         Windows that were decided on since the start, and those that were dropped.
     last_label : str or None
         Of its last window; None if the model abstained, or has not decided yet.
+
+    Examples
+    --------
+    >>> StationHealth("GE.WLF..HH", delay=3.5, buffered=120.0, windows=60, dropped=0, last_label="noise").delay
+    3.5
     """
 
     station: str
@@ -57,6 +62,24 @@ class Health:
     errors : mapping from what failed to int
         How often, since the start.
     stations : sequence of StationHealth
+
+    Examples
+    --------
+    >>> station = StationHealth("GE.WLF..HH", delay=3.5, buffered=120.0, windows=60, dropped=0, last_label="noise")
+    >>> health = Health(
+    ...     time=UTCDateTime(2024, 3, 1),
+    ...     source="seedlink localhost:18000",
+    ...     connected=True,
+    ...     queue=0,
+    ...     memory_mb=700.0,
+    ...     open_events=1,
+    ...     events=2,
+    ...     windows_per_second=1.0,
+    ...     behind=False,
+    ...     stations=[station],
+    ... )
+    >>> print(health)
+    seedlink localhost:18000: 1 stations; median delay 3.5 s; 1.0 windows/s; 60 windows decided, ...
     """
 
     time: UTCDateTime

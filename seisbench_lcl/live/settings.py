@@ -64,6 +64,14 @@ class WatchSettings:
     ------
     ConfigurationError
         If a value is out of range.
+
+    Examples
+    --------
+    >>> settings = WatchSettings(stride=100, margin=4.0, min_stations=2)
+    >>> settings.final_after
+    60.0
+    >>> settings.digest("e533ca69") == WatchSettings(stride=200, margin=4.0).digest("e533ca69")
+    False
     """
 
     stride: int

@@ -36,8 +36,8 @@ class DecisionList(list[EventDecision]):
     >>> events = from_pretrained("MiniRocketRidge/mixed-3c").classify(obspy.read()).events
     >>> print(events)
     1 event
-    time 2009-08-24  label       prob.    certainty  for  against  because
-    00:20:06.0       earthquake   0.98  very likely    1        0
+    time 2009-08-24  label       prob.  certainty  for  against  because
+    00:20:06.0       earthquake   0.87     likely    1        0
     """
 
     def to_dataframe(self) -> pd.DataFrame:

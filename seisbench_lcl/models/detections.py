@@ -69,7 +69,7 @@ class LabelledDetection(Detection):
     >>> import seisbench_lcl as lcl
     >>> [found] = lcl.from_pretrained("EnvelopePhysicalRidge/mixed-3c").classify(obspy.read()).detections
     >>> found.label, round(found.probability, 2), found.n_windows
-    ('earthquake', 0.99, 5)
+    ('earthquake', 0.95, 5)
     """
 
     def __init__(

@@ -6,7 +6,19 @@ from seisbench_lcl.live.changes import Change
 
 
 class Output(Protocol):
-    """Somewhere that changes of decisions go."""
+    """Somewhere that changes of decisions go.
+
+    Examples
+    --------
+    >>> class Printed:
+    ...     def write(self, change):
+    ...         print(change.kind, change.decision.label)
+    ...
+    ...     def close(self):
+    ...         pass
+    >>> output: Output = Printed()  # for `watch(..., outputs=[output])`
+    >>> output.close()
+    """
 
     def write(self, change: Change) -> None:
         """Take a change, in the order in which they are made.

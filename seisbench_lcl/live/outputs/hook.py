@@ -39,6 +39,11 @@ class Hook(QueuedOutput):
     ------
     ConfigurationError
         If there is no such command, or an argument is out of range.
+
+    Examples
+    --------
+    >>> hook = Hook("cat", kinds=["final"])
+    >>> hook.close()
     """
 
     def __init__(

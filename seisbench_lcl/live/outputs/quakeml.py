@@ -22,6 +22,20 @@ class QuakeMLFolder:
     ----------
     repeatable : bool
         A change that is written twice leaves the same file, so it may be, after a process was killed.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from obspy import UTCDateTime
+    >>> from seisbench_lcl.models.decision import EventDecision
+    >>> nan = float("nan")
+    >>> decision = EventDecision("a", "blast", "explosion", {"blast": 1.0}, nan, nan, 1, 0, "", "mean", "mine")
+    >>> change = Change("final", decision, 4.2, UTCDateTime(2024, 3, 1), id="smi:local/a")
+    >>> with TemporaryDirectory() as name:
+    ...     folder = QuakeMLFolder(name)
+    ...     folder.write(change)
+    ...     folder.path(change).relative_to(name).as_posix()
+    '2024/03/a.xml'
     """
 
     repeatable = True

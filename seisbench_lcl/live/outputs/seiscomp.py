@@ -55,6 +55,12 @@ class SeisComPComments(QueuedOutput):
         If there is no such command, or an argument is out of range.
     OutputError
         If there is no folder of dumps.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     SeisComPComments(folder, folder).close()
     """
 
     def __init__(

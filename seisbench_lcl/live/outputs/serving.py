@@ -14,6 +14,13 @@ class Metrics(Protocol):
     Attributes
     ----------
     url : str
+
+    Examples
+    --------
+    >>> from contextlib import closing
+    >>> with closing(serve_metrics(0)) as metrics:  # any port that is free
+    ...     metrics.url
+    'http://127.0.0.1:.../metrics'
     """
 
     url: str

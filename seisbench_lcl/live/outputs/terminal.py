@@ -24,6 +24,17 @@ class TerminalView:
     Parameters
     ----------
     console : rich.console.Console, optional
+
+    Examples
+    --------
+    >>> from io import StringIO
+    >>> from obspy import UTCDateTime
+    >>> console = Console(file=StringIO(), width=80)
+    >>> health = Health(UTCDateTime(0), "replay", True, 0, 700.0, 1, 2, 1.0, False)
+    >>> with TerminalView(console) as view:
+    ...     view.update(health, [])
+    >>> "1 open, 2 final" in console.file.getvalue()
+    True
     """
 
     def __init__(self, console: Console | None = None) -> None:

@@ -41,6 +41,11 @@ class Webhook(QueuedOutput):
     ------
     ConfigurationError
         If the address is none, or an argument is out of range.
+
+    Examples
+    --------
+    >>> webhook = Webhook("https://example.org/events", headers={"Authorization": "Bearer ..."}, kinds=["final"])
+    >>> webhook.close()
     """
 
     def __init__(

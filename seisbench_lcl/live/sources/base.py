@@ -13,6 +13,22 @@ class PacketSource(Protocol):
     ----------
     name : str
         For messages, such as "seedlink HOST:PORT".
+
+    Examples
+    --------
+    A source that has ended before it began:
+
+    >>> class Nothing:
+    ...     name, is_live = "nothing", False
+    ...
+    ...     def packets(self, since):
+    ...         yield from ()
+    ...
+    ...     def close(self):
+    ...         pass
+    >>> source: PacketSource = Nothing()
+    >>> list(source.packets({}))
+    []
     """
 
     name: str

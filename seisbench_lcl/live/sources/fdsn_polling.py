@@ -40,6 +40,12 @@ class FdsnPollingSource:
     ------
     ConfigurationError
         If an argument is out of range.
+
+    Examples
+    --------
+    >>> source = FdsnPollingSource("https://example.org", StreamSelection.parse("GE_WLF:HH?"))
+    >>> source.name  # nothing is asked for before `packets`
+    'fdsn https://example.org'
     """
 
     def __init__(

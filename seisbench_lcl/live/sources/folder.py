@@ -39,6 +39,15 @@ class FolderSource:
         If an argument is out of range.
     SourceError
         If it is no folder.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     source = FolderSource(folder)
+    ...     next(source.packets({})) is None  # nothing has come yet
+    ...     source.close()
+    True
     """
 
     def __init__(

@@ -46,6 +46,12 @@ class SeedLinkSource:
     ------
     ConfigurationError
         If an argument is out of range.
+
+    Examples
+    --------
+    >>> source = SeedLinkSource("localhost", StreamSelection.parse("GE_WLF:HH?"))
+    >>> source.name  # the connection is made by `packets`
+    'seedlink localhost:18000'
     """
 
     def __init__(

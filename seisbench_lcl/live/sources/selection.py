@@ -26,7 +26,14 @@ _LAGGING = 3600.0  # s behind its station's newest stream, from which on a strea
 
 
 class StreamId(NamedTuple):
-    """The four codes of a stream."""
+    """The four codes of a stream.
+
+    Examples
+    --------
+    >>> import obspy
+    >>> str(StreamId.of(obspy.read()[0]))
+    'BW.RJOB..EHZ'
+    """
 
     network: str
     station: str
@@ -44,7 +51,14 @@ class StreamId(NamedTuple):
 
 
 class StreamPattern(NamedTuple):
-    """Codes, in which ? stands for one character and * for any number."""
+    """Codes, in which ``?`` stands for one character and ``*`` for any number.
+
+    Examples
+    --------
+    >>> pattern = StreamPattern("GE", "W*", channel="HH?")
+    >>> pattern.has(StreamId("GE", "WLF", "", "HHZ")), pattern.names_station, str(pattern)
+    (True, False, 'GE_W*:HH?')
+    """
 
     network: str
     station: str
@@ -95,8 +109,8 @@ class StreamSelection:
         """Read SeedLink's notation: NET_STA:SELECTOR SELECTOR,NET_STA,...
 
         A selector is a channel code of three letters, after a location code of two if it matters ("--" is the empty
-        one); ? stands for any character. Without selectors, all channels of the station are wanted. NET_STA may have
-        the wildcards ? and *. The notation NET.STA.LOC.CHA is understood too.
+        one); ``?`` stands for any character. Without selectors, all channels of the station are wanted. NET_STA may
+        have the wildcards ``?`` and ``*``. The notation NET.STA.LOC.CHA is understood too.
 
         Parameters
         ----------
