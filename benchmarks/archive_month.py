@@ -241,7 +241,11 @@ def plot(runs: dict[str, Memory], path: Path) -> None:
     figure, axes = plt.subplots(len(runs), 1, figsize=(7, 4.2), layout="constrained", sharex=True, sharey=True)
     for axis, (name, memory) in zip(axes, runs.items(), strict=True):
         for pid in dict.fromkeys(pid for _, pid, _ in memory.samples):
-            times, sizes = zip(*((when / 60, size) for when, one, size in memory.samples if one == pid), strict=True)
+            peaks: dict[float, float] = {}  # of each four seconds: a line of all samples makes a large file
+            for when, one, size in memory.samples:
+                if one == pid:
+                    peaks[when // 4 / 15] = max(size, peaks.get(when // 4 / 15, 0))
+            times, sizes = [*peaks], [*peaks.values()]
             axis.plot(times, sizes, color="#1f6f8b", linewidth=1.2)
             axis.fill_between(times, sizes, color="#1f6f8b", alpha=0.12, linewidth=0)
         for kind, colour, marker in (("worker", "#d1495b", "v"), ("client", "black", "X")):
