@@ -81,7 +81,7 @@ class Health:
     ...     stations=[station],
     ... )
     >>> print(health)
-    seedlink localhost:18000: 1 stations; median delay 3.5 s; 1.0 windows/s; 60 windows decided, ...
+    seedlink localhost:18000: 1 station; median delay 3.5 s; 1.0 windows/s; 60 windows decided, ...
     """
 
     time: UTCDateTime

@@ -82,7 +82,7 @@ def test_a_device_is_checked_before_the_work(run: Callable[..., Done], device: s
 
 def test_help_names_the_default_model() -> None:
     """Literally, so that help needs no model; commands for clusters name the default that has clusters."""
-    expected = dict.fromkeys(["adapt", "catalog", "classify", "evaluate", "fine-tune", "train"], DEFAULT_MODEL)
+    expected = dict.fromkeys(["adapt", "catalog", "classify", "evaluate", "fine-tune", "train", "watch"], DEFAULT_MODEL)
     expected |= dict.fromkeys(["clusters", "name"], "MiniRocketSCAN")
     group = get_command(app)
     commands = {name: group.get_command(None, name).params for name in COMMANDS}
