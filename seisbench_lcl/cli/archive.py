@@ -1,4 +1,4 @@
-"""``seisbench-lcl archive``: decide on a network's archive, see how far it is, and take events out of it."""
+"""``seisbench-lcl archive``: decide on a network's archive, show how far a run is, and take events out of it."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -49,7 +49,7 @@ from seisbench_lcl.wording import counted
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Decide on a network's archive, see how far it is, and take events out of it.",
+    help="Decide on a network's archive, show how far a run is, and take events out of the results.",
 )
 
 _SHOWN = 20
@@ -94,7 +94,7 @@ def run(
         Kept, typer.Option(help="windows to keep: none, top (probability of the label), all (float16 of each label)")
     ] = "none",
     picks: Annotated[
-        Path | None, typer.Option(help="table of P picks, .csv or .parquet: decide at them, not every stride")
+        Path | None, typer.Option(help="table of P picks, .csv or .parquet: decide at these, not at every stride")
     ] = None,
     picker: Annotated[
         str | None,
@@ -118,7 +118,7 @@ def run(
         bool, typer.Option("--json", help="print a line of JSON for each batch and for the end, instead of a bar")
     ] = False,
 ) -> None:
-    """Decide on all of an archive. What is done is not done again: repeat the command to go on, or to add new days.
+    """Decide on all of an archive. Finished days are not repeated: run the command again to go on, or to add new days.
 
     Exit status 0: all station-days were dealt with; 1: some failed three times; 2: the run could not go on.
     """
@@ -175,7 +175,7 @@ def status(
     reasons: Annotated[bool, typer.Option("--reasons", help="list each day that is not done, with the reason")] = False,
     as_json: _Json = False,
 ) -> None:
-    """Show what became of the days of each station, also while a run goes on."""
+    """Show what became of the days of each station, even while a run goes on."""
     found, failed = archive.status(results)
     lost = [one for one in archive.station_days(results) if one.status != "done"] if reasons else failed
     if as_json:
@@ -192,7 +192,8 @@ def status(
 def events(
     results: _Results,
     out: Annotated[
-        Path | None, typer.Option(help="table of events, .csv or .parquet; that of stations beside it, NAME_stations")
+        Path | None,
+        typer.Option(help="table of events, .csv or .parquet; that of the stations goes beside it, as NAME_stations"),
     ] = None,
     start: _From = None,
     end: _Until = None,

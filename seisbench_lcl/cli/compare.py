@@ -13,9 +13,11 @@ from seisbench_lcl.wording import counted
 
 def compare(
     table: Annotated[Path, typer.Argument(metavar="TABLE.toml", help="what to compare, and the tables to make of it")],
-    out: Annotated[Path, typer.Option(help="folder of the results; what is there is not done again")],
+    out: Annotated[Path, typer.Option(help="folder of the results; finished runs are not repeated")],
     data: Annotated[Path, typer.Option(help="folder that holds the folder of the dataset")] = Path(),
-    repeats: Annotated[int | None, typer.Option(min=1, help="do no more than the first repeats of each model")] = None,
+    repeats: Annotated[
+        int | None, typer.Option(min=1, help="do only this many repeats of each model, from the first on")
+    ] = None,
     stage: Annotated[
         list[str] | None,
         typer.Option(
@@ -29,13 +31,13 @@ def compare(
         str | None, typer.Option(metavar="ADDRESS", help="Dask scheduler whose workers see the same folders")
     ] = None,
 ) -> None:
-    """Compare models on the same windows, splits and seeds, beside what papers print.
+    """Compare models on the same windows, splits and seeds, beside the numbers that papers print.
 
-    Four stages, each of which writes files that others can read: the frozen targets, the predictions of each model and
-    seed with a card, the metrics, and the tables and figures. What is done is not done again, so an interrupted
-    comparison goes on where it was, and tables never train.
+    Each of four stages writes files that others can read: the frozen targets, the predictions of each model and seed
+    with a card, the metrics, and the tables and figures. Finished runs are not repeated, so an interrupted comparison
+    goes on where it was, and the stage of the tables never trains.
 
-    Exit status 0: all runs are done; 1: some failed, and are named in the tables; 2: the comparison could not go on.
+    Exit status 0: all runs are done; 1: some failed, and the tables name them; 2: the comparison could not go on.
     """
     plan = comparison.Plan.read(table)
     check_folder(out)

@@ -32,8 +32,8 @@ from seisbench_lcl.wording import counted, suggestion
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Weights in the package, on hubs and of others; SEISBENCH_LCL_HUBS or hubs.toml in the configuration folder "
-    "set hubs.",
+    help="List, show, pull, check and publish weights; SEISBENCH_LCL_HUBS or hubs.toml in the configuration folder "
+    "sets the hubs.",
 )
 
 _HubOption = Annotated[
@@ -80,8 +80,8 @@ def show(
 ) -> None:
     """Show the card of weights: their purpose, scores and limits.
 
-    An existing file is always meant literally. Weights without a card are described by their own file, and weights
-    that others publish by the plugin that names them.
+    The path of an existing file always means this file. For weights without a card, their own file describes them; for
+    weights that others publish, the plugin that names them does.
     """
     stem, suffix = weights_files.resolve(what)
     if weights_files.paths(stem, suffix)["json"].is_file():
@@ -165,7 +165,7 @@ def verify(hub: _HubOption = None) -> None:
 
     A signature is checked where the address of the hub holds the public key, as ADDRESS#KEY.
 
-    Weights that name a pretrained SeisBench model are not checked where it is missing.
+    Weights that need a pretrained SeisBench model are not checked if it is missing.
     """
     hubs = _hubs(hub)
     offers = [offer for place in hubs for offer in place.offers()]
@@ -234,7 +234,7 @@ def export(
 
 @app.command()
 def keygen(
-    out: Annotated[Path, typer.Option(help="file of the secret key; the public key is put beside it, as .pub")],
+    out: Annotated[Path, typer.Option(help="file of the secret key; the public key goes beside it, as .pub")],
     without_password: Annotated[
         bool, typer.Option("--without-password", help="do not encrypt the secret key: for programs that sign")
     ] = False,

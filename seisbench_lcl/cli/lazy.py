@@ -15,7 +15,7 @@ COMMANDS = {
     "catalog": "Decide what each event of a catalogue is, by the vote of its stations.",
     "review": "Review events on a page in the browser: look at the doubtful ones, and say what they are with one key.",
     "seiscomp": "Prepare decisions for SeisComP: hints on picks, from which scevent sets the types of events.",
-    "archive": "Decide on a network's archive, see how far it is, and take events out of it.",
+    "archive": "Decide on a network's archive, show how far a run is, and take events out of the results.",
     "watch": "Decide on waveforms as they come, from SeedLink, an FDSN service, a folder that fills, or a replay.",
     "train": "Train a model and save its weights, on labelled traces, or on all traces if it learns without labels.",
     "fine-tune": (
@@ -25,7 +25,7 @@ COMMANDS = {
     "adapt": "Learn from the events that analysts have labelled, and say how much better the weights became.",
     "export-review": "Write the labels of analysts as a dataset, into a catalogue, and as commands for SeisComP.",
     "evaluate": "Score a model per station and per event, each score with its 95 % interval over events.",
-    "compare": "Compare models on the same windows, splits and seeds, beside what papers print.",
+    "compare": "Compare models on the same windows, splits and seeds, beside the numbers that papers print.",
     "detect": "Detect events by STA/LTA in continuous records, and write them as a dataset to train on without labels.",
     "clusters": "Show the clusters of a model: exemplars, a map, a table of windows, and scores if there are labels.",
     "name": "Name the clusters of a model, by labelled windows or by hand.",
@@ -35,8 +35,8 @@ COMMANDS = {
     "reproduce": "Train the weights of a recipe, score them, and write them with their card.",
     "demo": "Classify a local earthquake recorded at RJOB, Bavaria, on 2009-08-24; the record comes with ObsPy.",
     "hub": (
-        "Weights in the package, on hubs and of others; SEISBENCH_LCL_HUBS or hubs.toml in the configuration folder "
-        "set hubs."
+        "List, show, pull, check and publish weights; SEISBENCH_LCL_HUBS or hubs.toml in the configuration folder "
+        "sets the hubs."
     ),
 }
 

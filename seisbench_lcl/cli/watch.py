@@ -25,16 +25,16 @@ from seisbench_lcl.waveforms.network import read_inventory
 
 def watch(
     weights: Weights,
-    out: Annotated[
-        Path, typer.Option(help="folder of decisions and state: run the command again with it, and it goes on")
-    ],
+    out: Annotated[Path, typer.Option(help="folder of decisions and state; run the command again with it to go on")],
     seedlink: Annotated[str | None, typer.Option(metavar="HOST:PORT", help="SeedLink server")] = None,
     source: Annotated[str | None, typer.Option(metavar="ADDRESS", help=f"any source: {ADDRESSES}")] = None,
     streams: Annotated[
         str | None,
         typer.Option(metavar="NET_STA:CHA,...", help="streams of a server, such as 'GE_WLF:HH?,IU_KONO:00BH?'"),
     ] = None,
-    speed: Annotated[float, typer.Option(min=0, help="of a replay, in seconds of data a second; 0 is the fastest")] = 0,
+    speed: Annotated[
+        float, typer.Option(min=0, help="speed of a replay, in seconds of data per second; 0 is the fastest")
+    ] = 0,
     model: Annotated[str | None, typer.Option(help="class of the weights; by default EnvelopePhysicalRidge")] = None,
     picks: Annotated[
         str | None,
@@ -60,18 +60,19 @@ def watch(
     min_stations: Annotated[int, typer.Option(min=1, help="leave out events with fewer stations")] = 1,
     margin: Annotated[
         float | None,
-        typer.Option(help="seconds of record after a window before it is decided; by default what the filters need"),
+        typer.Option(help="seconds of record needed after a window; by default, what the filters need"),
     ] = None,
     wait: Annotated[float, typer.Option(help="seconds to wait for late packets")] = 20.0,
     final_after: Annotated[
-        float, typer.Option(help="seconds after which an event is final though a station is late")
+        float, typer.Option(help="seconds to wait for a late station before an event is final")
     ] = 60.0,
     behind_after: Annotated[
-        float, typer.Option(help="seconds by which decisions may fall behind, before windows are dropped evenly")
+        float, typer.Option(help="seconds by which decisions may fall behind before windows are dropped evenly")
     ] = 60.0,
     windows: Annotated[Kept, typer.Option(help="write no windows, or all, to OUT/windows")] = "none",
     hook: Annotated[
-        list[str] | None, typer.Option(metavar="COMMAND", help="run for each change, JSON on its input (repeatable)")
+        list[str] | None,
+        typer.Option(metavar="COMMAND", help="command to run for each change, with JSON on its input (repeatable)"),
     ] = None,
     webhook: Annotated[
         list[str] | None, typer.Option(metavar="URL", help="post each change to an address (repeatable)")
@@ -79,24 +80,22 @@ def watch(
     seiscomp: Annotated[
         Path | None,
         typer.Option(
-            metavar="FOLDER", help="write hints for the SeisComP events that appear in a folder, to OUT/hints"
+            metavar="FOLDER", help="write hints to OUT/hints for the SeisComP events that appear in this folder"
         ),
     ] = None,
     metrics: Annotated[
         int | None, typer.Option(metavar="PORT", help="serve metrics for Prometheus at this port of 127.0.0.1")
     ] = None,
     tui: Annotated[bool, typer.Option("--tui", help="show stations and decisions in the terminal")] = False,
-    log: Annotated[
-        Path | None, typer.Option(help="file of the log, which is rotated; by default standard error")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="log lines of JSON")] = False,
+    log: Annotated[Path | None, typer.Option(help="log file, which is rotated; by default, standard error")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="log in lines of JSON")] = False,
     threads: Threads = None,
 ) -> None:
     """Decide on waveforms as they come, from SeedLink, an FDSN service, a folder that fills, or a replay.
 
-    Changes of events are lines of OUT/decisions.jsonl, final events are QuakeML files in OUT/events. SIGTERM or Ctrl-C
-    ends the command after what is decided is written. Repeat the same command to go on where it ended, also after the
-    machine went down.
+    Each change of an event is a line of OUT/decisions.jsonl, and each final event is a QuakeML file in OUT/events.
+    SIGTERM or Ctrl-C ends the command once all decisions are written. Repeat the same command to go on where it ended,
+    even after the machine went down.
     """
     if (seedlink is None) == (source is None):
         raise ConfigurationError("say where packets come from: --seedlink HOST:PORT, or --source ADDRESS")
