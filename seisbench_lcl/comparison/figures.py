@@ -138,7 +138,7 @@ def _clusters(spec: FigureSpec, models: Sequence[str], predictions: Predictions)
 
 def _scatter(axes: Axes, places: pd.DataFrame, rows: NDArray[np.bool_], k: int) -> None:
     x, y = places["x"][rows], places["y"][rows]
-    marker, color = _MARKERS[k % len(_MARKERS)], COLOURS[k % len(COLOURS)]
+    marker, color = _look(k)
     axes.scatter(x, y, s=12, lw=0, alpha=0.85, marker=marker, color=color)
     axes.set(xticks=[], yticks=[])
 
@@ -146,8 +146,8 @@ def _scatter(axes: Axes, places: pd.DataFrame, rows: NDArray[np.bool_], k: int) 
 def _key(figure: Figure, labels: Sequence[str]) -> None:
     """Draw the marker of each class below all panels."""
     handles = [
-        Line2D([], [], ls="", marker=_MARKERS[k % len(_MARKERS)], color=COLOURS[k % len(COLOURS)], label=label)
-        for k, label in enumerate(labels)
+        Line2D([], [], ls="", marker=marker, color=colour, label=label)
+        for label, (marker, colour) in zip(labels, map(_look, range(len(labels))), strict=True)
     ]
     figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
 
@@ -170,13 +170,12 @@ def _pareto(spec: FigureSpec, scores: Scores, models: Sequence[str]) -> Figure:
     for k, model in enumerate(models):
         row = table[model]
         bars = np.maximum([[row["value"] - row["low"]], [row["high"] - row["value"]]], 0)
-        colour = COLOURS[k % len(COLOURS)]
-        fmt = _MARKERS[k % len(_MARKERS)]
+        fmt, colour = _look(k)
         axes.errorbar(cost[model], row["value"], bars, fmt=fmt, color=colour, ms=6, lw=1, label=model)
     axes.set(xscale="log", xlabel="ms of one thread per window", ylabel=f"{name_of(metric)} per {spec.level}")
     axes.set_title(spec.title, loc="left")
-    for axis in (axes.xaxis.set_major_formatter, axes.xaxis.set_minor_formatter):
-        axis("{x:g}")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter("{x:g}")
     figure.legend(loc="outside right upper", frameon=False, fontsize="small")
     hide_frame(axes)
     return figure
@@ -198,7 +197,8 @@ def _reliability(spec: FigureSpec, models: Sequence[str], predictions: Predictio
             events = truth_of.loc[own["window"], "event"].to_numpy(dtype=str)
             found.append((p, truth) if spec.level == "station" else mean_by_event(p, truth, events)[:2])
         bins = reliability(*(np.concatenate(part) for part in zip(*found, strict=True))).query("n >= @_LEAST")
-        axes.plot(bins["confidence"], bins["accuracy"], f"-{_MARKERS[k % 6]}", color=COLOURS[k % 8], ms=4, label=model)
+        marker, colour = _look(k)
+        axes.plot(bins["confidence"], bins["accuracy"], f"-{marker}", color=colour, ms=4, label=model)
     axes.set(xlabel="Highest probability", ylabel=f"Accuracy per {spec.level}", xlim=(0.2, 1.01), ylim=(0, 1.02))
     axes.set_title(spec.title, loc="left")
     axes.legend(frameon=False, fontsize="small")
@@ -248,9 +248,14 @@ def _aside(k: int, lines: Collection[Any]) -> float:
 
 def _line(axes: Axes, x: Sequence[float], rows: Sequence[Mapping[str, float]], label: str, k: int) -> None:
     y, low, high = (np.array([row[name] for row in rows]) for name in ("value", "low", "high"))
-    style = f"-{_MARKERS[k % len(_MARKERS)]}"
+    marker, colour = _look(k)
     bars = np.maximum(np.stack([y - low, high - y]), 0)  # a calibration error may lie below its interval
-    axes.errorbar(x, y, bars, fmt=style, color=COLOURS[k % len(COLOURS)], ms=4, lw=1.2, label=label)
+    axes.errorbar(x, y, bars, fmt=f"-{marker}", color=colour, ms=4, lw=1.2, label=label)
+
+
+def _look(k: int) -> tuple[str, str]:
+    """Return marker and colour of model, class or cluster k."""
+    return _MARKERS[k % len(_MARKERS)], COLOURS[k % len(COLOURS)]
 
 
 def _runs(scores: Scores, model: str) -> int:
