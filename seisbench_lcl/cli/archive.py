@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from seisbench_lcl import archive, storage
-from seisbench_lcl.archive.results import StationStatus
+from seisbench_lcl.archive.results import StationStatus, by_station
 from seisbench_lcl.archive.run import LIFETIME
 from seisbench_lcl.archive.settings import Kept
 from seisbench_lcl.cli.common import (
@@ -176,8 +176,9 @@ def status(
     as_json: _Json = False,
 ) -> None:
     """Show what became of the days of each station, even while a run goes on."""
-    found, failed = archive.status(results)
-    lost = [one for one in archive.station_days(results) if one.status != "done"] if reasons else failed
+    days = archive.station_days(results)
+    found, failed = by_station(days), [one for one in days if one.status == "failed"]
+    lost = [one for one in days if one.status != "done"] if reasons else failed
     if as_json:
         stations = [vars(one) | {"statuses": dict(one.statuses)} for one in found]
         told = {"days": [asdict(one) for one in lost]} if reasons else {}
