@@ -3,8 +3,6 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -21,6 +19,7 @@ from seisbench_lcl.archive.settings import Settings
 from seisbench_lcl.archive.tables import Layout, write_batch
 from seisbench_lcl.archive.units import SECOND, Unit
 from seisbench_lcl.errors import ArchiveError, OutputError
+from seisbench_lcl.logs import log_from
 from seisbench_lcl.models.model import Model
 
 ATTEMPTS = 3
@@ -80,7 +79,7 @@ def execute(task: Task, settings: Settings, fence: Fence, one_thread: bool = Tru
     entries: list[Entry] = []
     tables: dict[str, dict[str, Any]] = {name: {} for name in tables_of(settings, task)}
     parts: dict[str, float] = {}
-    with _quiet(), torch.no_grad():
+    with log_from(logging.ERROR), torch.no_grad():  # abstentions are in the tables
         for unit in task.units:
             fence.check()
             entry, found = _attempted(unit, model, settings)
@@ -181,15 +180,3 @@ def _limit_threads() -> None:
     torch.set_num_threads(1)
     numba.set_num_threads(1)
     threadpool_limits(1)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Log no abstentions: they are in the tables."""
-    logger = logging.getLogger("seisbench")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)

@@ -2,8 +2,7 @@
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
 from math import prod
@@ -21,6 +20,7 @@ from typing_extensions import Self
 from seisbench_lcl.datasets.cuts import Cuts, signal_to_noise
 from seisbench_lcl.errors import DatasetError, SamplingRateError, WaveformError
 from seisbench_lcl.labels import check_spelling, quakeml_types
+from seisbench_lcl.logs import log_from
 from seisbench_lcl.storage import MemberRows, RowFile
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
 from seisbench_lcl.waveforms.records import read_array
@@ -136,7 +136,7 @@ def open_dataset(name: str | Path, component_order: str = "ZNE") -> WaveformData
     """
     if Path(name).is_dir():
         try:
-            with without_warnings():
+            with log_from(logging.ERROR):  # it warns of mixed sampling rates, which are meant here
                 return WaveformDataset(Path(name), component_order=component_order, dimension_order="NCW")
         except (FileNotFoundError, ValueError, KeyError, IndexError) as error:
             raise DatasetError(f"{name} is a folder, but not a SeisBench dataset: {error}") from error
@@ -147,7 +147,7 @@ def open_dataset(name: str | Path, component_order: str = "ZNE") -> WaveformData
             f"{name} is neither a folder nor the name of a dataset in seisbench.data; "
             + suggestion(Path(name).name, names, "seisbench.data.__all__")
         )
-    with without_warnings():
+    with log_from(logging.ERROR):
         return known(component_order=component_order, dimension_order="NCW")
 
 
@@ -454,14 +454,3 @@ def _cut(
         raise WaveformError("gap or flat line in the window")
     snr = np.nan if np.isnan(pick) else signal_to_noise(record, arrival, rate)
     return _Trace(record.cut(starts[covered], length), shifts[covered], snr)
-
-
-@contextmanager
-def without_warnings() -> Iterator[None]:
-    """Silence SeisBench's warning about mixed sampling rates, because native rates are intended here."""
-    level = seisbench.logger.level
-    seisbench.logger.setLevel("ERROR")
-    try:
-        yield
-    finally:
-        seisbench.logger.setLevel(level)

@@ -1,5 +1,6 @@
 """New SeisBench datasets: written whole or not at all, with traces of any type."""
 
+import logging
 import os
 import shutil
 from collections.abc import Iterator
@@ -9,7 +10,6 @@ from types import TracebackType
 from typing import Any
 from uuid import uuid4
 
-import seisbench
 from numpy.typing import NDArray
 from seisbench.data import WaveformDataWriter
 from seisbench.data.base import GeometricBucketer
@@ -17,6 +17,7 @@ from tqdm import tqdm
 from typing_extensions import Self
 
 from seisbench_lcl.errors import OutputError
+from seisbench_lcl.logs import log_from
 
 
 @contextmanager
@@ -68,21 +69,10 @@ class DatasetWriter(WaveformDataWriter):
         self._quiet = ExitStack()
 
     def __enter__(self) -> Self:
-        self._quiet.enter_context(_silent())
+        self._quiet.enter_context(log_from(logging.CRITICAL))  # after an error it wrongly reports saved progress
         super().__enter__()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         with self._quiet:
             super().__exit__(kind, error, at)
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Silence the writer, which wrongly reports saved progress after an error."""
-    level = seisbench.logger.level
-    seisbench.logger.setLevel("CRITICAL")
-    try:
-        yield
-    finally:
-        seisbench.logger.setLevel(level)

@@ -3,8 +3,7 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from threading import Event
 
@@ -27,6 +26,7 @@ from seisbench_lcl.live.state import StateFile, key_of, told_after
 from seisbench_lcl.live.stations import Stations
 from seisbench_lcl.live.window_lines import WindowLines
 from seisbench_lcl.live.writing import Writer
+from seisbench_lcl.logs import log_from
 from seisbench_lcl.models.model import Model
 from seisbench_lcl.models.station_windows import StationWindows
 from seisbench_lcl.waveforms.segments import gapless
@@ -128,7 +128,7 @@ class Watcher:
         reader = PacketReader(self._source, self._since())
         reader.start()
         try:
-            with torch.no_grad(), _quiet_models():
+            with torch.no_grad(), log_from(logging.ERROR):  # abstentions are in the windows
                 while not (self._stopping.is_set() or reader.ended):
                     self._take(reader.take(_TICK, _TAKEN))
                     self._step(reader)
@@ -296,15 +296,3 @@ def rules_of(model: Model, settings: WatchSettings) -> Rules:
         model.preprocessing.seconds,
         settings.picker is not None,
     )
-
-
-@contextmanager
-def _quiet_models() -> Iterator[None]:
-    """Log no abstentions: they are in the windows."""
-    log = logging.getLogger("seisbench")
-    level = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        log.setLevel(level)

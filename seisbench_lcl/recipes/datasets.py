@@ -1,14 +1,16 @@
 """The data of a recipe: one or more datasets, with the classes, events and splits of the recipe."""
 
 import hashlib
+import logging
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from seisbench.data import MultiWaveformDataset, WaveformDataset
 
-from seisbench_lcl.datasets.windows import open_dataset, without_warnings
+from seisbench_lcl.datasets.windows import open_dataset
 from seisbench_lcl.errors import DatasetError
+from seisbench_lcl.logs import log_from
 from seisbench_lcl.recipes.recipe import ANY, EVENT, LABEL, ORIGIN, SPLIT, Recipe
 from seisbench_lcl.wording import suggestion
 
@@ -41,7 +43,7 @@ def open_datasets(recipe: Recipe, folder: Path | None = None) -> WaveformDataset
         )
     if recipe.events_per_class:
         _thin(parts, recipe.events_per_class)
-    with without_warnings():  # about splits that only some datasets have, and about mixed sampling rates
+    with log_from(logging.ERROR):  # about splits that only some datasets have, and about mixed sampling rates
         return parts[0] if len(parts) == 1 else MultiWaveformDataset(parts)
 
 
