@@ -19,8 +19,8 @@ from seisbench_lcl.archive.settings import Settings
 from seisbench_lcl.archive.tables import Layout, write_batch
 from seisbench_lcl.archive.units import SECOND, Unit
 from seisbench_lcl.errors import ArchiveError, OutputError
-from seisbench_lcl.logs import log_from
 from seisbench_lcl.models.model import Model
+from seisbench_lcl.seisbench_log import log_from
 
 ATTEMPTS = 3
 """Times that a station-day is tried."""

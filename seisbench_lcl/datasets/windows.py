@@ -20,7 +20,7 @@ from typing_extensions import Self
 from seisbench_lcl.datasets.cuts import Cuts, signal_to_noise
 from seisbench_lcl.errors import DatasetError, SamplingRateError, WaveformError
 from seisbench_lcl.labels import check_spelling, quakeml_types
-from seisbench_lcl.logs import log_from
+from seisbench_lcl.seisbench_log import log_from
 from seisbench_lcl.storage import MemberRows, RowFile
 from seisbench_lcl.waveforms.preprocessing import Preprocessing
 from seisbench_lcl.waveforms.records import read_array

@@ -17,7 +17,7 @@ from tqdm import tqdm
 from typing_extensions import Self
 
 from seisbench_lcl.errors import OutputError
-from seisbench_lcl.logs import log_from
+from seisbench_lcl.seisbench_log import log_from
 
 
 @contextmanager

@@ -26,9 +26,9 @@ from seisbench_lcl.live.state import StateFile, key_of, told_after
 from seisbench_lcl.live.stations import Stations
 from seisbench_lcl.live.window_lines import WindowLines
 from seisbench_lcl.live.writing import Writer
-from seisbench_lcl.logs import log_from
 from seisbench_lcl.models.model import Model
 from seisbench_lcl.models.station_windows import StationWindows
+from seisbench_lcl.seisbench_log import log_from
 from seisbench_lcl.waveforms.segments import gapless
 from seisbench_lcl.wording import counted
 

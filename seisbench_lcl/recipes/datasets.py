@@ -10,8 +10,8 @@ from seisbench.data import MultiWaveformDataset, WaveformDataset
 
 from seisbench_lcl.datasets.windows import open_dataset
 from seisbench_lcl.errors import DatasetError
-from seisbench_lcl.logs import log_from
 from seisbench_lcl.recipes.recipe import ANY, EVENT, LABEL, ORIGIN, SPLIT, Recipe
+from seisbench_lcl.seisbench_log import log_from
 from seisbench_lcl.wording import suggestion
 
 _SHARES = {"train": 0.8, "dev": 0.1, "test": 0.1}

@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from seisbench_lcl.logs import log_from
+from seisbench_lcl.seisbench_log import log_from
 
 
 @pytest.mark.parametrize("before", [logging.DEBUG, logging.CRITICAL])
